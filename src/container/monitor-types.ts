@@ -1,0 +1,134 @@
+/**
+ * Between the life of a container (lifecycle, exec) and the programs that run it: conmon, which outlives the
+ * engine, and the OCI runtime.
+ */
+import type { ContainerID, ExecID } from "../lib/ids.ts";
+
+/** A process that can't be mistaken for a later one with its pid. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Field 22 of /proc/<pid>/stat (clock ticks since boot), as text. */
+  readonly startTime: string;
+}
+
+export interface ExitStatus {
+  /** 128 + signal for a process that a signal ended. */
+  readonly code: number;
+  /** RFC 3339, nine digits. */
+  readonly finishedAt: string;
+  readonly oomKilled: boolean;
+}
+
+/** What a monitor is asked to run. */
+export interface MonitorRequest {
+  readonly container: ContainerID;
+  /** Present for an exec. */
+  readonly exec?: { readonly id: ExecID /** OCI process object. */; readonly process: object };
+  /** Directory with config.json. */
+  readonly bundle: string;
+  /** An empty directory of this run's own, under EXEC_ROOT: pid files, exit file, sockets. */
+  readonly directory: string;
+  /** The log that conmon writes; absent for none. */
+  readonly logPath?: string;
+  readonly terminal: boolean;
+  /** Keep standard input open (`-i`). */
+  readonly openStdin: boolean;
+  /** Close it after the first attached client goes. */
+  readonly stdinOnce: boolean;
+}
+
+/** What is written to the store, so that a process is found again by the next engine. */
+export interface MonitorRecord {
+  readonly process: ProcessIdentity;
+  readonly monitor: ProcessIdentity;
+  readonly directory: string;
+}
+
+/** A piece of a process's output, in order. With a terminal all is `stdout`. */
+export interface OutputFrame {
+  readonly stream: "stdout" | "stderr";
+  readonly data: Uint8Array;
+}
+
+export interface AttachOptions {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+}
+
+/** One client's view of a process's streams. */
+export interface Attachment {
+  /** Ends when the process has ended and all it wrote was delivered, or after `close`. */
+  readonly output: AsyncIterable<OutputFrame>;
+  /** Resolves when the process's side has taken it: back-pressure. No effect once it has ended. */
+  write(data: Uint8Array): Promise<void>;
+  /** The client's input is at its end: half-close. With `stdinOnce` the process sees end of file. */
+  endInput(): Promise<void>;
+  /** The client has gone. */
+  close(): void;
+}
+
+/** A process under a monitor. */
+export interface Supervised {
+  readonly record: MonitorRecord;
+  /** Resolves once the monitor has told it and all output has been read. Never rejects. */
+  readonly exited: Promise<ExitStatus>;
+  attach(options: AttachOptions): Attachment;
+  /** Columns and rows. @throws conflict where the process has no terminal or has ended */
+  resize(size: { readonly columns: number; readonly rows: number }): Promise<void>;
+  /** By number, race-free (pidfd). @returns false where the process had ended */
+  signal(number: number): boolean;
+}
+
+/** Why a runtime would not run it, in the words that clients look for. */
+export type RuntimeRefusal =
+  | "not-found" // no such executable or working directory: Docker's 127
+  | "not-executable" // Docker's 126
+  | "other";
+
+export interface Supervisor {
+  /** Which runtime was chosen (crun, or runc where crun won't run here), and their versions. */
+  readonly runtime: { readonly name: string; readonly path: string; readonly version: string };
+  readonly monitorVersion: string;
+  /**
+   * The container's process, made and waiting before its first instruction; its streams can be attached.
+   * On failure nothing is left: no process, no cgroup, no runtime state.
+   * @throws RuntimeError (an EngineError with a `refusal`)
+   */
+  create(request: MonitorRequest): Promise<Supervised>;
+  /** Let it run. @throws RuntimeError */
+  start(container: ContainerID): Promise<void>;
+  /** A further process in a running container, running on return. @throws RuntimeError */
+  exec(request: MonitorRequest): Promise<Supervised>;
+  /**
+   * Find a process again after the engine's restart, by pid and start time: still running, or ended meanwhile
+   * (then `exited` is settled already, from the exit file; code 255 where a reboot or a killed monitor left none).
+   */
+  adopt(request: MonitorRequest, record: MonitorRecord): Promise<Supervised>;
+  pause(container: ContainerID): Promise<void>;
+  resume(container: ContainerID): Promise<void>;
+  /** Remove what the runtime keeps of a container: cgroup, state, any process left. No failure where nothing is left. */
+  delete(container: ContainerID): Promise<void>;
+  /** Let go of all descriptors; processes and their monitors go on. */
+  close(): Promise<void>;
+}
+
+/** One line (or part of one) of a container's log. */
+export interface LogEntry {
+  readonly stream: "stdout" | "stderr";
+  /** RFC 3339, nine digits. */
+  readonly time: string;
+  /** With its newline, where it had one. */
+  readonly data: Uint8Array;
+}
+
+export interface LogOptions {
+  readonly follow: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** The last so many lines. */
+  readonly tail?: number;
+  /** Nanoseconds since 1970, inclusive. */
+  readonly since?: bigint;
+  readonly until?: bigint;
+}

@@ -1,0 +1,49 @@
+import type { Containers } from "./container/types.ts";
+import type { Images } from "./image/types.ts";
+import type { EngineEvent } from "./lib/events.ts";
+import type { Networks } from "./network/types.ts";
+
+/** What the engine is and stands on, for `version` and `info`. */
+export interface SystemView {
+  readonly id: string;
+  /** The engine's own version. */
+  readonly version: string;
+  readonly name: string;
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly labels: readonly string[];
+  readonly kernel: string;
+  readonly operatingSystem: string;
+  readonly osVersion: string;
+  readonly architecture: string;
+  readonly cpus: number;
+  readonly memory: number;
+  readonly cgroupVersion: "1" | "2";
+  readonly cgroupDriver: "cgroupfs" | "systemd";
+  readonly storageDriver: string;
+  readonly runtime: { readonly name: string; readonly path: string; readonly version: string };
+  readonly monitorVersion: string;
+  readonly liveRestore: boolean;
+  readonly ipForwarding: boolean;
+  /** What a user should know of this machine, a sentence each. */
+  readonly warnings: readonly string[];
+  /** RFC 3339. */
+  readonly startedAt: string;
+}
+
+/** Events of the past few minutes and those to come. */
+export interface Events {
+  publish(event: Omit<EngineEvent, "time">): void;
+  subscribe(listener: (event: EngineEvent) => void): () => void;
+  /** Those kept (the last 256) from `since` on, nanoseconds since 1970. */
+  past(since: bigint): readonly EngineEvent[];
+}
+
+/** All that the API can ask. */
+export interface Engine {
+  readonly containers: Containers;
+  readonly images: Images;
+  readonly networks: Networks;
+  readonly events: Events;
+  system(): Promise<SystemView>;
+}

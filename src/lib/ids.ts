@@ -1,0 +1,31 @@
+import { randomBytes } from "node:crypto";
+
+/** A string that only the owner of the brand makes: ids of different things can't be mixed up. */
+export type Brand<Name extends string> = string & { readonly __brand: Name };
+
+export type ContainerID = Brand<"ContainerID">;
+export type ExecID = Brand<"ExecID">;
+export type NetworkID = Brand<"NetworkID">;
+export type EndpointID = Brand<"EndpointID">;
+export type SandboxID = Brand<"SandboxID">;
+/** `sha256:` and 64 hex digits: the digest of the image's config. */
+export type ImageID = Brand<"ImageID">;
+
+/** Any of the ids that are 64 random hex digits. */
+export type RandomID = ContainerID | ExecID | NetworkID | EndpointID | SandboxID;
+
+/**
+ * A new id of 64 hex digits. Its first twelve are never all decimal: a short id is used as a hostname,
+ * and resolvers read an all-digit name as a number.
+ */
+export function newId<ID extends RandomID>(): ID {
+  for (;;) {
+    const id = randomBytes(32).toString("hex");
+    if (!/^\d{12}/.test(id)) return id as ID;
+  }
+}
+
+/** The first twelve digits, as people see it; an image id loses its `sha256:`. */
+export function shortId(id: RandomID | ImageID): string {
+  return id.replace(/^sha256:/, "").slice(0, 12);
+}

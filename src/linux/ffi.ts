@@ -1,0 +1,39 @@
+/**
+ * The way into libc. Declarations stand beside the code that uses them; this module gives the library,
+ * and turns a failed call into an error that names its errno.
+ */
+import { getSystemErrorMap } from "node:util";
+import koffi from "koffi";
+
+const libc = koffi.load("libc.so.6");
+
+/** A C function of libc by its prototype. `int64` stands for `ssize_t` and `off_t`, which koffi does not know. */
+export const declare = (prototype: string) => libc.func(prototype);
+
+/** A system call or a netlink request that failed: which, on what, and the errno by name. */
+export class KernelError extends Error {
+  /** Positive, as in errno.h. */
+  readonly errno: number;
+  /** `EEXIST`, `ENODEV` …; `E<number>` where Node does not know the name. */
+  readonly code: string;
+  constructor(what: string, errno: number, detail?: string) {
+    const [code, text] = getSystemErrorMap().get(-errno) ?? [`E${errno}`, "unknown error"];
+    super(`${what}: ${detail ? `${detail}: ` : ""}${text} (${code})`);
+    this.name = "KernelError";
+    this.errno = errno;
+    this.code = code;
+  }
+}
+
+/**
+ * The result of a libc call that answers -1 on failure. Call it at once: errno belongs to the thread's
+ * last call. An asynchronous koffi call leaves its errno on another thread; don't use it there.
+ * @throws KernelError
+ */
+export function check<N extends number | bigint>(what: string, result: N): N {
+  if (result < 0) throw new KernelError(what, koffi.errno());
+  return result;
+}
+
+/** The errno of this thread's last failed call, for callers to whom some errors are answers (EAGAIN). */
+export const lastErrno = (): number => koffi.errno();

@@ -1,0 +1,64 @@
+/** The kernel's networking as the rest of the engine sees it: asynchronous, and never on the main thread. */
+import type { Address, Mac, Prefix } from "../lib/ip.ts";
+import type { Fact, NetnsPath, Plan } from "./plan.ts";
+
+/** A link as RTM_GETLINK tells it. */
+export interface Link {
+  readonly ifindex: number;
+  readonly name: string;
+  /** IFLA_INFO_KIND: `veth`, `bridge` …; absent for hardware and loopback. */
+  readonly kind?: string;
+  readonly mac?: Mac;
+  readonly mtu: number;
+  readonly up: boolean;
+  readonly loopback: boolean;
+  readonly master?: number;
+  /** IFLA_LINK: a veth's other end, or the parent of a stacked link, by its index over there. */
+  readonly peer?: number;
+  /** IFLA_LINK_NETNSID: in which namespace that is; absent where it is this one. */
+  readonly peerNetnsId?: number;
+  readonly alias?: string;
+}
+
+export interface LinkAddress {
+  readonly ifindex: number;
+  readonly address: Prefix;
+  /** RT_SCOPE_*: 0 global, 253 link, 254 host. */
+  readonly scope: number;
+}
+
+export interface Route {
+  readonly to: Prefix | "default";
+  readonly via?: Address;
+  readonly ifindex?: number;
+  readonly table: number;
+  /** RTN_*: 1 unicast, 2 local, 3 broadcast, 7 prohibit … */
+  readonly type: number;
+}
+
+export interface Kernel {
+  /**
+   * Carry out a plan whole, or not at all: the first step that fails has those before it undone, in reverse.
+   * @returns a fact for each step, in order
+   * @throws KernelError that names the step; AggregateError where undoing failed as well
+   */
+  apply(plan: Plan): Promise<readonly Fact[]>;
+  /**
+   * Carry out a plan of removals, past failures; what is gone already is no failure.
+   * @throws AggregateError of all that failed
+   */
+  dismantle(plan: Plan): Promise<void>;
+  /**
+   * Delete links by name and resolve once they are gone. Deletions asked for at the same time share the
+   * kernel's grace period, and nothing else waits behind them. A link that is gone already is no failure.
+   */
+  deleteLinks(names: readonly string[]): Promise<void>;
+  links(netns?: NetnsPath): Promise<readonly Link[]>;
+  addresses(netns?: NetnsPath): Promise<readonly LinkAddress[]>;
+  routes(netns?: NetnsPath): Promise<readonly Route[]>;
+  /** Run nft commands (one transaction) in the engine's namespace; what nft prints. @throws with nft's own message */
+  nft(commands: string): Promise<string>;
+  readSysctl(key: string, netns?: NetnsPath): Promise<string>;
+  /** Stop the thread, once what was asked for is done. */
+  close(): Promise<void>;
+}

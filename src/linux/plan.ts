@@ -1,0 +1,109 @@
+/**
+ * What can be done to the kernel, as plain data. `network/` computes a plan with pure functions; the
+ * executor carries it out on a thread of its own. A plan crosses threads by structured clone, so nothing
+ * in it has methods.
+ */
+import type { Brand } from "../lib/ids.ts";
+import type { Address, Mac, Prefix } from "../lib/ip.ts";
+
+/** Where a network namespace is pinned (a bind mount of its nsfs file). A step without one is about the engine's own. */
+export type NetnsPath = Brand<"NetnsPath">;
+
+export type Step =
+  /** Make a network namespace, its `lo` up, and pin it at `path`; the file is made, its directory must exist. */
+  | { readonly do: "add-netns"; readonly path: NetnsPath }
+  /** Unpin it. Links in it go when its last user does, in the kernel's own time. */
+  | { readonly do: "remove-netns"; readonly path: NetnsPath }
+  /** A bridge, down. */
+  | { readonly do: "add-bridge"; readonly name: string; readonly mac?: Mac; readonly mtu: number }
+  /** A veth pair, its peer born in `peer.netns` under its final name and address; both ends up where `up`. */
+  | {
+      readonly do: "add-veth";
+      readonly name: string;
+      readonly mac?: Mac;
+      readonly mtu: number;
+      readonly master?: string;
+      /** IFLA_IFALIAS: who this link belongs to, for people who read `ip link`. */
+      readonly alias?: string;
+      readonly up: boolean;
+      readonly peer: {
+        readonly netns: NetnsPath;
+        readonly name: string;
+        readonly mac?: Mac;
+        readonly mtu: number;
+      };
+    }
+  | {
+      readonly do: "set-link";
+      readonly netns?: NetnsPath;
+      readonly name: string;
+      readonly up?: boolean;
+      readonly mtu?: number;
+      readonly mac?: Mac;
+      readonly alias?: string;
+    }
+  | { readonly do: "delete-link"; readonly name: string }
+  | {
+      readonly do: "add-address";
+      readonly netns?: NetnsPath;
+      readonly link: string;
+      readonly address: Prefix;
+      readonly broadcast?: Address;
+    }
+  | {
+      readonly do: "delete-address";
+      readonly netns?: NetnsPath;
+      readonly link: string;
+      readonly address: Prefix;
+    }
+  | {
+      readonly do: "add-route";
+      readonly netns?: NetnsPath;
+      readonly to: Prefix | "default";
+      readonly via?: Address;
+      readonly link?: string;
+    }
+  /** `net.ipv4.ip_forward` style; a dot inside a component is written as a slash (`net.ipv4.conf.eth0/10.forwarding`). */
+  | { readonly do: "set-sysctl"; readonly netns?: NetnsPath; readonly key: string; readonly value: string }
+  /** nft commands as text, one transaction; `remove` is their reverse. `about` names them in errors. */
+  | { readonly do: "nft"; readonly about: string; readonly add: string; readonly remove: string };
+
+export type Plan = readonly Step[];
+
+/** What a step that was carried out made known. Empty where there is nothing to tell. */
+export interface Fact {
+  /** Of the link that was made, in the engine's namespace. */
+  readonly ifindex?: number;
+  /** Of a veth's other end, in its own namespace. */
+  readonly peerIfindex?: number;
+  /** What a sysctl was before. */
+  readonly previous?: string;
+}
+
+/** One line that names a step in errors and logs: `create veth vethb1c9d0e (peer eth0)`. */
+export function describe(step: Step): string {
+  switch (step.do) {
+    case "add-netns":
+      return `create network namespace ${step.path}`;
+    case "remove-netns":
+      return `remove network namespace ${step.path}`;
+    case "add-bridge":
+      return `create bridge ${step.name}`;
+    case "add-veth":
+      return `create veth ${step.name} (peer ${step.peer.name})`;
+    case "set-link":
+      return `set link ${step.name}`;
+    case "delete-link":
+      return `delete link ${step.name}`;
+    case "add-address":
+      return `add address to ${step.link}`;
+    case "delete-address":
+      return `delete address of ${step.link}`;
+    case "add-route":
+      return `add ${step.to === "default" ? "default route" : "route"}`;
+    case "set-sysctl":
+      return `set ${step.key}=${step.value}`;
+    case "nft":
+      return step.about;
+  }
+}
