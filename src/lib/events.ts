@@ -8,12 +8,18 @@ export interface EngineEvent {
   readonly time: bigint;
 }
 
-/** Now, in nanoseconds since 1970. Never the same value twice in one process, never backwards. */
+/**
+ * Now, in nanoseconds since 1970: never the same value twice in one process, never backwards. The fraction
+ * below a millisecond comes from the monotonic clock, which is set by the wall clock again when that jumps.
+ */
 export function nowNanoseconds(): bigint {
-  const now = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
+  const wall = Date.now();
+  if (Math.abs(origin + performance.now() - wall) > 5) origin = wall - performance.now();
+  const now = BigInt(Math.round((origin + performance.now()) * 1000)) * 1000n;
   last = now > last ? now : last + 1n;
   return last;
 }
+let origin = performance.timeOrigin;
 let last = 0n;
 
 /** RFC 3339 with nine digits, as Docker writes times: `2026-01-02T03:04:05.000000006Z`. */

@@ -1,0 +1,84 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { inContext, internal } from "../lib/errors.ts";
+import type { Change, Json, Store } from "./kv.ts";
+
+/** Raised when the layout below changes in a way that an older engine can't read. */
+const SCHEMA = 1;
+
+/**
+ * The store of one host: one SQLite file in write-ahead mode.
+ *
+ * `synchronous=NORMAL` writes the log before a commit returns and leaves flushing it to the kernel: the
+ * engine's own death, `kill -9` included, loses nothing; a power failure may lose the last moments but
+ * never consistency (SQLite, "PRAGMA synchronous"), and after one nothing that was recorded runs any more.
+ * A commit costs some 20 µs, so it is done where it is asked for.
+ */
+export class EmbeddedStore implements Store {
+  readonly #database: DatabaseSync;
+  readonly #get: StatementSync;
+  readonly #list: StatementSync;
+  readonly #put: StatementSync;
+  readonly #delete: StatementSync;
+
+  /** @throws internal where the file is no store, is damaged, or was written by a later engine */
+  constructor(path: string) {
+    try {
+      this.#database = new DatabaseSync(path);
+      // Exclusive: one engine a data root. It also spares the shared-memory file.
+      this.#database.exec(
+        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+      );
+      this.#adoptSchema(path);
+      this.#get = this.#database.prepare("SELECT value FROM kv WHERE key = ?");
+      this.#list = this.#database.prepare(
+        "SELECT key, value FROM kv WHERE key >= ? AND key < ? ORDER BY key",
+      );
+      this.#put = this.#database.prepare("INSERT OR REPLACE INTO kv (key, value) VALUES (?, ?)");
+      this.#delete = this.#database.prepare("DELETE FROM kv WHERE key = ?");
+    } catch (thrown) {
+      throw inContext(`open the store ${path}`, thrown);
+    }
+  }
+
+  #adoptSchema(path: string): void {
+    const row = this.#database.prepare("PRAGMA user_version").get();
+    const version = Number(row?.user_version);
+    if (version > SCHEMA)
+      throw internal(`${path} was written by a later version (schema ${version}, here ${SCHEMA})`);
+    if (version === SCHEMA) return;
+    this.#database.exec(
+      `BEGIN; CREATE TABLE kv (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID; PRAGMA user_version=${SCHEMA}; COMMIT`,
+    );
+  }
+
+  async get(key: string): Promise<Json | undefined> {
+    const row = this.#get.get(key);
+    return row === undefined ? undefined : (JSON.parse(String(row.value)) as Json);
+  }
+
+  async list(prefix: string): Promise<readonly { readonly key: string; readonly value: Json }[]> {
+    // U+10FFFF sorts after everything that a key is made of.
+    return this.#list
+      .all(prefix, `${prefix}\u{10ffff}`)
+      .map((row) => ({ key: String(row.key), value: JSON.parse(String(row.value)) as Json }));
+  }
+
+  async commit(changes: readonly Change[]): Promise<void> {
+    if (changes.length === 0) return;
+    this.#database.exec("BEGIN");
+    try {
+      for (const { key, value } of changes) {
+        if (value === undefined) this.#delete.run(key);
+        else this.#put.run(key, JSON.stringify(value));
+      }
+      this.#database.exec("COMMIT");
+    } catch (thrown) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw inContext("commit to the store", thrown);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#database.close();
+  }
+}
