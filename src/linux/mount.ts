@@ -107,7 +107,7 @@ export interface MountEntry {
 }
 
 /** The kernel writes space, tab, newline and backslash as three octal digits. */
-const unescape = (text: string): string =>
+const decodeOctal = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 
 /** proc_pid_mountinfo(5): `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`. */
@@ -120,10 +120,10 @@ export function parseMountinfo(text: string): MountEntry[] {
     if (root === undefined || target === undefined || options === undefined) return [];
     if (type === undefined || source === undefined) return [];
     return {
-      target: unescape(target),
-      root: unescape(root),
+      target: decodeOctal(target),
+      root: decodeOctal(root),
       type,
-      source: unescape(source),
+      source: decodeOctal(source),
       options,
       superOptions: superOptions ?? "",
     };
