@@ -1,0 +1,141 @@
+/** Single values of the daemon's options. All throw `invalid` with what is wrong; the caller names the option. */
+import type { AddressPool } from "../engine-settings.ts";
+import { invalid } from "../lib/errors.ts";
+import { type Address, firstOf, lastOf, type Prefix, parseAddress, parsePrefix } from "../lib/ip.ts";
+
+function asText(element: unknown): string {
+  if (typeof element !== "string") throw invalid("a string is wanted");
+  return element.trim();
+}
+
+export function parseIPv4(text: string): Address {
+  const address = parseAddress(text.trim());
+  if (address.family !== 4) throw invalid(`${text} is not an IPv4 address`);
+  return address;
+}
+
+export function parseIPv4Prefix(text: string): Prefix {
+  const prefix = parsePrefix(text.trim());
+  if (prefix.address.family !== 4) throw invalid(`${text} is not an IPv4 subnet`);
+  return prefix;
+}
+
+/** The bridge's own address: a host's, in a subnet that has room for others. */
+export function parseBip(text: string): Prefix {
+  const prefix = parseIPv4Prefix(text);
+  if (prefix.length > 30 || prefix.length < 1) {
+    throw invalid(`${text} leaves no room for containers: a prefix length between 1 and 30 is wanted`);
+  }
+  if (prefix.address.bits === firstOf(prefix).bits || prefix.address.bits === lastOf(prefix).bits) {
+    throw invalid(`${text} is the subnet itself; the bridge's own address in it is wanted`);
+  }
+  return prefix;
+}
+
+/** IFNAMSIZ and dev_valid_name of the kernel; `none` is Docker's word for no bridge. */
+export function parseBridgeName(text: string): string {
+  if (Buffer.byteLength(text) > 15 || /[\s/:]/.test(text) || text === "." || text === "..") {
+    throw invalid(`${text} can't be a link's name: at most 15 bytes, no space, slash or colon`);
+  }
+  return text;
+}
+
+export function parseDns(element: unknown): string {
+  const text = asText(element);
+  parseAddress(text);
+  return text;
+}
+
+export function parseHostGateway(element: unknown): Address {
+  return parseIPv4(asText(element));
+}
+
+/** `.` stands for no search domain at all, as in Docker. */
+export function parseDomain(element: unknown): string {
+  const text = asText(element);
+  const label = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?";
+  if (text !== "." && (text.length > 253 || !new RegExp(`^${label}(\\.${label})*\\.?$`).test(text))) {
+    throw invalid(`${text} is not a valid domain`);
+  }
+  return text;
+}
+
+export function parseDnsOption(element: unknown): string {
+  const text = asText(element);
+  if (!/^\S+$/.test(text)) throw invalid("an option of resolv.conf(5) is wanted, like ndots:1");
+  return text;
+}
+
+/** `base=10.10.0.0/16,size=24` or `{"base": "10.10.0.0/16", "size": 24}`. */
+export function parsePool(element: unknown): AddressPool {
+  const fields =
+    typeof element === "string"
+      ? Object.fromEntries(element.split(",").map((field) => field.trim().split("=", 2)))
+      : (element as Record<string, unknown> | null);
+  if (typeof fields !== "object" || fields === null) throw invalid("base=CIDR,size=BITS is wanted");
+  for (const name of Object.keys(fields)) {
+    if (name !== "base" && name !== "size")
+      throw invalid(`unexpected field ${name}: base and size are wanted`);
+  }
+  const base = parseIPv4Prefix(asText(fields.base ?? ""));
+  const size = Number(fields.size);
+  if (!Number.isInteger(size) || size < base.length || size > 30) {
+    throw invalid(`size ${fields.size} is not between the base's ${base.length} and 30`);
+  }
+  return { base: { address: firstOf(base), length: base.length }, size };
+}
+
+export function parseLabel(element: unknown): string {
+  const text = asText(element);
+  if (!/^[^=\s][^=]*=/.test(text)) throw invalid("key=value is wanted");
+  return text;
+}
+
+/** The same key twice must say the same; said once is enough. @throws invalid */
+export function withoutConflicts(labels: readonly string[]): readonly string[] {
+  const known = new Map<string, string>();
+  for (const label of labels) {
+    const key = label.slice(0, label.indexOf("="));
+    const other = known.get(key);
+    if (other !== undefined && other !== label) throw invalid(`conflict labels for ${label} and ${other}`);
+    known.set(key, label);
+  }
+  return [...known.values()];
+}
+
+/** @returns the driver's name, of `native.cgroupdriver=…` */
+export function parseCgroupDriver(element: unknown): "cgroupfs" | "systemd" {
+  const [name, value] = asText(element).split("=", 2);
+  if (name?.toLowerCase() !== "native.cgroupdriver") {
+    throw invalid(`unknown option ${name}: there is native.cgroupdriver alone`);
+  }
+  if (value !== "cgroupfs" && value !== "systemd")
+    throw invalid("native.cgroupdriver is cgroupfs or systemd");
+  return value;
+}
+
+export function parseRegistry(element: unknown): string {
+  const text = asText(element);
+  if (text === "" || /\s/.test(text)) throw invalid("a registry's host[:port], subnet or URL is wanted");
+  return text;
+}
+
+export function parseMirror(element: unknown): string {
+  const text = asText(element);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== "http:" && url?.protocol !== "https:")
+    throw invalid("http://… or https://… is wanted");
+  if (url.username || url.password || url.search || url.hash) {
+    throw invalid("a mirror has no user, query or fragment");
+  }
+  return text.endsWith("/") ? text : `${text}/`;
+}
+
+/** One of a few words. */
+export const oneOf =
+  <const Word extends string>(words: readonly Word[]) =>
+  (text: string): Word => {
+    const word = words.find((one) => one === text.toLowerCase());
+    if (word === undefined) throw invalid(`one of ${words.join(", ")} is wanted, not ${text}`);
+    return word;
+  };
