@@ -16,12 +16,26 @@ export class KernelError extends Error {
   readonly errno: number;
   /** `EEXIST`, `ENODEV` …; `E<number>` where Node does not know the name. */
   readonly code: string;
+  /** What was being done, on what. */
+  readonly what: string;
+  /** The kernel's own words, or what is known beyond the errno. */
+  readonly detail: string | undefined;
   constructor(what: string, errno: number, detail?: string) {
     const [code, text] = getSystemErrorMap().get(-errno) ?? [`E${errno}`, "unknown error"];
     super(`${what}: ${detail ? `${detail}: ` : ""}${text} (${code})`);
     this.name = "KernelError";
     this.errno = errno;
     this.code = code;
+    this.what = what;
+    this.detail = detail;
+  }
+
+  /** A failed call of node:fs as one of ours. Whatever else was thrown is thrown on. */
+  static from(what: string, thrown: unknown): KernelError {
+    if (thrown instanceof Error && "errno" in thrown && typeof thrown.errno === "number") {
+      return new KernelError(what, Math.abs(thrown.errno));
+    }
+    throw thrown;
   }
 }
 

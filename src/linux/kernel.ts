@@ -25,15 +25,29 @@ export interface LinkAddress {
   readonly address: Prefix;
   /** RT_SCOPE_*: 0 global, 253 link, 254 host. */
   readonly scope: number;
+  /** IFA_BROADCAST, where one is set. */
+  readonly broadcast?: Address;
 }
 
 export interface Route {
+  /** Of the table that it stands in; told by the kernel always. */
+  readonly family?: 4 | 6;
   readonly to: Prefix | "default";
   readonly via?: Address;
   readonly ifindex?: number;
   readonly table: number;
   /** RTN_*: 1 unicast, 2 local, 3 broadcast, 7 prohibit … */
   readonly type: number;
+}
+
+/** An entry of the ARP or neighbour-discovery table. */
+export interface Neighbour {
+  readonly ifindex: number;
+  readonly address: Address;
+  /** Absent while it is being asked for, or where nobody answered. */
+  readonly mac?: Mac;
+  /** NUD_* bits: 0x01 incomplete, 0x02 reachable, 0x04 stale, 0x08 delay, 0x10 probe, 0x20 failed, 0x40 noarp, 0x80 permanent. */
+  readonly state: number;
 }
 
 export interface Kernel {
@@ -56,6 +70,7 @@ export interface Kernel {
   links(netns?: NetnsPath): Promise<readonly Link[]>;
   addresses(netns?: NetnsPath): Promise<readonly LinkAddress[]>;
   routes(netns?: NetnsPath): Promise<readonly Route[]>;
+  neighbours(netns?: NetnsPath): Promise<readonly Neighbour[]>;
   /** Run nft commands (one transaction) in the engine's namespace; what nft prints. @throws with nft's own message */
   nft(commands: string): Promise<string>;
   readSysctl(key: string, netns?: NetnsPath): Promise<string>;

@@ -4,7 +4,7 @@
  * in it has methods.
  */
 import type { Brand } from "../lib/ids.ts";
-import type { Address, Mac, Prefix } from "../lib/ip.ts";
+import { type Address, formatAddress, formatPrefix, type Mac, type Prefix } from "../lib/ip.ts";
 
 /** Where a network namespace is pinned (a bind mount of its nsfs file). A step without one is about the engine's own. */
 export type NetnsPath = Brand<"NetnsPath">;
@@ -96,11 +96,13 @@ export function describe(step: Step): string {
     case "delete-link":
       return `delete link ${step.name}`;
     case "add-address":
-      return `add address to ${step.link}`;
+      return `add address ${formatPrefix(step.address)} to ${step.link}`;
     case "delete-address":
-      return `delete address of ${step.link}`;
-    case "add-route":
-      return `add ${step.to === "default" ? "default route" : "route"}`;
+      return `delete address ${formatPrefix(step.address)} of ${step.link}`;
+    case "add-route": {
+      const to = step.to === "default" ? "default route" : `route to ${formatPrefix(step.to)}`;
+      return `add ${to}${step.via ? ` via ${formatAddress(step.via)}` : ""}${step.link ? ` on ${step.link}` : ""}`;
+    }
     case "set-sysctl":
       return `set ${step.key}=${step.value}`;
     case "nft":

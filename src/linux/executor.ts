@@ -1,0 +1,135 @@
+/** Carries out plans: the one place where the engine changes the kernel's networking. */
+import { asError, EngineError, messageOf } from "../lib/errors.ts";
+import { KernelError } from "./ffi.ts";
+import type { Link, LinkAddress, Neighbour, Route } from "./kernel.ts";
+import { LinkDeleter } from "./link-deleter.ts";
+import type { Message } from "./netlink/message.ts";
+import { NETLINK_ROUTE, NetlinkSocket, type Request } from "./netlink/socket.ts";
+import { inNamespace } from "./netns.ts";
+import { Nft } from "./nftables/library.ts";
+import { describe, type Fact, type NetnsPath, type Plan, type Step } from "./plan.ts";
+import { askAddresses, readLinkAddress } from "./rtnetlink/address.ts";
+import { askLinks, readLink } from "./rtnetlink/link.ts";
+import { askNeighbours, readNeighbour } from "./rtnetlink/neighbour.ts";
+import { askRoutes, readRoute } from "./rtnetlink/route.ts";
+import { Scope } from "./scope.ts";
+import { carryOut } from "./steps.ts";
+import { readSysctl } from "./sysctl.ts";
+
+/** How the kernel says that a thing isn't there: file, link, address, route. */
+const GONE = new Set(["ENOENT", "ENODEV", "EADDRNOTAVAIL", "ESRCH"]);
+
+/**
+ * It works within its caller, on a thread where that may block (`kernel-worker.ts`), and acts on the
+ * namespace that this thread is in when it is made.
+ */
+export class Executor {
+  readonly #home = { route: new NetlinkSocket(NETLINK_ROUTE), nft: new Nft() };
+  readonly #deleter = new LinkDeleter();
+
+  /** As `Kernel.apply`. What `delete-link` and `remove-netns` took away does not come back. */
+  apply(plan: Plan): Fact[] {
+    const scope = new Scope(this.#home);
+    try {
+      return plan.map((step) => named(step, () => carryOut(step, scope)));
+    } catch (thrown) {
+      const errors = scope.unwind();
+      if (errors.length > 0) throw new AggregateError([thrown, ...errors], messageOf(thrown));
+      throw thrown;
+    } finally {
+      scope.close();
+    }
+  }
+
+  /** As `Kernel.dismantle`. Links are deleted alongside the other steps. */
+  async dismantle(plan: Plan): Promise<void> {
+    const scope = new Scope(this.#home);
+    const errors: Error[] = [];
+    const failed = (thrown: unknown) => {
+      if (!isGone(thrown)) errors.push(asError(thrown));
+    };
+    const links: string[] = [];
+    for (const step of plan) if (step.do === "delete-link") links.push(step.name);
+    const deletion = this.#deleter.delete(links).catch(failed);
+    try {
+      for (const step of plan) {
+        if (step.do === "delete-link") continue;
+        try {
+          named(step, () => carryOut(step, scope));
+        } catch (thrown) {
+          failed(thrown);
+        }
+      }
+    } finally {
+      scope.close();
+    }
+    await deletion;
+    if (errors.length > 0) throw new AggregateError(errors, errors.map((error) => error.message).join("; "));
+  }
+
+  deleteLinks(names: readonly string[]): Promise<void> {
+    return this.#deleter.delete(names);
+  }
+
+  links = (netns?: NetnsPath): Link[] => this.#dump(netns, askLinks("list links"), readLink);
+
+  addresses = (netns?: NetnsPath): LinkAddress[] =>
+    this.#dump(netns, askAddresses("list addresses"), readLinkAddress);
+
+  routes = (netns?: NetnsPath): Route[] => this.#dump(netns, askRoutes("list routes"), readRoute);
+
+  neighbours = (netns?: NetnsPath): Neighbour[] =>
+    this.#dump(netns, askNeighbours("list neighbours"), readNeighbour);
+
+  nft(commands: string): string {
+    return this.#home.nft.run("nft", commands);
+  }
+
+  readSysctl(key: string, netns?: NetnsPath): string {
+    return inNamespace(netns, () => readSysctl(key));
+  }
+
+  /** Once deletions are done. */
+  async close(): Promise<void> {
+    await this.#deleter.close();
+    this.#home.route.close();
+    this.#home.nft.close();
+  }
+
+  #dump<T>(
+    netns: NetnsPath | undefined,
+    request: Request,
+    read: (payload: Uint8Array) => T | undefined,
+  ): T[] {
+    const decode = (message: Message) => read(message.payload);
+    if (netns === undefined) return this.#home.route.dump(request, decode);
+    const socket = inNamespace(netns, () => new NetlinkSocket(NETLINK_ROUTE));
+    try {
+      return socket.dump(request, decode);
+    } finally {
+      socket.close();
+    }
+  }
+}
+
+/** Run `work`; an error of the kernel names the step. */
+function named<T>(step: Step, work: () => T): T {
+  try {
+    return work();
+  } catch (thrown) {
+    const what = describe(step);
+    if (!(thrown instanceof KernelError) || thrown.what === what) throw thrown;
+    throw new KernelError(
+      what,
+      thrown.errno,
+      thrown.detail ? `${thrown.what}: ${thrown.detail}` : thrown.what,
+    );
+  }
+}
+
+/** Whether an error says that what was to be removed isn't there. */
+function isGone(thrown: unknown): boolean {
+  if (thrown instanceof KernelError) return GONE.has(thrown.code);
+  // nft has no other way to say it; without setlocale its messages are in English.
+  return thrown instanceof EngineError && thrown.message.includes("No such file or directory");
+}

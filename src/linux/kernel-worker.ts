@@ -1,0 +1,51 @@
+/**
+ * The thread on which all netlink, nft and namespace work is done: each of these runs inside its caller.
+ * Calls are begun in the order of asking; only deletions of links are waited for alongside others.
+ */
+import { parentPort } from "node:worker_threads";
+import { Executor } from "./executor.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Answered, Asked } from "./kernel-protocol.ts";
+import { errorToWire } from "./wire.ts";
+
+type Handlers = {
+  [Name in keyof Kernel]: (
+    ...args: Parameters<Kernel[Name]>
+  ) => Awaited<ReturnType<Kernel[Name]>> | ReturnType<Kernel[Name]>;
+};
+
+const port = parentPort;
+if (!port) throw new Error("kernel-worker runs as a worker thread only");
+
+const executor = new Executor();
+
+const handlers: Handlers = {
+  apply: (plan) => executor.apply(plan),
+  dismantle: (plan) => executor.dismantle(plan),
+  deleteLinks: (names) => executor.deleteLinks(names),
+  links: executor.links,
+  addresses: executor.addresses,
+  routes: executor.routes,
+  neighbours: executor.neighbours,
+  nft: (commands) => executor.nft(commands),
+  readSysctl: (key, netns) => executor.readSysctl(key, netns),
+  close: () => executor.close(),
+};
+
+async function answer({ id, call, args }: Asked): Promise<Answered> {
+  try {
+    // The other side makes `args` from the parameters of this very method.
+    const handler = handlers[call] as (...args: readonly unknown[]) => unknown;
+    return { id, result: await handler(...args) };
+  } catch (thrown) {
+    return { id, error: errorToWire(thrown) };
+  }
+}
+
+port.on("message", async (asked: Asked) => {
+  port.postMessage(await answer(asked));
+  // The thread ends of itself when nothing is left to listen to.
+  if (asked.call === "close") port.close();
+});
+
+port.postMessage({ ready: true } satisfies Answered);

@@ -1,0 +1,167 @@
+/**
+ * Links, rtnetlink(7), linux/if_link.h:
+ * ```c
+ * struct ifinfomsg {
+ *   unsigned char ifi_family;
+ *   unsigned char __ifi_pad;
+ *   unsigned short ifi_type;   // ARPHRD_*
+ *   int ifi_index;
+ *   unsigned ifi_flags;        // IFF_*
+ *   unsigned ifi_change;       // which of the flags are meant
+ * };
+ * ```
+ */
+import { type Mac, macBytes, macFromBytes } from "../../lib/ip.ts";
+import { LITTLE_ENDIAN, readCString, readI32, readU32, viewOf, type Writer } from "../bytes.ts";
+import type { Link } from "../kernel.ts";
+import { attributesOf, put, putBytes, putNested, putString, putU32 } from "../netlink/attribute.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
+import type { Request } from "../netlink/socket.ts";
+
+const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
+const RTM_GETLINK = 18;
+const RTM_SETLINK = 19;
+
+const IFINFOMSG_SIZE = 16;
+
+const IFLA_ADDRESS = 1;
+const IFLA_IFNAME = 3;
+const IFLA_MTU = 4;
+const IFLA_LINK = 5;
+const IFLA_MASTER = 10;
+const IFLA_LINKINFO = 18;
+const IFLA_IFALIAS = 20;
+const IFLA_GROUP = 27;
+const IFLA_NET_NS_FD = 28;
+const IFLA_EXT_MASK = 29;
+const IFLA_LINK_NETNSID = 37;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const VETH_INFO_PEER = 1;
+
+const IFF_UP = 0x1;
+const IFF_LOOPBACK = 0x8;
+const RTEXT_FILTER_SKIP_STATS = 0x8;
+
+/** What is asked of a link. What is not said stays as it is. */
+export interface LinkRequest {
+  /** Which link; by its name where this is absent. */
+  readonly ifindex?: number;
+  readonly name?: string;
+  readonly kind?: "bridge" | "veth";
+  readonly up?: boolean;
+  readonly mac?: Mac;
+  readonly mtu?: number;
+  readonly master?: number;
+  /** An empty one takes it away. */
+  readonly alias?: string;
+  readonly group?: number;
+  /** The namespace that it is born in, or moved to. */
+  readonly netnsFd?: number;
+  /** A veth's other end, as it is born. */
+  readonly peer?: LinkRequest;
+}
+
+export function putLink(to: Writer, link: LinkRequest): void {
+  const { up } = link;
+  to.u8(0).u8(0).u16(0);
+  to.i32(link.ifindex ?? 0);
+  to.u32(up ? IFF_UP : 0).u32(up === undefined ? 0 : IFF_UP);
+  if (link.name !== undefined) putString(to, IFLA_IFNAME, link.name);
+  if (link.mac !== undefined) putBytes(to, IFLA_ADDRESS, macBytes(link.mac));
+  if (link.mtu !== undefined) putU32(to, IFLA_MTU, link.mtu);
+  if (link.master !== undefined) putU32(to, IFLA_MASTER, link.master);
+  // Without a NUL: only so does an empty alias take the old one away.
+  if (link.alias !== undefined) putBytes(to, IFLA_IFALIAS, Buffer.from(link.alias));
+  if (link.group !== undefined) putU32(to, IFLA_GROUP, link.group);
+  if (link.netnsFd !== undefined) putU32(to, IFLA_NET_NS_FD, link.netnsFd);
+  if (link.kind !== undefined) putKind(to, link.kind, link.peer);
+}
+
+function putKind(to: Writer, kind: string, peer: LinkRequest | undefined): void {
+  putNested(to, IFLA_LINKINFO, () => {
+    putString(to, IFLA_INFO_KIND, kind);
+    if (!peer) return;
+    putNested(to, IFLA_INFO_DATA, () => put(to, VETH_INFO_PEER, () => putLink(to, peer)));
+  });
+}
+
+/** The link that an RTM_NEWLINK tells of, or undefined where the payload tells of none. */
+export function readLink(payload: Uint8Array): Link | undefined {
+  if (payload.length < IFINFOMSG_SIZE) return undefined;
+  const view = viewOf(payload);
+  const flags = view.getUint32(8, LITTLE_ENDIAN);
+  const attributes = attributesOf(payload.subarray(IFINFOMSG_SIZE));
+  const name = attributes.get(IFLA_IFNAME);
+  const mtu = readU32(attributes.get(IFLA_MTU));
+  if (!name || mtu === undefined) return undefined;
+  const mac = attributes.get(IFLA_ADDRESS);
+  const kind = attributesOf(attributes.get(IFLA_LINKINFO)).get(IFLA_INFO_KIND);
+  const master = readU32(attributes.get(IFLA_MASTER));
+  const peer = readU32(attributes.get(IFLA_LINK));
+  const peerNetnsId = readI32(attributes.get(IFLA_LINK_NETNSID));
+  const alias = attributes.get(IFLA_IFALIAS);
+  return {
+    ifindex: view.getInt32(4, LITTLE_ENDIAN),
+    name: readCString(name),
+    mtu,
+    up: (flags & IFF_UP) !== 0,
+    loopback: (flags & IFF_LOOPBACK) !== 0,
+    ...(kind && { kind: readCString(kind) }),
+    ...(mac?.length === 6 && { mac: macFromBytes(mac) }),
+    ...(master && { master }),
+    ...(peer && { peer }),
+    ...(peerNetnsId !== undefined && { peerNetnsId }),
+    ...(alias && { alias: readCString(alias) }),
+  };
+}
+
+/** Make a link that isn't there. EEXIST where one of that name is. */
+export const createLink = (what: string, link: LinkRequest): Request => ({
+  what,
+  type: RTM_NEWLINK,
+  flags: NLM_F_CREATE | NLM_F_EXCL,
+  body: (to) => putLink(to, link),
+});
+
+/** Change a link. With an ifindex, `name` is its new name. */
+export const changeLink = (what: string, link: LinkRequest): Request => ({
+  what,
+  type: RTM_SETLINK,
+  body: (to) => putLink(to, link),
+});
+
+/** Delete a link, or all of a group. Runs inside the send, for the kernel's RCU grace period. */
+export const deleteLink = (
+  what: string,
+  link: { readonly ifindex: number } | { readonly name: string } | { readonly group: number },
+): Request => ({ what, type: RTM_DELLINK, body: (to) => putLink(to, link) });
+
+/** Ask for one link. From Linux 6.8 on, this brings the link's carrier state up to date as well. */
+export const askLink = (
+  what: string,
+  link: { readonly ifindex: number } | { readonly name: string },
+  hear: (link: Link) => void,
+): Request => ({
+  what,
+  type: RTM_GETLINK,
+  body: (to) => {
+    putLink(to, link);
+    putU32(to, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  },
+  answer: (message) => {
+    const told = readLink(message.payload);
+    if (told) hear(told);
+  },
+});
+
+/** Ask for all links: for `NetlinkSocket.dump`. */
+export const askLinks = (what: string): Request => ({
+  what,
+  type: RTM_GETLINK,
+  body: (to) => {
+    putLink(to, {});
+    putU32(to, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  },
+});
