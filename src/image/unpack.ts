@@ -1,0 +1,191 @@
+/** From a tar archive to a layer's directory, in one pass. */
+import { createHash } from "node:crypto";
+import * as fs from "node:fs";
+import { promisify } from "node:util";
+import { asError, EngineError, invalid } from "../lib/errors.ts";
+import { componentsOf } from "./contain.ts";
+import { LayerTree } from "./layer-tree.ts";
+import { makePace } from "./pace.ts";
+import type { TarEntry } from "./tar-entry.ts";
+import { TarReader } from "./tar-reader.ts";
+import type { DiffID } from "./types.ts";
+
+export interface Unpacked {
+  /** sha256 of the archive as it came. */
+  readonly diffId: DiffID;
+  /** Bytes of all files. */
+  readonly size: number;
+  /** Extended attributes that the file system can't hold, by name: left out. */
+  readonly leftOut: readonly string[];
+}
+
+/** Writing more than this goes through the thread pool, so that a slow disk holds nobody up. */
+const SMALL = 1 << 20;
+
+/** OCI image spec, "Layer", "Whiteouts". */
+const WHITEOUT = ".wh.";
+const OPAQUE = ".wh..wh..opq";
+const RESERVED = ".wh..wh.";
+
+const write = promisify(fs.write);
+
+/**
+ * Unpack into `root`, which exists and is empty. Whatever an archive says, nothing outside is touched;
+ * whiteouts become what overlayfs takes for such.
+ * @throws invalid where the archive is damaged, cut short, or wants out; what is unpacked by then stays for the caller to remove
+ */
+export async function unpack(source: AsyncIterable<Buffer>, root: string): Promise<Unpacked> {
+  const hash = createHash("sha256");
+  const reader = new TarReader(tap(source, (chunk) => hash.update(chunk)));
+  const unpacker = new Unpacker(new LayerTree(root), reader);
+  try {
+    await unpacker.run();
+  } finally {
+    await reader.close();
+  }
+  return {
+    diffId: `sha256:${hash.digest("hex")}` as DiffID,
+    size: unpacker.size,
+    leftOut: [...unpacker.leftOut],
+  };
+}
+
+async function* tap(source: AsyncIterable<Buffer>, see: (chunk: Buffer) => void): AsyncGenerator<Buffer> {
+  for await (const chunk of source) {
+    see(chunk);
+    yield chunk;
+  }
+}
+
+class Unpacker {
+  size = 0;
+  readonly leftOut = new Set<string>();
+  readonly #tree: LayerTree;
+  readonly #reader: TarReader;
+  /** What is put into a directory changes its time: set at the end. */
+  readonly #directoryTimes = new Map<string, { readonly path: string[]; readonly mtime: number }>();
+
+  constructor(tree: LayerTree, reader: TarReader) {
+    this.#tree = tree;
+    this.#reader = reader;
+  }
+
+  async run(): Promise<void> {
+    const pace = makePace();
+    for (let entry = await this.#reader.next(); entry; entry = await this.#reader.next()) {
+      try {
+        await this.#put(entry);
+      } catch (thrown) {
+        throw inEntry(entry.name, thrown);
+      }
+      await pace();
+    }
+    for (const { path, mtime } of this.#directoryTimes.values()) {
+      // It may have been replaced by something else since.
+      if (this.#tree.find(path) === "directory") this.#tree.setTime(path, mtime);
+    }
+  }
+
+  async #put(entry: TarEntry): Promise<void> {
+    const components = componentsOf(entry.name);
+    const name = components.at(-1) ?? "";
+    if (name.startsWith(WHITEOUT)) {
+      this.#whiteout(components, name);
+      return;
+    }
+    for (const attribute of entry.xattrs.keys()) {
+      // Those would tell overlayfs to show other directories in the place of this one.
+      if (attribute.startsWith("trusted.overlay.") || attribute.startsWith("user.overlay.")) {
+        throw invalid(`its attribute ${attribute} is reserved to overlayfs`);
+      }
+    }
+    const path = this.#tree.place(components);
+    if (entry.type === "directory") {
+      if (this.#tree.find(path) !== "directory") {
+        this.#tree.clear(path);
+        this.#tree.makeDirectory(path);
+      }
+      this.#directoryTimes.set(path.join("/"), { path, mtime: entry.mtime });
+    } else {
+      if (path.length === 0) throw invalid("the layer's root can only be a directory");
+      const target = entry.type === "hard-link" ? this.#linkTarget(entry, path) : undefined;
+      this.#tree.clear(path);
+      if (target) {
+        this.#tree.hardLink(target, path);
+        return; // owner and mode are those of the other name
+      }
+      await this.#make(entry, path);
+    }
+    for (const name of this.#tree.setAttributes(path, entry, entry.type === "symlink")) {
+      this.leftOut.add(name);
+    }
+  }
+
+  #linkTarget(entry: TarEntry, path: readonly string[]): string[] {
+    const target = this.#tree.place(componentsOf(entry.linkname));
+    const found = this.#tree.find(target);
+    if (found === "missing") throw invalid(`a hard link to ${entry.linkname}, which is not there`);
+    if (found === "directory") throw invalid(`a hard link to ${entry.linkname}, which is a directory`);
+    if (target.join("/") === path.join("/")) throw invalid("a hard link to itself");
+    return target;
+  }
+
+  async #make(entry: TarEntry, path: readonly string[]): Promise<void> {
+    switch (entry.type) {
+      case "symlink":
+        this.#tree.symlink(path, entry.linkname);
+        return;
+      case "character-device":
+      case "block-device":
+      case "fifo":
+        this.#tree.node(path, entry.type, entry.major, entry.minor);
+        return;
+      default:
+        await this.#fill(entry, path);
+    }
+  }
+
+  async #fill(entry: TarEntry, path: readonly string[]): Promise<void> {
+    const file = this.#tree.openNew(path);
+    try {
+      for (let piece = await this.#reader.read(); piece; piece = await this.#reader.read()) {
+        let { data, position } = piece;
+        while (data.length > 0) {
+          const written =
+            entry.size <= SMALL
+              ? fs.writeSync(file, data, 0, data.length, position)
+              : (await write(file, data, 0, data.length, position)).bytesWritten;
+          data = data.subarray(written);
+          position += written;
+        }
+      }
+      // A sparse file may end in a hole.
+      fs.ftruncateSync(file, entry.size);
+    } finally {
+      fs.closeSync(file);
+    }
+    this.size += entry.size;
+  }
+
+  #whiteout(components: readonly string[], name: string): void {
+    const directory = components.slice(0, -1);
+    if (name === OPAQUE) {
+      this.#tree.makeOpaque(this.#tree.place([...directory, "."]).slice(0, -1));
+      return;
+    }
+    // Other names of this kind are aufs's own bookkeeping.
+    if (name.startsWith(RESERVED)) return;
+    const hidden = name.slice(WHITEOUT.length);
+    if (hidden === "" || hidden === "." || hidden === "..") throw invalid("a whiteout of nothing");
+    const path = this.#tree.place([...directory, hidden]);
+    this.#tree.clear(path);
+    this.#tree.node(path, "character-device", 0, 0);
+  }
+}
+
+/** Names are shown as text, as far as they are. */
+function inEntry(name: string, thrown: unknown): EngineError {
+  const shown = Buffer.from(name, "latin1").toString();
+  const kind = thrown instanceof EngineError ? thrown.kind : "internal";
+  return new EngineError(kind, `unpack ${shown}: ${asError(thrown).message}`, { cause: thrown });
+}
