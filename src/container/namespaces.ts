@@ -1,0 +1,37 @@
+/** Which namespaces are a container's own, which are joined, and which are the host's (OCI runtime spec, "Namespaces"). */
+import type { Sandbox } from "../network/types.ts";
+import type { HostConfig } from "./types.ts";
+
+export interface Namespace {
+  readonly type: "mount" | "network" | "uts" | "pid" | "ipc" | "cgroup";
+  /** Joined; a new one where absent. */
+  readonly path?: string;
+}
+
+/** Paths of namespaces of other containers, for `--pid container:` and `--ipc container:`. */
+export interface JoinedNamespaces {
+  readonly pid?: string;
+  readonly ipc?: string;
+}
+
+/** Of Docker's mode strings: the container in `container:<id>`. */
+export const containerOfMode = (mode: string): string | undefined => /^container:(.+)$/s.exec(mode)?.[1];
+
+export function namespacesOf(
+  hostConfig: HostConfig,
+  sandbox: Sandbox,
+  joined: JoinedNamespaces,
+  cgroupVersion: "1" | "2",
+): readonly Namespace[] {
+  const own = (type: Namespace["type"], mode: string, path?: string): readonly Namespace[] =>
+    mode === "host" ? [] : [{ type, ...(path !== undefined && { path }) }];
+  return [
+    { type: "mount" },
+    ...own("network", sandbox.mode, sandbox.key),
+    ...own("uts", hostConfig.UTSMode),
+    ...own("pid", hostConfig.PidMode, joined.pid),
+    ...own("ipc", hostConfig.IpcMode, joined.ipc),
+    // Docker's default: private where the hierarchy is unified, the host's elsewhere.
+    ...own("cgroup", cgroupVersion === "2" ? "private" : "host"),
+  ];
+}

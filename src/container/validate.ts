@@ -1,0 +1,190 @@
+/** What can never work, or is not carried out yet, is refused before anything is made. Pure but for the facts given. */
+import { invalid, notBuiltIn } from "../lib/errors.ts";
+import { checkDestinations, checkTmpfs, parseBind } from "./binds.ts";
+import { grantedCapabilities } from "./capabilities.ts";
+import type { HostAbilities } from "./host.ts";
+import { containerOfMode } from "./namespaces.ts";
+import { rlimitName } from "./resources.ts";
+import { customProfile } from "./seccomp.ts";
+import { parseSecurity } from "./security.ts";
+import { parseSignal } from "./signals.ts";
+import type { CgroupSettings } from "./spec.ts";
+import type { ContainerConfig, EndpointSettings, HostConfig } from "./types.ts";
+
+/** HOST_NAME_MAX (linux/limits.h). */
+const MAX_HOSTNAME = 64;
+
+export interface ValidationContext {
+  readonly host: HostAbilities;
+  readonly cgroups: CgroupSettings;
+  /** Names of OCI runtimes that may be asked for. */
+  readonly runtimes: readonly string[];
+}
+
+/** @throws invalid, not-built-in; in Docker's words where there are any */
+export function validateConfig(config: ContainerConfig, asked: Partial<ContainerConfig>): void {
+  const hostname = config.Hostname;
+  if (Buffer.byteLength(hostname) > MAX_HOSTNAME) {
+    throw invalid(`hostname "${hostname}" is too long (maximum ${MAX_HOSTNAME} bytes)`);
+  }
+  if (/[\s\0/]/.test(hostname + config.Domainname)) throw invalid(`invalid hostname format: ${hostname}`);
+  if (config.WorkingDir && !config.WorkingDir.startsWith("/")) {
+    throw invalid(`the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
+  }
+  for (const entry of config.Env ?? []) {
+    if (entry === "" || entry.startsWith("=")) throw invalid(`invalid environment variable: ${entry}`);
+  }
+  for (const word of [...(config.Env ?? []), ...(config.Entrypoint ?? []), ...(config.Cmd ?? [])]) {
+    if (word.includes("\0")) throw invalid(`a NUL byte in ${JSON.stringify(word)}`);
+  }
+  if (config.StopSignal) parseSignal(config.StopSignal);
+  if (Object.keys(asked.Volumes ?? {}).length > 0) throw notBuiltIn("Volumes: volumes are not built in");
+  const test = asked.Healthcheck?.Test ?? [];
+  if (test.length > 0 && test[0] !== "NONE") throw notBuiltIn("Healthcheck: health checks are not built in");
+}
+
+/** @throws invalid, not-built-in; in Docker's words where there are any */
+export function validateHostConfig(
+  hostConfig: HostConfig,
+  asked: Partial<ContainerConfig>,
+  context: ValidationContext,
+): void {
+  const { host } = context;
+  if (!context.runtimes.includes(hostConfig.Runtime)) {
+    throw invalid(`unknown or invalid runtime name: ${hostConfig.Runtime}`);
+  }
+  validateModes(hostConfig, asked);
+  validateRestartPolicy(hostConfig);
+  validateLog(hostConfig.LogConfig);
+  validateMounts(hostConfig);
+  const capabilities = grantedCapabilities(hostConfig, host.capabilities);
+  const { seccomp } = parseSecurity(hostConfig.SecurityOpt);
+  if (seccomp !== "default" && seccomp !== "unconfined") {
+    customProfile(seccomp, { machine: host.machine, kernel: host.kernel, capabilities });
+  }
+  validateSysctls(hostConfig);
+  validateUlimits(hostConfig, host);
+  if (hostConfig.Init && hostConfig.PidMode === "" && host.init === undefined) {
+    throw invalid(
+      "--init needs docker-init or tini, and neither is installed: `apt-get install tini` (Debian, Ubuntu) brings it",
+    );
+  }
+  if (hostConfig.CgroupParent && context.cgroups.driver === "systemd") {
+    if (!/^.+\.slice$/.test(hostConfig.CgroupParent)) {
+      throw invalid('cgroup-parent for systemd cgroup should be a valid slice named as "xxx.slice"');
+    }
+  }
+}
+
+function validateModes(hostConfig: HostConfig, asked: Partial<ContainerConfig>): void {
+  const { IpcMode, PidMode, UTSMode, NetworkMode } = hostConfig;
+  if (containerOfMode(IpcMode) !== undefined || IpcMode === "shareable") {
+    throw notBuiltIn(`IpcMode: ${IpcMode}: sharing IPC between containers is not built in`);
+  }
+  if (!["private", "none", "host"].includes(IpcMode)) throw invalid(`invalid IPC mode: ${IpcMode}`);
+  if (!["", "host"].includes(PidMode) && containerOfMode(PidMode) === undefined) {
+    throw invalid(`invalid PID mode: ${PidMode}`);
+  }
+  if (!["", "host"].includes(UTSMode)) throw invalid(`invalid UTS mode: ${UTSMode}`);
+  if (UTSMode === "host" && asked.Hostname) throw invalid("conflicting options: hostname and the UTS mode");
+  if (containerOfMode(NetworkMode) === undefined) return;
+  if (asked.Hostname) throw invalid("conflicting options: hostname and the network mode");
+  if (hostConfig.Dns.length > 0) throw invalid("conflicting options: dns and the network mode");
+  if (hostConfig.ExtraHosts.length > 0) {
+    throw invalid("conflicting options: custom host-to-IP mapping and the network mode");
+  }
+}
+
+function validateRestartPolicy({ RestartPolicy, AutoRemove }: HostConfig): void {
+  const { Name, MaximumRetryCount } = RestartPolicy;
+  if (!["", "no", "always", "unless-stopped", "on-failure"].includes(Name)) {
+    throw invalid(
+      `invalid restart policy: unknown policy '${Name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
+    );
+  }
+  if (MaximumRetryCount < 0) throw invalid("invalid restart policy: maximum retry count cannot be negative");
+  if (Name !== "on-failure" && MaximumRetryCount > 0) {
+    throw invalid("invalid restart policy: maximum retry count can only be used with 'on-failure'");
+  }
+  if (AutoRemove && Name !== "no" && Name !== "") {
+    throw invalid("can't create 'AutoRemove' container with restart policy");
+  }
+}
+
+/** What Docker's file drivers can be told. */
+const LOG_OPTIONS = ["max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag"];
+/** Of Docker's logging in general. */
+const LOG_MODES = ["mode", "max-buffer-size"];
+
+function validateLog({ Type, Config }: HostConfig["LogConfig"]): void {
+  if (!["json-file", "local", "none"].includes(Type)) {
+    throw invalid(`logger: no log driver named '${Type}' is registered`);
+  }
+  for (const [option, value] of Object.entries(Config)) {
+    if (option === "mode" && value === "blocking") continue;
+    if ([...LOG_OPTIONS, ...LOG_MODES].includes(option))
+      throw notBuiltIn(`LogConfig: log option ${option} is not built in`);
+    throw invalid(`unknown log opt '${option}' for ${Type} log driver`);
+  }
+}
+
+function validateMounts(hostConfig: HostConfig): void {
+  checkTmpfs(hostConfig.Tmpfs);
+  checkDestinations(hostConfig.Binds.map(parseBind), Object.keys(hostConfig.Tmpfs));
+}
+
+/** Those of namespaces that a container can have of its own (OCI runtimes refuse all others). */
+const IPC_SYSCTLS =
+  /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\.[a-z_]+)$/;
+
+function validateSysctls({ Sysctls, IpcMode, UTSMode }: HostConfig): void {
+  for (const name of Object.keys(Sysctls)) {
+    if (name.startsWith("net.")) continue;
+    if (IPC_SYSCTLS.test(name)) {
+      if (IpcMode === "host") throw invalid(`sysctl "${name}" is not allowed in the hosts ipc namespace`);
+    } else if (name === "kernel.domainname") {
+      if (UTSMode === "host") throw invalid(`sysctl "${name}" is not allowed in the hosts uts namespace`);
+    } else {
+      throw invalid(`sysctl "${name}" is not in a separate kernel namespace`);
+    }
+  }
+}
+
+const ULIMITS =
+  "as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split(
+    " ",
+  );
+
+function validateUlimits({ Ulimits, OomScoreAdj }: HostConfig, host: HostAbilities): void {
+  const mayRaise = host.capabilities.includes("CAP_SYS_RESOURCE");
+  const unlimited = (value: number) => (value < 0 ? Number.POSITIVE_INFINITY : value);
+  for (const { Name, Soft, Hard } of Ulimits) {
+    if (!ULIMITS.includes(Name)) throw invalid(`invalid ulimit type: ${Name}`);
+    if (unlimited(Soft) > unlimited(Hard)) {
+      throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${Soft} > ${Hard}`);
+    }
+    const own = host.hardLimits[rlimitName(Name)] ?? Number.POSITIVE_INFINITY;
+    if (!mayRaise && unlimited(Hard) > own) {
+      throw invalid(
+        `ulimit ${Name}=${Soft}:${Hard}: this machine withholds CAP_SYS_RESOURCE, so no more than ${own} can be given`,
+      );
+    }
+  }
+  if (OomScoreAdj < -1000 || OomScoreAdj > 1000) {
+    throw invalid(`Invalid value ${OomScoreAdj}, range for oom score adj is [-1000, 1000]`);
+  }
+  if (!mayRaise && OomScoreAdj !== 0 && OomScoreAdj < host.oomScoreAdj) {
+    throw invalid(
+      `oom score adj ${OomScoreAdj}: this machine withholds CAP_SYS_RESOURCE, so none below ${host.oomScoreAdj} can be given`,
+    );
+  }
+}
+
+/** @throws not-built-in for what the network can't be asked for yet */
+export function validateEndpoints(endpoints: Readonly<Record<string, EndpointSettings>>): void {
+  for (const [network, { IPAMConfig }] of Object.entries(endpoints)) {
+    if (IPAMConfig?.IPv6Address) {
+      throw notBuiltIn(`EndpointsConfig: ${network}: an IPv6 address of one's own is not built in`);
+    }
+  }
+}
