@@ -107,6 +107,12 @@ export interface Images {
   filesystemOf(container: ContainerID): RootFilesystem;
   unmount(container: ContainerID): Promise<void>;
   removeLayer(container: ContainerID): Promise<void>;
+  /** Containers that have a writable layer: those that no record speaks of are a crash's, for `removeLayer`. */
+  layerOwners(): readonly ContainerID[];
+  /** Bytes that the container has written, and those with its image's; for `ps -s`. */
+  layerUsage(container: ContainerID): Promise<{ readonly writable: number; readonly total: number }>;
+  /** `vfs` (copies) where overlayfs can't be mounted under the data root; known from `start` on. */
+  readonly storageDriver: "overlay2" | "vfs";
   stop(): Promise<void>;
 }
 

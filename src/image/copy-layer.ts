@@ -1,0 +1,85 @@
+/** Layers put on top of each other by copying, where overlayfs can't be used. */
+import * as fs from "node:fs";
+import { makeNode } from "../linux/mknod.ts";
+import { getXattr, listXattrs, setXattr } from "../linux/xattr.ts";
+import { makePace } from "./pace.ts";
+
+const OPAQUE = "trusted.overlay.opaque";
+const RESERVED = "trusted.overlay.";
+
+const join = (directory: Buffer, name: Buffer): Buffer => Buffer.concat([directory, Buffer.from("/"), name]);
+
+/** Major and minor of a device number (makedev(3), read backwards). */
+const deviceOf = (dev: number): readonly [major: number, minor: number] => {
+  const bits = BigInt(dev);
+  const major = ((bits >> 32n) & ~0xfffn) | ((bits >> 8n) & 0xfffn);
+  return [Number(major), Number(((bits >> 12n) & 0xffffff00n) | (bits & 0xffn))];
+};
+
+/**
+ * Copy the layer at `from` over the tree at `to`: what is the same file in the layer stays the same file,
+ * whiteouts take away what is below. Data are shared where the file system can (reflink).
+ */
+export async function copyLayer(from: string, to: string): Promise<void> {
+  const pace = makePace();
+  /** Where the first name of a file with several went, by inode. */
+  const linked = new Map<number, Buffer>();
+
+  async function directory(source: Buffer, target: Buffer): Promise<void> {
+    const names = listXattrs(source);
+    if (names.includes(OPAQUE)) {
+      for (const name of fs.readdirSync(target, { encoding: "buffer" })) remove(join(target, name));
+    }
+    for (const name of fs.readdirSync(source, { encoding: "buffer" })) {
+      await entry(join(source, name), join(target, name));
+      await pace();
+    }
+    copyAttributes(source, target, names);
+  }
+
+  async function entry(source: Buffer, target: Buffer): Promise<void> {
+    const stat = fs.lstatSync(source);
+    if (stat.isDirectory()) {
+      if (!fs.lstatSync(target, { throwIfNoEntry: false })?.isDirectory()) {
+        remove(target);
+        fs.mkdirSync(target);
+      }
+      await directory(source, target);
+      return;
+    }
+    remove(target);
+    if (stat.isCharacterDevice() && stat.rdev === 0) return; // a whiteout
+    const first = stat.nlink > 1 ? linked.get(stat.ino) : undefined;
+    if (first) {
+      fs.linkSync(first, target);
+      return;
+    }
+    if (stat.nlink > 1) linked.set(stat.ino, target);
+    await copyOne(stat, source, target);
+    copyAttributes(source, target, listXattrs(source));
+  }
+
+  await directory(Buffer.from(from), Buffer.from(to));
+}
+
+async function copyOne(stat: fs.Stats, source: Buffer, target: Buffer): Promise<void> {
+  const [major, minor] = deviceOf(stat.rdev);
+  if (stat.isSymbolicLink()) fs.symlinkSync(fs.readlinkSync(source, { encoding: "buffer" }), target);
+  else if (stat.isCharacterDevice()) makeNode(target, "character-device", major, minor);
+  else if (stat.isBlockDevice()) makeNode(target, "block-device", major, minor);
+  else if (stat.isFIFO()) makeNode(target, "fifo", 0, 0);
+  else await fs.promises.copyFile(source, target, fs.constants.COPYFILE_FICLONE);
+}
+
+/** In this order: a change of owner takes setuid and capabilities away, and the times come last. */
+function copyAttributes(source: Buffer, target: Buffer, xattrs: readonly string[]): void {
+  const stat = fs.lstatSync(source);
+  fs.lchownSync(target, stat.uid, stat.gid);
+  if (!stat.isSymbolicLink()) fs.chmodSync(target, stat.mode & 0o7777);
+  for (const name of xattrs) {
+    if (!name.startsWith(RESERVED)) setXattr(target, name, getXattr(source, name));
+  }
+  fs.lutimesSync(target, stat.atimeMs / 1000, stat.mtimeMs / 1000);
+}
+
+const remove = (path: Buffer): void => fs.rmSync(path, { recursive: true, force: true });

@@ -1,0 +1,170 @@
+/**
+ * Containers' root filesystems, a directory each under `overlay/<container id>`:
+ *
+ *     layer.json   how it is made; written last, so without it there is nothing
+ *     upper, work  the writable layer and overlayfs's own
+ *     merged       where it is mounted, or the whole tree where layers are copied
+ *
+ * Calls are synchronous where they can be: a few system calls of microseconds each.
+ */
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { inContext, notFound } from "../lib/errors.ts";
+import type { ContainerID } from "../lib/ids.ts";
+import { unmount } from "../linux/mount.ts";
+import { copyLayer } from "./copy-layer.ts";
+import type { LayerRecord, Layers } from "./layers.ts";
+import { isMountpoint, mountOverlay } from "./overlay.ts";
+import type { Trash } from "./trash.ts";
+import type { DiffID, RootFilesystem } from "./types.ts";
+import { sizeOfTree } from "./usage.ts";
+
+export type DriverName = "overlay2" | "vfs";
+
+/** What layer.json holds. */
+interface Made {
+  readonly driver: DriverName;
+  /** Bottom first. */
+  readonly layers: readonly DiffID[];
+}
+
+export class RootFilesystems {
+  readonly #directory: string;
+  readonly #layers: Layers;
+  readonly #trash: Trash;
+  readonly #made = new Map<ContainerID, Made>();
+
+  constructor(directory: string, layers: Layers, trash: Trash) {
+    this.#directory = directory;
+    this.#layers = layers;
+    this.#trash = trash;
+  }
+
+  /** Learn what is there. What is mounted stays so: containers outlive the engine. */
+  start(): void {
+    fs.mkdirSync(this.#directory, { recursive: true, mode: 0o710 });
+    for (const name of fs.readdirSync(this.#directory)) {
+      const text = readIfThere(join(this.#directory, name, "layer.json"));
+      if (text === undefined) this.#trash.discard(join(this.#directory, name));
+      else this.#made.set(name as ContainerID, JSON.parse(text) as Made);
+    }
+  }
+
+  /** Containers that have one. */
+  containers(): ContainerID[] {
+    return [...this.#made.keys()];
+  }
+
+  /** Layers that some container stands on. */
+  layersInUse(): Set<DiffID> {
+    return new Set([...this.#made.values()].flatMap(({ layers }) => layers));
+  }
+
+  layersOf(container: ContainerID): readonly DiffID[] {
+    return this.#get(container).layers;
+  }
+
+  async create(container: ContainerID, driver: DriverName, layers: readonly DiffID[]): Promise<void> {
+    for (const layer of layers) this.#layers.mustExist(layer);
+    const at = this.#paths(container);
+    try {
+      fs.mkdirSync(at.home, { mode: 0o710 });
+      fs.mkdirSync(at.merged);
+      if (driver === "overlay2") {
+        fs.mkdirSync(at.upper);
+        fs.mkdirSync(at.work);
+        this.#takeRootFrom(layers.at(-1), at.upper);
+      } else {
+        for (const layer of layers) await copyLayer(this.#layers.path(layer), at.merged);
+      }
+      const made: Made = { driver, layers };
+      fs.writeFileSync(at.record, JSON.stringify(made));
+      this.#made.set(container, made);
+    } catch (thrown) {
+      this.#trash.discard(at.home);
+      throw inContext(`make the writable layer of container ${container}`, thrown);
+    }
+  }
+
+  /** @throws KernelError; internal for more layers than fit */
+  mount(container: ContainerID, recordOf: (layer: DiffID) => LayerRecord): RootFilesystem {
+    const { driver, layers } = this.#get(container);
+    const at = this.#paths(container);
+    if (driver === "overlay2" && !isMountpoint(at.merged)) {
+      const lower = layers.toReversed().map((layer) => this.#layers.shortPath(recordOf(layer)));
+      mountOverlay({ lower, upper: at.upper, work: at.work, merged: at.merged });
+    }
+    return this.of(container);
+  }
+
+  of(container: ContainerID): RootFilesystem {
+    const { driver, layers } = this.#get(container);
+    const at = this.#paths(container);
+    if (driver === "vfs") return { path: at.merged, driver: { name: driver, data: {} } };
+    const data = {
+      LowerDir: layers
+        .toReversed()
+        .map((layer) => this.#layers.path(layer))
+        .join(":"),
+      MergedDir: at.merged,
+      UpperDir: at.upper,
+      WorkDir: at.work,
+    };
+    return { path: at.merged, driver: { name: driver, data } };
+  }
+
+  /** Lazily: out of sight at once, whoever still looks at it. */
+  unmount(container: ContainerID): void {
+    const { driver } = this.#get(container);
+    if (driver === "overlay2") unmount(this.#paths(container).merged, { lazy: true });
+  }
+
+  /** Unmounted, and its files deleted in their own time. Gone already is no failure. */
+  remove(container: ContainerID): void {
+    if (!this.#made.has(container)) return;
+    this.unmount(container);
+    this.#trash.discard(this.#paths(container).home);
+    this.#made.delete(container);
+  }
+
+  /** Bytes that the container has written; `below` is the size of its layers. */
+  async writable(container: ContainerID, below: number): Promise<number> {
+    const at = this.#paths(container);
+    if (this.#get(container).driver === "overlay2") return sizeOfTree(at.upper);
+    // A copy does not tell what is whose: what is more than the image had.
+    return Math.max(0, (await sizeOfTree(at.merged)) - below);
+  }
+
+  #get(container: ContainerID): Made {
+    const made = this.#made.get(container);
+    if (!made) throw notFound(`container ${container} has no root filesystem`);
+    return made;
+  }
+
+  #paths(container: ContainerID) {
+    const home = join(this.#directory, container);
+    return {
+      home,
+      upper: join(home, "upper"),
+      work: join(home, "work"),
+      merged: join(home, "merged"),
+      record: join(home, "layer.json"),
+    };
+  }
+
+  /** The merged root has the upper directory's owner and mode: those of the image's own root. */
+  #takeRootFrom(top: DiffID | undefined, upper: string): void {
+    const root = top && fs.statSync(this.#layers.path(top));
+    fs.chownSync(upper, root?.uid ?? 0, root?.gid ?? 0);
+    fs.chmodSync(upper, root ? root.mode & 0o7777 : 0o755);
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return fs.readFileSync(path, "utf8");
+  } catch (thrown) {
+    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    throw thrown;
+  }
+}
