@@ -184,13 +184,13 @@ class LocalImages implements Images {
   }
 
   async unmount(container: ContainerID): Promise<void> {
-    this.#rootfs.unmount(container);
+    await this.#rootfs.unmount(container);
   }
 
   async removeLayer(container: ContainerID): Promise<void> {
-    if (!this.#rootfs.containers().includes(container)) return;
+    if (!this.#rootfs.has(container)) return;
     const layers = this.#rootfs.layersOf(container);
-    this.#rootfs.remove(container);
+    await this.#rootfs.remove(container);
     // Its image may have been removed by force.
     const kept = this.#catalog.layersInUse();
     if (layers.every((layer) => kept.has(layer))) return;

@@ -11,7 +11,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { inContext, notFound } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
-import { unmount } from "../linux/mount.ts";
+import { detach } from "../linux/detach.ts";
 import { copyLayer } from "./copy-layer.ts";
 import type { LayerRecord, Layers } from "./layers.ts";
 import { isMountpoint, mountOverlay } from "./overlay.ts";
@@ -58,6 +58,10 @@ export class RootFilesystems {
   /** Layers that some container stands on. */
   layersInUse(): Set<DiffID> {
     return new Set([...this.#made.values()].flatMap(({ layers }) => layers));
+  }
+
+  has(container: ContainerID): boolean {
+    return this.#made.has(container);
   }
 
   layersOf(container: ContainerID): readonly DiffID[] {
@@ -114,15 +118,15 @@ export class RootFilesystems {
   }
 
   /** Lazily: out of sight at once, whoever still looks at it. */
-  unmount(container: ContainerID): void {
-    const { driver } = this.#get(container);
-    if (driver === "overlay2") unmount(this.#paths(container).merged, { lazy: true });
+  async unmount(container: ContainerID): Promise<void> {
+    const { merged } = this.#paths(container);
+    if (this.#get(container).driver === "overlay2" && isMountpoint(merged)) await detach(merged);
   }
 
   /** Unmounted, and its files deleted in their own time. Gone already is no failure. */
-  remove(container: ContainerID): void {
+  async remove(container: ContainerID): Promise<void> {
     if (!this.#made.has(container)) return;
-    this.unmount(container);
+    await this.unmount(container);
     this.#trash.discard(this.#paths(container).home);
     this.#made.delete(container);
   }
