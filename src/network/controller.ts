@@ -1,0 +1,279 @@
+import { mkdirSync } from "node:fs";
+import { conflict, messageOf, throwAll } from "../lib/errors.ts";
+import type { EngineEvent } from "../lib/events.ts";
+import type { ContainerID, NetworkID } from "../lib/ids.ts";
+import type { Address } from "../lib/ip.ts";
+import type { Logger } from "../lib/log.ts";
+import { KeyedMutex, Mutex } from "../lib/mutex.ts";
+import { undoing } from "../lib/undo.ts";
+import type { Kernel } from "../linux/kernel.ts";
+import type { Fact, Plan, Step } from "../linux/plan.ts";
+import type { Store } from "../store/kv.ts";
+import { linkAlias } from "./alias.ts";
+import { OPTION } from "./bridge/options.ts";
+import { designSandbox, findNetwork, type SandboxDesign } from "./design.ts";
+import {
+  Composer,
+  copiedFiles,
+  digestOf,
+  type FileContents,
+  HOST_PATHS,
+  type HostPaths,
+  removeFiles,
+  updateResolvConf,
+  writeFiles,
+} from "./files/files.ts";
+import { FileWatch } from "./files/watch.ts";
+import { pinHostNamespace } from "./host-namespace.ts";
+import { networkFinder, reconcile } from "./reconcile.ts";
+import { checkRequest } from "./request.ts";
+import { closeFirewallPlan, linksOf, netnsDirectory, openPlan, unpinPlan } from "./sandbox.ts";
+import type { NetworkSettings } from "./settings.ts";
+import { dropSandbox, putSandbox, type SandboxRecord } from "./state.ts";
+import type { Endpoint, Network, Networks, Sandbox, SandboxRequest } from "./types.ts";
+
+export interface NetworksOptions {
+  readonly kernel: Kernel;
+  readonly store: Store;
+  readonly events: { publish(event: Omit<EngineEvent, "time">): void };
+  readonly logger: Logger;
+  /** Absolute; sandboxes are pinned in `netns` below it. */
+  readonly execRoot: string;
+  readonly settings: NetworkSettings;
+  /** Where the host's own files are: elsewhere in tests. */
+  readonly hostPaths?: HostPaths;
+}
+
+export const createNetworks = (options: NetworksOptions): Networks => new Controller(options);
+
+/** A sandbox on its way: its addresses are taken from the first moment to the last. */
+interface Entry {
+  record: SandboxRecord;
+  phase: "opening" | "open" | "closing";
+}
+
+class Controller implements Networks {
+  readonly #options: NetworksOptions;
+  readonly #paths: HostPaths;
+  readonly #composer: Composer;
+  readonly #serial = new KeyedMutex<ContainerID>();
+  readonly #entries = new Map<ContainerID, Entry>();
+  #networks: readonly Network[] = [];
+  #watches: readonly FileWatch[] = [];
+  readonly #following = new Mutex();
+
+  constructor(options: NetworksOptions) {
+    this.#options = options;
+    this.#paths = options.hostPaths ?? HOST_PATHS;
+    this.#composer = new Composer(options.settings, this.#paths, options.logger);
+  }
+
+  async start(alive: ReadonlySet<ContainerID>): Promise<void> {
+    const { execRoot } = this.#options;
+    mkdirSync(netnsDirectory(execRoot), { recursive: true, mode: 0o755 });
+    const { networks, records } = await reconcile(this.#options, alive);
+    this.#networks = networks;
+    for (const record of records) this.#entries.set(record.sandbox.container, { record, phase: "open" });
+    const { resolvConf, resolvedUpstreams } = this.#paths;
+    this.#watches = [resolvConf, resolvedUpstreams].map(
+      (path) => new FileWatch(path, () => void this.#following.run(() => this.#followResolvConf())),
+    );
+    await this.#following.run(() => this.#followResolvConf());
+  }
+
+  async stop(): Promise<void> {
+    for (const watch of this.#watches) watch.close();
+    this.#watches = [];
+    await this.#following.run(async () => {});
+  }
+
+  list = (): readonly Network[] => this.#networks;
+
+  find = (reference: string): Network => findNetwork(this.#networks, reference);
+
+  endpointsOf(network: NetworkID): readonly Endpoint[] {
+    return [...this.#entries.values()]
+      .filter(({ phase }) => phase !== "opening")
+      .flatMap(({ record }) => record.sandbox.endpoints.filter((endpoint) => endpoint.network === network));
+  }
+
+  sandboxOf(container: ContainerID): Sandbox | undefined {
+    const entry = this.#entries.get(container);
+    return entry && entry.phase !== "opening" ? entry.record.sandbox : undefined;
+  }
+
+  check = checkRequest;
+
+  openSandbox(request: SandboxRequest): Promise<Sandbox> {
+    return this.#serial.run(request.container, () => this.#open(request));
+  }
+
+  closeSandbox(container: ContainerID): Promise<void> {
+    return this.#serial.run(container, () => this.#close(container));
+  }
+
+  renameContainer(container: ContainerID, name: string): Promise<void> {
+    return this.#serial.run(container, () => this.#rename(container, name));
+  }
+
+  async #open(request: SandboxRequest): Promise<Sandbox> {
+    checkRequest(request);
+    const { container } = request;
+    if (this.#entries.has(container)) throw conflict(`container ${container} has a sandbox already`);
+    const { kernel, store } = this.#options;
+    // Nothing is awaited until the entry stands: no two sandboxes are given the same address.
+    const design = this.#design(request);
+    const contents = this.#contents(design, request);
+    const record: SandboxRecord = { ...design, resolvConf: digestOf(contents.resolvConf) };
+    const entry: Entry = { record, phase: "opening" };
+    this.#entries.set(container, entry);
+    return await undoing(async (undo) => {
+      undo.push("reserve addresses", () => void this.#entries.delete(container));
+      if (record.sandbox.mode === "host") pinHostNamespace(record.sandbox.key);
+      // What a crash leaves behind is found by its record.
+      await store.commit([putSandbox(record)]);
+      undo.push("record the sandbox", () => store.commit([dropSandbox(container)]));
+      const plan = openPlan(record.sandbox, networkFinder(this.#networks), request.sysctls);
+      const [made, written] = await Promise.allSettled([
+        plan.length > 0 ? kernel.apply(plan) : [],
+        writeFiles(record, contents),
+      ]);
+      undo.push("write its files", () => removeFiles(record));
+      if (made.status === "rejected") throw made.reason;
+      undo.push("make the sandbox", () => this.#takeDown(record.sandbox));
+      if (written.status === "rejected") throw written.reason;
+      entry.record = { ...record, sandbox: withFacts(record.sandbox, plan, made.value) };
+      entry.phase = "open";
+      this.#publish("connect", record.sandbox);
+      return entry.record.sandbox;
+    });
+  }
+
+  #design(request: SandboxRequest): SandboxDesign {
+    return designSandbox(request, {
+      networks: this.#networks,
+      records: [...this.#entries.values()].map(({ record }) => record),
+      running: (container) => {
+        const entry = this.#entries.get(container);
+        return entry?.phase === "open" ? entry.record : undefined;
+      },
+      hostGateway: this.#hostGateway(),
+      execRoot: this.#options.execRoot,
+    });
+  }
+
+  /** The host's own address as containers see it. */
+  #hostGateway(): Address | undefined {
+    const { hostGatewayIp } = this.#options.settings;
+    const bridge = this.#networks.find(({ options }) => options[OPTION.defaultBridge] === "true");
+    return hostGatewayIp ?? bridge?.ipam.pools[0]?.gateway;
+  }
+
+  #contents(design: SandboxDesign, { sysctls }: Pick<SandboxRequest, "sysctls">): FileContents {
+    const owner = design.shares && this.#entries.get(design.shares);
+    if (owner) return copiedFiles(owner.record);
+    const ipv6 = sysctls["net.ipv6.conf.all.disable_ipv6"] === "0";
+    return {
+      hosts: this.#composer.hosts(design, this.#hostGateway(), ipv6),
+      resolvConf: this.#composer.resolvConf(design),
+    };
+  }
+
+  async #close(container: ContainerID): Promise<void> {
+    const entry = this.#entries.get(container);
+    if (!entry) return;
+    entry.phase = "closing";
+    await this.#takeDown(entry.record.sandbox);
+    await this.#options.store.commit([dropSandbox(container)]);
+    this.#entries.delete(container);
+    this.#publish("disconnect", entry.record.sandbox);
+  }
+
+  /** Past failures. The guard of a port stands until the port is gone: others may share the namespace. */
+  async #takeDown(sandbox: Sandbox): Promise<void> {
+    const { kernel } = this.#options;
+    const links = linksOf(sandbox);
+    const unpin = unpinPlan(sandbox);
+    const firewall = closeFirewallPlan(sandbox, networkFinder(this.#networks));
+    const outcomes = await Promise.allSettled([
+      links.length > 0 ? kernel.deleteLinks(links) : undefined,
+      unpin.length > 0 ? kernel.dismantle(unpin) : undefined,
+    ]);
+    if (firewall.length > 0) outcomes.push(...(await Promise.allSettled([kernel.dismantle(firewall)])));
+    throwAll(
+      `close sandbox ${sandbox.key}`,
+      outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : [])),
+    );
+  }
+
+  async #rename(container: ContainerID, name: string): Promise<void> {
+    const entry = this.#entries.get(container);
+    if (!entry) return;
+    const { sandbox } = entry.record;
+    const endpoints = sandbox.endpoints.map((endpoint) => ({ ...endpoint, containerName: name }));
+    const record = { ...entry.record, sandbox: { ...sandbox, endpoints } };
+    await this.#options.store.commit([putSandbox(record)]);
+    entry.record = record;
+    const plan = endpoints.flatMap(({ hostInterface, networkName }): Step[] =>
+      hostInterface === undefined
+        ? []
+        : [{ do: "set-link", name: hostInterface, alias: linkAlias(name, networkName) }],
+    );
+    if (plan.length > 0) await this.#options.kernel.apply(plan);
+  }
+
+  /** Owners first: those who share a namespace see what its owner sees. */
+  async #followResolvConf(): Promise<void> {
+    const entries = [...this.#entries.values()];
+    const owners = entries.filter(({ record }) => record.shares === undefined);
+    const sharers = entries.filter(({ record }) => record.shares !== undefined);
+    for (const group of [owners, sharers]) {
+      await Promise.all(
+        group.map(({ record }) => {
+          const { container } = record.sandbox;
+          return this.#serial.run(container, () => this.#updateResolvConf(container));
+        }),
+      );
+    }
+  }
+
+  async #updateResolvConf(container: ContainerID): Promise<void> {
+    const entry = this.#entries.get(container);
+    if (entry?.phase !== "open") return;
+    try {
+      const { resolvConf } = this.#contents(entry.record, { sysctls: {} });
+      const digest = await updateResolvConf(entry.record, resolvConf);
+      if (digest === entry.record.resolvConf) return;
+      entry.record = { ...entry.record, resolvConf: digest };
+      await this.#options.store.commit([putSandbox(entry.record)]);
+    } catch (thrown) {
+      // One container's file must not keep the others from following.
+      this.#options.logger.error({ container }, `update resolv.conf: ${messageOf(thrown)}`);
+    }
+  }
+
+  #publish(action: "connect" | "disconnect", { container, endpoints }: Sandbox): void {
+    for (const { network, networkName } of endpoints) {
+      const { driver } = findNetwork(this.#networks, network);
+      this.#options.events.publish({
+        type: "network",
+        action,
+        actor: { id: network, attributes: { container, name: networkName, type: driver } },
+      });
+    }
+  }
+}
+
+/** The sandbox with what the kernel told of its links. */
+function withFacts(sandbox: Sandbox, plan: Plan, facts: readonly Fact[]): Sandbox {
+  const endpoints = sandbox.endpoints.map((endpoint): Endpoint => {
+    const at = plan.findIndex((step) => step.do === "add-veth" && step.name === endpoint.hostInterface);
+    const { ifindex, peerIfindex } = facts[at] ?? {};
+    return {
+      ...endpoint,
+      ...(ifindex !== undefined && { ifindex }),
+      ...(peerIfindex !== undefined && { peerIfindex }),
+    };
+  });
+  return { ...sandbox, endpoints };
+}

@@ -1,0 +1,59 @@
+/** What a container may ask of its networks, in Docker's words where it may not. */
+import { invalid } from "../lib/errors.ts";
+import { tryParseAddress } from "../lib/ip.ts";
+import { isDefault } from "./defaults.ts";
+import { parseExtraHost } from "./files/hosts.ts";
+import type { EndpointRequest, Network, Networks, SandboxRequest } from "./types.ts";
+
+/** Refuse what can never work, whatever networks there are. @throws invalid */
+export const checkRequest: Networks["check"] = ({ mode, dns, extraHosts, sysctls }) => {
+  if (mode.kind === "container") {
+    if (dns.length > 0) throw invalid("conflicting options: dns and the network mode");
+    if (extraHosts.length > 0) {
+      throw invalid("conflicting options: custom host-to-IP mapping and the network mode");
+    }
+  }
+  for (const address of dns) {
+    if (!tryParseAddress(address)) throw invalid(`${address} is not an IP address`);
+  }
+  for (const host of extraHosts) parseExtraHost(host);
+  for (const key of Object.keys(sysctls)) checkSysctl(key, mode.kind);
+};
+
+function checkSysctl(key: string, mode: SandboxRequest["mode"]["kind"]): void {
+  if (!/^net(\.[^.\s]+)+$/.test(key)) throw invalid(`sysctl '${key}' is not of a network namespace`);
+  if (mode === "host") throw invalid(`sysctl '${key}' is not allowed in the host's network namespace`);
+}
+
+/** Refuse what a network does not offer. @throws invalid */
+export function checkEndpoint(network: Network, request: EndpointRequest): void {
+  if (!isDefault(network)) return;
+  if (request.address) {
+    throw invalid("user specified IP address is supported on user defined networks only");
+  }
+  if (request.aliases?.length) {
+    throw invalid("network-scoped alias is supported only for containers in user defined networks");
+  }
+}
+
+/**
+ * What a container's NetworkMode names. `endpoint` is a network by name or id; `container` is a reference
+ * that only the containers can resolve.
+ * @throws invalid
+ */
+export function parseNetworkMode(
+  text: string,
+):
+  | { readonly kind: "host" }
+  | { readonly kind: "container"; readonly reference: string }
+  | { readonly kind: "network"; readonly network: string } {
+  if (text === "host") return { kind: "host" };
+  if (text === "container" || text.startsWith("container:")) {
+    const reference = text.slice("container:".length);
+    if (reference === "") {
+      throw invalid("invalid network mode: invalid container format container:<name|id>");
+    }
+    return { kind: "container", reference };
+  }
+  return { kind: "network", network: text === "" || text === "default" ? "bridge" : text };
+}
