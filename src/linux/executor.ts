@@ -4,7 +4,7 @@ import { KernelError } from "./ffi.ts";
 import type { Link, LinkAddress, Neighbour, Route } from "./kernel.ts";
 import { LinkDeleter } from "./link-deleter.ts";
 import type { Message } from "./netlink/message.ts";
-import { NETLINK_ROUTE, NetlinkSocket, type Request } from "./netlink/socket.ts";
+import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, type Request } from "./netlink/socket.ts";
 import { inNamespace } from "./netns.ts";
 import { Nft } from "./nftables/library.ts";
 import { describe, type Fact, type NetnsPath, type Plan, type Step } from "./plan.ts";
@@ -12,7 +12,7 @@ import { askAddresses, readLinkAddress } from "./rtnetlink/address.ts";
 import { askLinks, readLink } from "./rtnetlink/link.ts";
 import { askNeighbours, readNeighbour } from "./rtnetlink/neighbour.ts";
 import { askRoutes, readRoute } from "./rtnetlink/route.ts";
-import { Scope } from "./scope.ts";
+import { type Home, Scope } from "./scope.ts";
 import { carryOut } from "./steps.ts";
 import { readSysctl } from "./sysctl.ts";
 
@@ -24,7 +24,11 @@ const GONE = new Set(["ENOENT", "ENODEV", "EADDRNOTAVAIL", "ESRCH"]);
  * namespace that this thread is in when it is made.
  */
 export class Executor {
-  readonly #home = { route: new NetlinkSocket(NETLINK_ROUTE), nft: new Nft() };
+  readonly #home: Home = {
+    route: new NetlinkSocket(NETLINK_ROUTE),
+    netfilter: new NetlinkSocket(NETLINK_NETFILTER),
+    nft: new Nft(),
+  };
   readonly #deleter = new LinkDeleter();
 
   /** As `Kernel.apply`. What `delete-link` and `remove-netns` took away does not come back. */
@@ -52,7 +56,7 @@ export class Executor {
     for (const step of plan) if (step.do === "delete-link") links.push(step.name);
     const deletion = this.#deleter.delete(links).catch(failed);
     try {
-      for (const step of plan) {
+      for (const step of plan.flatMap(oneByOne)) {
         if (step.do === "delete-link") continue;
         try {
           named(step, () => carryOut(step, scope));
@@ -93,6 +97,7 @@ export class Executor {
   async close(): Promise<void> {
     await this.#deleter.close();
     this.#home.route.close();
+    this.#home.netfilter.close();
     this.#home.nft.close();
   }
 
@@ -110,6 +115,19 @@ export class Executor {
       socket.close();
     }
   }
+}
+
+/**
+ * A step whose parts are to be removed whether or not the others are there: a transaction with one that is
+ * gone would remove nothing.
+ */
+function oneByOne(step: Step): Step[] {
+  if (step.do === "delete-elements")
+    return step.elements.map((element) => ({ ...step, elements: [element] }));
+  if (step.do !== "nft") return [step];
+  const commands = step.add.split("\n").filter((line) => line.trim() !== "");
+  if (!commands.every((line) => /^\s*delete element\b/.test(line))) return [step];
+  return commands.map((add) => ({ ...step, add }));
 }
 
 /** Run `work`; an error of the kernel names the step. */

@@ -9,6 +9,25 @@ import { type Address, formatAddress, formatPrefix, type Mac, type Prefix } from
 /** Where a network namespace is pinned (a bind mount of its nsfs file). A step without one is about the engine's own. */
 export type NetnsPath = Brand<"NetnsPath">;
 
+/** A part of an element's key or value, as the type of its set has it. */
+export type Datum =
+  | { readonly ifname: string }
+  | { readonly address: Address }
+  | { readonly mac: Mac }
+  /** inet_service. */
+  | { readonly port: number }
+  /** inet_proto: 6 tcp, 17 udp, 132 sctp. */
+  | { readonly protocol: number };
+
+/** An element of a set or, with a value, of a map; several data are a concatenation. */
+export interface SetElement {
+  readonly family: "inet" | "ip" | "ip6" | "arp" | "bridge" | "netdev";
+  readonly table: string;
+  readonly set: string;
+  readonly key: readonly Datum[];
+  readonly value?: readonly Datum[];
+}
+
 export type Step =
   /** Make a network namespace, its `lo` up, and pin it at `path`; the file is made, its directory must exist. */
   | { readonly do: "add-netns"; readonly path: NetnsPath }
@@ -66,7 +85,10 @@ export type Step =
   /** `net.ipv4.ip_forward` style; a dot inside a component is written as a slash (`net.ipv4.conf.eth0/10.forwarding`). */
   | { readonly do: "set-sysctl"; readonly netns?: NetnsPath; readonly key: string; readonly value: string }
   /** nft commands as text, one transaction; `remove` is their reverse. `about` names them in errors. */
-  | { readonly do: "nft"; readonly about: string; readonly add: string; readonly remove: string };
+  | { readonly do: "nft"; readonly about: string; readonly add: string; readonly remove: string }
+  /** Elements that are not there yet, in one transaction; four times faster than as text. */
+  | { readonly do: "add-elements"; readonly about: string; readonly elements: readonly SetElement[] }
+  | { readonly do: "delete-elements"; readonly about: string; readonly elements: readonly SetElement[] };
 
 export type Plan = readonly Step[];
 
@@ -106,6 +128,8 @@ export function describe(step: Step): string {
     case "set-sysctl":
       return `set ${step.key}=${step.value}`;
     case "nft":
+    case "add-elements":
+    case "delete-elements":
       return step.about;
   }
 }

@@ -5,11 +5,11 @@ import { NETLINK_ROUTE, NetlinkSocket } from "./netlink/socket.ts";
 import { inNamespace, openNamespace, within } from "./netns.ts";
 import type { Nft } from "./nftables/library.ts";
 import type { NetnsPath } from "./plan.ts";
-import { askLink } from "./rtnetlink/link.ts";
 
 /** What outlives a plan: sockets of the engine's own namespace. */
 export interface Home {
   readonly route: NetlinkSocket;
+  readonly netfilter: NetlinkSocket;
   readonly nft: Nft;
 }
 
@@ -70,12 +70,7 @@ export class Scope {
   ifindex(what: string, netns: NetnsPath | undefined, name: string): number {
     const known = this.#indexes.get(key(netns, name));
     if (known !== undefined) return known;
-    let found = 0;
-    this.socket(netns).request(
-      askLink(what, { name }, (link) => {
-        found = link.ifindex;
-      }),
-    );
+    const found = this.socket(netns).ifindex(what, name);
     this.learn(netns, name, found);
     return found;
   }

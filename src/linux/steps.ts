@@ -7,14 +7,15 @@
  */
 import { KernelError } from "./ffi.ts";
 import type { Link, LinkAddress } from "./kernel.ts";
-import { NETLINK_ROUTE, NetlinkSocket, type Request } from "./netlink/socket.ts";
+import { NETLINK_ROUTE, NetlinkSocket } from "./netlink/socket.ts";
 import { makeNamespace, unpinNamespace } from "./netns.ts";
-import { describe, type Fact, type NetnsPath, type Step } from "./plan.ts";
+import { addElement, deleteElement, TRANSACTION } from "./nftables/element.ts";
+import { describe, type Fact, type Step } from "./plan.ts";
 import { addAddress, askAddresses, deleteAddress, readLinkAddress } from "./rtnetlink/address.ts";
-import { askLink, changeLink, createLink, deleteLink, type LinkRequest } from "./rtnetlink/link.ts";
+import { askLink, askPair, changeLink, createLink, deleteLink, type LinkRequest } from "./rtnetlink/link.ts";
 import { addRoute, deleteRoute, RT_TABLE_MAIN, RTN_UNICAST } from "./rtnetlink/route.ts";
 import type { Scope } from "./scope.ts";
-import { readSysctl, writeSysctl } from "./sysctl.ts";
+import { exchangeSysctl } from "./sysctl.ts";
 
 type StepOf<Do extends Step["do"]> = Extract<Step, { readonly do: Do }>;
 
@@ -48,6 +49,10 @@ export function carryOut(step: Step, scope: Scope): Fact {
       return setSysctl(step, scope);
     case "nft":
       return nft(step, scope);
+    case "add-elements":
+      return addElements(step, scope);
+    case "delete-elements":
+      return deleteElements(step, scope);
   }
 }
 
@@ -97,31 +102,18 @@ function addVeth(step: StepOf<"add-veth">, scope: Scope): Fact {
   };
   scope.home.route.request(createLink(what, pair));
   undoLink(what, name, scope);
-  // The peer goes up first and each end is asked for after: that brings its carrier, and the bridge
-  // port's state, up to date, so that the first packet passes.
-  const there = raise(what, { name: peer.name, ...(up && { up }) }, peer.netns, scope);
-  const here = raise(what, { name, ...(alias !== undefined && { alias }) }, undefined, scope);
-  return { ifindex: here.ifindex, peerIfindex: there.ifindex };
-}
-
-/** Change a link that is known to be ours by its name, and ask how it is now. */
-function raise(
-  what: string,
-  link: LinkRequest & { name: string },
-  netns: NetnsPath | undefined,
-  scope: Scope,
-): Link {
-  let told: Link | undefined;
-  const requests: Request[] = [
-    changeLink(what, link),
-    askLink(what, { name: link.name }, (answer) => {
-      told = answer;
-    }),
-  ];
-  all(scope.socket(netns).transact(requests));
-  if (!told) throw new KernelError(what, ENODEV);
-  scope.learn(netns, link.name, told.ifindex);
-  return told;
+  // Asking for an end brings its carrier up to date, and with it the bridge port: the first packet passes.
+  let fact: Fact = {};
+  const raised = changeLink(what, { name: peer.name, ...(up && { up }) });
+  const hear = (peerIfindex: number, ifindex: number | undefined) => {
+    fact = { peerIfindex, ...(ifindex !== undefined && { ifindex }) };
+  };
+  all(scope.socket(peer.netns).transact([raised, askPair(what, peer.name, hear)]));
+  const labelled = changeLink(what, { name, ...(alias !== undefined && { alias }) });
+  all(scope.home.route.transact([labelled, askLink(what, { name }, () => {})]));
+  scope.learn(undefined, name, fact.ifindex);
+  scope.learn(peer.netns, peer.name, fact.peerIfindex);
+  return fact;
 }
 
 function undoLink(what: string, name: string, scope: Scope): void {
@@ -220,13 +212,9 @@ function giveRoute(step: StepOf<"add-route">, scope: Scope): Fact {
 
 function setSysctl(step: StepOf<"set-sysctl">, scope: Scope): Fact {
   const { netns, key, value } = step;
-  const previous = scope.inside(netns, () => {
-    const before = readSysctl(key);
-    if (before !== value) writeSysctl(key, value);
-    return before;
-  });
+  const previous = scope.inside(netns, () => exchangeSysctl(key, value));
   if (previous !== value) {
-    scope.undo(describe(step), () => scope.inside(netns, () => writeSysctl(key, previous)));
+    scope.undo(describe(step), () => scope.inside(netns, () => exchangeSysctl(key, previous)));
   }
   return { previous };
 }
@@ -236,6 +224,36 @@ function nft(step: StepOf<"nft">, scope: Scope): Fact {
   scope.undo(step.about, () => {
     if (step.remove !== "") scope.home.nft.run(step.about, step.remove);
   });
+  return {};
+}
+
+function addElements({ about, elements }: StepOf<"add-elements">, scope: Scope): Fact {
+  const { netfilter } = scope.home;
+  netfilter.batch(
+    elements.map((element) => addElement(about, element)),
+    TRANSACTION,
+  );
+  scope.undo(about, () =>
+    netfilter.batch(
+      elements.map((element) => deleteElement(about, element)),
+      TRANSACTION,
+    ),
+  );
+  return {};
+}
+
+function deleteElements({ about, elements }: StepOf<"delete-elements">, scope: Scope): Fact {
+  const { netfilter } = scope.home;
+  netfilter.batch(
+    elements.map((element) => deleteElement(about, element)),
+    TRANSACTION,
+  );
+  scope.undo(about, () =>
+    netfilter.batch(
+      elements.map((element) => addElement(about, element)),
+      TRANSACTION,
+    ),
+  );
   return {};
 }
 

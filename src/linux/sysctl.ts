@@ -1,7 +1,10 @@
 /** Kernel settings under /proc/sys, sysctl(8). Those of `net.` belong to the namespace that the thread is in. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { invalid } from "../lib/errors.ts";
 import { KernelError } from "./ffi.ts";
+
+/** The kernel writes a setting out within a page. */
+const buffer = Buffer.alloc(4096);
 
 /**
  * The file of a setting. Dots separate; a slash stands for a dot within a component, as in the name of a
@@ -17,7 +20,7 @@ export function sysctlPath(key: string): string {
 }
 
 /**
- * Its value, without the newline. Synchronous, as is `writeSysctl`: libuv's threads are in a namespace of
+ * Its value, without the newline. Synchronous, as is `exchangeSysctl`: libuv's threads are in a namespace of
  * their own choosing.
  * @throws KernelError, invalid
  */
@@ -30,12 +33,18 @@ export function readSysctl(key: string): string {
   }
 }
 
-/** @throws KernelError, invalid */
-export function writeSysctl(key: string, value: string): void {
+/** Set it. @returns what it was before @throws KernelError, invalid */
+export function exchangeSysctl(key: string, value: string): string {
   const path = sysctlPath(key);
+  let fd: number | undefined;
   try {
-    writeFileSync(path, value);
+    fd = openSync(path, "r+");
+    const previous = buffer.toString("utf8", 0, readSync(fd, buffer, 0, buffer.length, 0)).trimEnd();
+    if (previous !== value) writeSync(fd, value, 0);
+    return previous;
   } catch (thrown) {
     throw KernelError.from(`set ${key}=${value}`, thrown);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }

@@ -40,33 +40,54 @@ export function put(to: Writer, type: number, body: (to: Writer) => void): void 
 export const putNested = (to: Writer, type: number, body: (to: Writer) => void): void =>
   put(to, type | NLA_F_NESTED, body);
 
-export const putU8 = (to: Writer, type: number, value: number): void => put(to, type, (w) => w.u8(value));
-export const putU32 = (to: Writer, type: number, value: number): void => put(to, type, (w) => w.u32(value));
-export const putBe32 = (to: Writer, type: number, value: number): void => put(to, type, (w) => w.be32(value));
+/** The common values, without a closure each. */
+function header(to: Writer, type: number, size: number): Writer {
+  return to.u16(NLA_HDRLEN + size).u16(type);
+}
+
+export const putU8 = (to: Writer, type: number, value: number): Writer =>
+  header(to, type, 1).u8(value).pad4();
+export const putU32 = (to: Writer, type: number, value: number): Writer => header(to, type, 4).u32(value);
+export const putBe32 = (to: Writer, type: number, value: number): Writer => header(to, type, 4).be32(value);
 export const putBytes = (to: Writer, type: number, value: Uint8Array): void =>
   put(to, type, (w) => w.bytes(value));
 export const putString = (to: Writer, type: number, value: string): void =>
   put(to, type, (w) => w.cstring(value));
 
 /**
- * The attributes in `bytes`, one after another. As the kernel does (nla_ok), it ends at the first that
- * does not fit: a broken tail is not read, and nothing throws.
+ * Visit the attributes in `bytes`, one after another: type, and from where to where its value goes. As the
+ * kernel does (nla_ok), it ends at the first that does not fit: a broken tail is not read, nothing throws.
  */
-export function* readAttributes(bytes: Uint8Array): Generator<Attribute> {
+function walk(bytes: Uint8Array, visit: (type: number, start: number, end: number) => void): void {
   const view = viewOf(bytes);
   let at = 0;
   while (at + NLA_HDRLEN <= bytes.length) {
     const length = view.getUint16(at, LITTLE_ENDIAN);
     if (length < NLA_HDRLEN || at + length > bytes.length) return;
-    const type = view.getUint16(at + 2, LITTLE_ENDIAN) & NLA_TYPE_MASK;
-    yield { type, value: bytes.subarray(at + NLA_HDRLEN, at + length) };
+    visit(view.getUint16(at + 2, LITTLE_ENDIAN) & NLA_TYPE_MASK, at + NLA_HDRLEN, at + length);
     at += align4(length);
   }
+}
+
+/** The attributes in `bytes`, in their order. */
+export function readAttributes(bytes: Uint8Array): Attribute[] {
+  const found: Attribute[] = [];
+  walk(bytes, (type, start, end) => found.push({ type, value: bytes.subarray(start, end) }));
+  return found;
 }
 
 /** The attributes in `bytes` by type; where one comes twice, its last value. */
 export function attributesOf(bytes: Uint8Array | undefined): ReadonlyMap<number, Uint8Array> {
   const found = new Map<number, Uint8Array>();
-  if (bytes) for (const { type, value } of readAttributes(bytes)) found.set(type, value);
+  if (bytes) walk(bytes, (type, start, end) => found.set(type, bytes.subarray(start, end)));
+  return found;
+}
+
+/** One attribute's value, where the others don't matter. */
+export function attributeOf(bytes: Uint8Array, wanted: number): Uint8Array | undefined {
+  let found: Uint8Array | undefined;
+  walk(bytes, (type, start, end) => {
+    if (type === wanted) found = bytes.subarray(start, end);
+  });
   return found;
 }

@@ -59,22 +59,24 @@ export function putMessage(to: Writer, header: Header, body: (to: Writer) => voi
   to.pad4();
 }
 
-/** The messages in `bytes`, one after another, up to the first that does not fit (NLMSG_OK). Nothing throws. */
-export function* readMessages(bytes: Uint8Array): Generator<Message> {
+/** The messages in `bytes`, in their order, up to the first that does not fit (NLMSG_OK). Nothing throws. */
+export function readMessages(bytes: Uint8Array): Message[] {
   const view = viewOf(bytes);
+  const found: Message[] = [];
   let at = 0;
   while (at + NLMSG_HDRLEN <= bytes.length) {
     const length = view.getUint32(at, LITTLE_ENDIAN);
-    if (length < NLMSG_HDRLEN || at + length > bytes.length) return;
-    yield {
+    if (length < NLMSG_HDRLEN || at + length > bytes.length) break;
+    found.push({
       type: view.getUint16(at + 4, LITTLE_ENDIAN),
       flags: view.getUint16(at + 6, LITTLE_ENDIAN),
       sequence: view.getUint32(at + 8, LITTLE_ENDIAN),
       port: view.getUint32(at + 12, LITTLE_ENDIAN),
       payload: bytes.subarray(at + NLMSG_HDRLEN, at + length),
-    };
+    });
     at += align4(length);
   }
+  return found;
 }
 
 /** What an NLMSG_ERROR says. */

@@ -1,5 +1,5 @@
 /** A netlink socket, netlink(7): bound for life to the namespace in which it was opened. */
-import { readI32, Writer } from "../bytes.ts";
+import { LITTLE_ENDIAN, readI32, viewOf, Writer } from "../bytes.ts";
 import { check, declare, KernelError, lastErrno } from "../ffi.ts";
 import {
   type Acknowledgement,
@@ -21,6 +21,7 @@ const sys = {
   send: declare("int64 send(int fd, const void *data, size_t size, int flags)"),
   recv: declare("int64 recv(int fd, void *data, size_t size, int flags)"),
   close: declare("int close(int fd)"),
+  ioctl: declare("int ioctl(int fd, unsigned long request, void *argument)"),
 };
 
 const AF_NETLINK = 16;
@@ -34,6 +35,7 @@ const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 const EAGAIN = 11;
 const EINTR = 4;
+const ENODEV = 19;
 const EBADMSG = 74;
 const EMSGSIZE = 90;
 
@@ -50,6 +52,12 @@ const received = new Uint8Array(65536);
 const outgoing = new Writer();
 
 const on = Int32Array.of(1);
+
+/** `struct ifreq { char ifr_name[IFNAMSIZ]; union { int ifr_ifindex; … }; }`: 40 bytes where longs have 8. */
+const ifreq = new Uint8Array(40);
+const IFNAMSIZ = 16;
+const SIOCGIFINDEX = 0x8933;
+const encoder = new TextEncoder();
 
 /** One message to send, and what to do with what it is answered. */
 export interface Request {
@@ -86,20 +94,50 @@ export class NetlinkSocket {
    * @throws KernelError where the talk itself fails
    */
   transact(requests: readonly Request[]): (KernelError | undefined)[] {
+    if (requests.length <= BATCH) return this.#exchange(requests);
     const outcomes: (KernelError | undefined)[] = [];
     for (let at = 0; at < requests.length; at += BATCH) {
-      const batch = requests.slice(at, at + BATCH);
-      const first = this.#write(batch, NLM_F_ACK);
-      this.#send(batch, outgoing.written());
-      outcomes.push(...this.#collect(batch, first));
+      outcomes.push(...this.#exchange(requests.slice(at, at + BATCH)));
     }
     return outcomes;
+  }
+
+  #exchange(requests: readonly Request[]): (KernelError | undefined)[] {
+    const first = this.#write(requests, NLM_F_ACK);
+    this.#send(requests, outgoing.written());
+    return this.#collect(requests, first);
   }
 
   /** Send one request. @throws KernelError with the kernel's own words where it refuses */
   request(request: Request): void {
     const [error] = this.transact([request]);
     if (error) throw error;
+  }
+
+  /**
+   * Send requests as one nfnetlink transaction between its `ends`: all are carried out, or none.
+   * @throws KernelError of the first that was refused
+   */
+  batch(requests: readonly Request[], ends: readonly [Request, Request]): void {
+    const last = requests.at(-1);
+    if (!last) return;
+    const all = [ends[0], ...requests, ends[1]];
+    // One acknowledgement, for the last, whose arrival ends the talk: each would take room in the
+    // receive buffer. Refusals come unasked, and before it.
+    const first = this.#write(all, 0, last);
+    this.#send(all, outgoing.written());
+    let refused: KernelError | undefined;
+    for (;;) {
+      for (const message of this.#receive(last.what)) {
+        const request: Request | undefined = all[(message.sequence - first) >>> 0];
+        if (!request || message.type !== NLMSG_ERROR) continue;
+        refused ??= refusal(request === ends[0] ? last.what : request.what, readAcknowledgement(message));
+        // Of the transaction itself: it was not looked into, or could not be committed.
+        if (request !== last && request !== ends[0]) continue;
+        if (refused) throw refused;
+        return;
+      }
+    }
   }
 
   /**
@@ -143,19 +181,34 @@ export class NetlinkSocket {
     throw new KernelError(request.what, EINTR, `the table changed ${DUMP_ATTEMPTS} times while it was read`);
   }
 
+  /**
+   * The index of a link of this namespace by its name: SIOCGIFINDEX, netdevice(7). It takes no lock, where
+   * RTM_GETLINK waits for every change of links under way.
+   * @throws KernelError ENODEV
+   */
+  ifindex(what: string, name: string): number {
+    ifreq.fill(0);
+    // A name that is cut short would be another link's.
+    const { read, written } = encoder.encodeInto(name, ifreq.subarray(0, IFNAMSIZ - 1));
+    if (read < name.length || written === 0)
+      throw new KernelError(what, ENODEV, `no link can be named ${name}`);
+    check(what, sys.ioctl(this.#fd, SIOCGIFINDEX, ifreq));
+    return viewOf(ifreq).getInt32(IFNAMSIZ, LITTLE_ENDIAN);
+  }
+
   close(): void {
     sys.close(this.#fd);
   }
 
   /** @returns the sequence number of the first */
-  #write(requests: readonly Request[], flags: number): number {
+  #write(requests: readonly Request[], flags: number, acknowledged?: Request): number {
     outgoing.clear();
     const first = this.#sequence + 1;
     for (const request of requests) {
       this.#sequence = (this.#sequence + 1) >>> 0;
       const header = {
         type: request.type,
-        flags: NLM_F_REQUEST | flags | (request.flags ?? 0),
+        flags: NLM_F_REQUEST | flags | (request.flags ?? 0) | (request === acknowledged ? NLM_F_ACK : 0),
         sequence: this.#sequence,
         port: 0,
       };
@@ -165,7 +218,8 @@ export class NetlinkSocket {
   }
 
   #send(requests: readonly Request[], bytes: Uint8Array): void {
-    check(requests.map((request) => request.what).join(", "), sys.send(this.#fd, bytes, bytes.length, 0));
+    if (sys.send(this.#fd, bytes, bytes.length, 0) >= 0) return;
+    throw new KernelError(requests.map((request) => request.what).join(", "), lastErrno());
   }
 
   /** Read until each of `requests` is acknowledged. */
@@ -215,7 +269,7 @@ export class NetlinkSocket {
    * One datagram's messages. The kernel answers within send, and goes on with a dump within recv: an
    * answer that is not there will not come.
    */
-  #receive(what: string): Iterable<Message> {
+  #receive(what: string): Message[] {
     const size = Number(sys.recv(this.#fd, received, received.length, MSG_DONTWAIT | MSG_TRUNC));
     if (size < 0) {
       const errno = lastErrno();

@@ -14,7 +14,15 @@
 import { type Mac, macBytes, macFromBytes } from "../../lib/ip.ts";
 import { LITTLE_ENDIAN, readCString, readI32, readU32, viewOf, type Writer } from "../bytes.ts";
 import type { Link } from "../kernel.ts";
-import { attributesOf, put, putBytes, putNested, putString, putU32 } from "../netlink/attribute.ts";
+import {
+  attributeOf,
+  attributesOf,
+  put,
+  putBytes,
+  putNested,
+  putString,
+  putU32,
+} from "../netlink/attribute.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import type { Request } from "../netlink/socket.ts";
 
@@ -153,6 +161,20 @@ export const askLink = (
   answer: (message) => {
     const told = readLink(message.payload);
     if (told) hear(told);
+  },
+});
+
+/** Ask for no more than the indexes of a link and of its peer. */
+export const askPair = (
+  what: string,
+  name: string,
+  hear: (ifindex: number, peer: number | undefined) => void,
+): Request => ({
+  ...askLink(what, { name }, () => {}),
+  answer: ({ payload }) => {
+    if (payload.length < IFINFOMSG_SIZE) return;
+    const peer = readU32(attributeOf(payload.subarray(IFINFOMSG_SIZE), IFLA_LINK));
+    hear(viewOf(payload).getInt32(4, LITTLE_ENDIAN), peer);
   },
 });
 
