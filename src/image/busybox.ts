@@ -48,10 +48,8 @@ export async function findBusybox(paths: readonly string[] = BUSYBOX_PATHS): Pro
       if (!missing) reasons.push(messageOf(thrown));
     }
   }
-  const why = reasons.length > 0 ? ` (${reasons.join("; ")})` : "";
-  throw notFound(
-    `No such image: busybox:latest (it is made from this machine's static busybox, and there is none${why}: ${INSTALL})`,
-  );
+  const why = ["no static busybox on this machine to make it from", ...reasons, INSTALL].join(": ");
+  throw notFound(`No such image: busybox:latest (${why})`);
 }
 
 const NOTHING = {

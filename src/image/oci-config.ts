@@ -132,7 +132,7 @@ export function parsePlatform(text: string): Platform {
   const named = (part: string): string => ARCHITECTURE[part] ?? part;
   if (parts.length === 1 && KNOWN.has(named(text))) return { os: "linux", architecture: named(text) };
   const [os, architecture, variant] = parts;
-  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part))) {
+  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9][a-z0-9_.-]*$/.test(part))) {
     throw invalid(`invalid platform: ${text}: it is written os[/architecture[/variant]]`);
   }
   if (os !== "linux") throw invalid(`operating system is not supported: ${os}`);
