@@ -80,16 +80,24 @@ export class Reactor {
     if (this.#closed) throw new Error("the reactor is closed");
     const token = this.#nextToken;
     this.#nextToken += 1;
-    this.#control(EPOLL_CTL_ADD, fd, token, interest);
     this.#entries.set(token, { fd, onReady });
+    // A hang-up is told whether it is asked for or not, so a descriptor of which nothing is expected is taken out.
+    let present = false;
+    const expect = ({ readable, writable }: Interest) => {
+      const wanted = readable || writable;
+      if (wanted) this.#control(present ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, token, { readable, writable });
+      else if (present) this.#control(EPOLL_CTL_DEL, fd, token, { readable, writable });
+      present = wanted;
+    };
+    expect(interest);
     this.#wait();
     return {
       expect: (changed) => {
-        if (this.#entries.has(token)) this.#control(EPOLL_CTL_MOD, fd, token, changed);
+        if (this.#entries.has(token)) expect(changed);
       },
       close: () => {
         if (!this.#entries.delete(token)) return;
-        this.#control(EPOLL_CTL_DEL, fd, token, { readable: false, writable: false });
+        expect({ readable: false, writable: false });
         if (this.#entries.size === 0) this.#signal(); // nothing to wait for: let the process end
       },
     };

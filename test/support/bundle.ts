@@ -1,9 +1,19 @@
 /** A tiny OCI bundle with the machine's static busybox, for tests of what runs containers. */
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MonitorRequest } from "../../src/container/monitor-types.ts";
 import { type ContainerID, type ExecID, newId } from "../../src/lib/ids.ts";
+import { mount } from "../../src/linux/mount.ts";
 
 export interface Command {
   readonly args: readonly string[];
@@ -14,6 +24,17 @@ export interface Command {
   readonly memory?: number;
 }
 
+/**
+ * Where the hybrid `unified` hierarchy was unmounted, crun makes plain directories in its place, on a tmpfs that
+ * is the machine's: a tmpfs of our own takes them. For a private mount namespace.
+ */
+function coverUnified(): void {
+  const place = "/sys/fs/cgroup/unified";
+  if (existsSync(place) && !existsSync(join(place, "cgroup.controllers"))) {
+    mount({ source: "none", target: place, type: "tmpfs" });
+  }
+}
+
 /** A place for bundles, with an EXEC_ROOT and a cgroup of its own. */
 export class Bundles {
   readonly root: string;
@@ -21,6 +42,7 @@ export class Bundles {
   readonly cgroup: string;
 
   constructor(parent = tmpdir()) {
+    coverUnified();
     this.root = mkdtempSync(join(parent, "drawbridge-test-"));
     this.execRoot = join(this.root, "exec");
     this.cgroup = `/drawbridge-test-${process.pid}-${Date.now()}`;
@@ -55,7 +77,7 @@ export class Bundles {
 
   /** Cgroups below ours that are still there, by their paths. */
   cgroupsLeft(): string[] {
-    return readdirSync("/sys/fs/cgroup").flatMap((hierarchy) => {
+    return hierarchies().flatMap((hierarchy) => {
       const ours = join("/sys/fs/cgroup", hierarchy, this.cgroup);
       return list(ours).map((name) => join(ours, name));
     });
@@ -63,8 +85,7 @@ export class Bundles {
 
   remove(): void {
     rmSync(this.root, { recursive: true, force: true });
-    for (const hierarchy of readdirSync("/sys/fs/cgroup"))
-      removeCgroup(join("/sys/fs/cgroup", hierarchy, this.cgroup));
+    for (const hierarchy of hierarchies()) removeCgroup(join("/sys/fs/cgroup", hierarchy, this.cgroup));
   }
 
   #spec(container: ContainerID, command: Command): object {
@@ -104,6 +125,9 @@ const processOf = ({ args, terminal = false }: Command): object => ({
 
 /** `sh -c` of busybox, whose applets need no links. */
 export const sh = (script: string): readonly string[] => ["/bin/busybox", "sh", "-c", script];
+
+/** Of version 1: one directory each. */
+const hierarchies = (): string[] => readdirSync("/sys/fs/cgroup").filter((name) => name !== "unified");
 
 /** Directories in a cgroup directory; none where it is gone. */
 function list(path: string): string[] {

@@ -1,0 +1,189 @@
+/** Starts processes under monitors, and finds them again: conmon and the OCI runtime as the engine sees them. */
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import process from "node:process";
+import { asError } from "../lib/errors.ts";
+import type { ContainerID } from "../lib/ids.ts";
+import type { Logger } from "../lib/log.ts";
+import { undoing } from "../lib/undo.ts";
+import { KernelError } from "../linux/ffi.ts";
+import { Pidfd } from "../linux/pidfd.ts";
+import { Reactor } from "../linux/reactor.ts";
+import { SeqpacketSocket } from "../linux/seqpacket.ts";
+import { clearExit } from "./exit.ts";
+import { keepsStdin, runMonitor, socketsOf } from "./monitor.ts";
+import type { MonitorRecord, MonitorRequest, Supervised, Supervisor } from "./monitor-types.ts";
+import { requireProgram } from "./programs.ts";
+import { existsWithin } from "./refusal.ts";
+import { Runtime, versionOf } from "./runtime.ts";
+import { type StdinMode, Streams } from "./streams.ts";
+import { identify, MonitoredProcess } from "./supervised.ts";
+import type { OutputLimits } from "./tap.ts";
+
+export interface SupervisorOptions {
+  /** EXEC_ROOT: the runtime keeps its state in `runtime` under it. */
+  readonly execRoot: string;
+  readonly logger: Logger;
+  /** A runtime's name or path; else DRAWBRIDGE_RUNTIME; else crun, or runc where crun won't run. */
+  readonly runtime?: string;
+  /** Have systemd make the cgroups. */
+  readonly systemdCgroup?: boolean;
+  /** How much output is kept for a slow client: 1 MiB in memory, 64 MiB in all, 30 s, in the system's temporary directory. */
+  readonly output?: Partial<OutputLimits>;
+}
+
+/** @throws unavailable where a program is missing, with the command that installs it */
+export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
+  const conmon = requireProgram(process.env.DRAWBRIDGE_MONITOR ?? "conmon");
+  const wanted = options.runtime ?? process.env.DRAWBRIDGE_RUNTIME;
+  const root = join(options.execRoot, "runtime");
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  const [runtime, monitorVersion] = await Promise.all([
+    Runtime.choose({
+      ...(wanted ? { runtime: wanted } : {}),
+      root,
+      systemdCgroup: options.systemdCgroup ?? false,
+      logger: options.logger,
+    }),
+    versionOf(conmon),
+  ]);
+  return new ConmonSupervisor(conmon, monitorVersion, runtime, options);
+}
+
+class ConmonSupervisor implements Supervisor {
+  readonly runtime: Runtime;
+  readonly monitorVersion: string;
+  readonly #conmon: string;
+  readonly #reactor: Reactor;
+  readonly #limits: OutputLimits;
+  readonly #processes = new Set<MonitoredProcess>();
+
+  constructor(conmon: string, monitorVersion: string, runtime: Runtime, options: SupervisorOptions) {
+    this.#conmon = conmon;
+    this.monitorVersion = monitorVersion;
+    this.runtime = runtime;
+    this.#limits = {
+      memory: 1 << 20,
+      waiting: 64 << 20,
+      patience: 30_000,
+      directory: tmpdir(),
+      ...options.output,
+    };
+    this.#reactor = new Reactor((error) =>
+      options.logger.error({ error: asError(error).message }, "a stream of a container failed"),
+    );
+  }
+
+  create(request: MonitorRequest): Promise<Supervised> {
+    return undoing(async (undo) => {
+      undo.push("remove what the run left", () => removeTraces(request));
+      undo.push("delete the container from the runtime", () => this.runtime.delete(request.container));
+      return this.#run(request, () => executableInBundle(request.bundle));
+    });
+  }
+
+  start(container: ContainerID): Promise<void> {
+    return this.runtime.start(container);
+  }
+
+  exec(request: MonitorRequest): Promise<Supervised> {
+    return undoing(async (undo) => {
+      undo.push("remove what the run left", () => removeTraces(request));
+      return this.#run(request, () => this.#executableInContainer(request));
+    });
+  }
+
+  async adopt(request: MonitorRequest, record: MonitorRecord): Promise<Supervised> {
+    const monitor = Pidfd.open(record.monitor.pid, record.monitor.startTime);
+    const socket = monitor ? reconnect(request) : undefined;
+    monitor?.close();
+    // Our predecessor's end was the end of an input that is to be closed with its client.
+    return this.#supervise(request, record, socket, keepsStdin(request) ? stdinMode(request) : "none");
+  }
+
+  pause(container: ContainerID): Promise<void> {
+    return this.runtime.pause(container);
+  }
+
+  resume(container: ContainerID): Promise<void> {
+    return this.runtime.resume(container);
+  }
+
+  delete(container: ContainerID): Promise<void> {
+    return this.runtime.delete(container);
+  }
+
+  async close(): Promise<void> {
+    for (const supervised of this.#processes) supervised.close();
+    this.#processes.clear();
+    await this.#reactor.close();
+  }
+
+  async #run(request: MonitorRequest, executableExists: () => boolean): Promise<Supervised> {
+    clearExit(request.directory);
+    const { pid, monitor, socket } = await runMonitor(this.#conmon, this.runtime, request, executableExists);
+    const record = {
+      process: identify(pid, monitor),
+      monitor: identify(monitor),
+      directory: request.directory,
+    };
+    return this.#supervise(request, record, socket, stdinMode(request));
+  }
+
+  #supervise(
+    request: MonitorRequest,
+    record: MonitorRecord,
+    socket: SeqpacketSocket | undefined,
+    stdin: StdinMode,
+  ): Supervised {
+    const streams = socket && new Streams(this.#reactor, socket, stdin, this.#limits);
+    const supervised = new MonitoredProcess(request, record, this.#reactor, streams, (ended) =>
+      this.#processes.delete(ended),
+    );
+    this.#processes.add(supervised);
+    return supervised;
+  }
+
+  #executableInContainer(request: MonitorRequest): boolean {
+    const args = (request.exec?.process as { args?: readonly string[] } | undefined)?.args;
+    const [owner] = [...this.#processes].filter((each) => each.isMainOf(request.container));
+    const path = args?.[0];
+    if (!owner || !path?.includes("/")) return true;
+    return existsWithin(`/proc/${owner.record.process.pid}/root`, path);
+  }
+}
+
+function stdinMode(request: MonitorRequest): StdinMode {
+  if (!request.openStdin) return "none";
+  return keepsStdin(request) ? "kept" : "once";
+}
+
+/** The monitor may end between being seen and being called: then there is nothing to connect to. */
+function reconnect(request: MonitorRequest): SeqpacketSocket | undefined {
+  try {
+    return SeqpacketSocket.connect(join(socketsOf(request), "attach"));
+  } catch (thrown) {
+    if (thrown instanceof KernelError && ["ENOENT", "ECONNREFUSED"].includes(thrown.code)) return undefined;
+    throw thrown;
+  }
+}
+
+/** Whether the file that the bundle wants to run is in its root file system. A bare name is looked up by the runtime. */
+function executableInBundle(bundle: string): boolean {
+  const { root, process } = JSON.parse(readFileSync(join(bundle, "config.json"), "utf8")) as {
+    readonly root?: { readonly path?: string };
+    readonly process?: { readonly args?: readonly string[] };
+  };
+  const path = process?.args?.[0];
+  if (!root?.path || !path?.includes("/")) return true;
+  return existsWithin(isAbsolute(root.path) ? root.path : join(bundle, root.path), path);
+}
+
+/** What conmon made: sockets, fifos, pid files. The run's own directory is emptied. */
+function removeTraces(request: MonitorRequest): void {
+  for (const name of ["attach", "ctl", "winsz"]) rmSync(join(socketsOf(request), name), { force: true });
+  for (const name of readdirSync(request.directory)) {
+    rmSync(join(request.directory, name), { recursive: true, force: true });
+  }
+}
