@@ -1,0 +1,56 @@
+/** Clients at a container's own streams (Docker API, "Attach to a container"), and its log. */
+import { conflict, notBuiltIn } from "../lib/errors.ts";
+import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "./detach-keys.ts";
+import type { Entry } from "./entry.ts";
+import type { LogEntry, LogOptions, OutputFrame } from "./monitor-types.ts";
+import type { Context } from "./options.ts";
+import { logPathOf } from "./paths.ts";
+import { StreamSession } from "./session.ts";
+import type { Session, SessionOptions } from "./types.ts";
+
+/**
+ * To a container that does not run, the session waits for its next start: `docker run` attaches first.
+ * @throws conflict where it is paused or between two runs; invalid detach keys
+ */
+export function attach(context: Context, entry: Entry, options: SessionOptions): Session {
+  const { container } = entry;
+  const { status } = container.state;
+  if (status === "paused") {
+    throw conflict(`container ${container.id} is paused, unpause the container before attach`);
+  }
+  if (status === "restarting") {
+    throw conflict(`container ${container.id} is restarting, wait until the container is running`);
+  }
+  const { stdin, stdout, stderr } = options;
+  const session = new StreamSession({
+    attach: { stdin: stdin && container.config.OpenStdin, stdout, stderr },
+    terminal: container.config.Tty,
+    detachKeys: options.detachKeys === undefined ? DEFAULT_DETACH_KEYS : parseDetachKeys(options.detachKeys),
+    ...(options.logs && { before: written(logs(context, entry, { follow: false, stdout, stderr })) }),
+    onDetach: () => context.tell(container, "detach"),
+    onEnd: () => entry.arrivals.delete(session),
+  });
+  if (!options.stream) session.abandon();
+  else if (entry.run && entry.active) session.bind(entry.run.supervised);
+  else entry.arrivals.add(session);
+  context.tell(container, "attach");
+  return session;
+}
+
+async function* written(entries: AsyncIterable<LogEntry>): AsyncGenerator<OutputFrame> {
+  for await (const { stream, data } of entries) yield { stream, data };
+}
+
+/** With `follow`, until the present run ends. @throws not-built-in where nothing is logged, in Docker's words */
+export function logs(context: Context, entry: Entry, options: LogOptions): AsyncIterable<LogEntry> {
+  const { id, hostConfig } = entry.container;
+  if (hostConfig.LogConfig.Type === "none") {
+    throw notBuiltIn("configured logging driver does not support reading");
+  }
+  const ended = entry.active ? entry.run?.supervised.exited : undefined;
+  return context.readLog(
+    logPathOf(context, id),
+    { ...options, follow: options.follow && ended !== undefined },
+    ended ?? Promise.resolve(),
+  );
+}

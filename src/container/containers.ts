@@ -1,0 +1,257 @@
+/** The life of containers: who a reference means, and all that can be done with it. */
+import { conflict, internal, invalid } from "../lib/errors.ts";
+import type { ContainerID, ExecID } from "../lib/ids.ts";
+import { attach, logs } from "./attach.ts";
+import { create } from "./create.ts";
+import { DEFAULT_SHM_SIZE } from "./defaults.ts";
+import type { Entry } from "./entry.ts";
+import { Execs } from "./exec.ts";
+import { readHostAbilities } from "./host.ts";
+import { cancelRestart, startByUser } from "./lifecycle.ts";
+import type { LogEntry, LogOptions } from "./monitor-types.ts";
+import { checkName } from "./names.ts";
+import { type ContainersOptions, type Context, containerEvent } from "./options.ts";
+import { logPathOf } from "./paths.ts";
+import { type Adopted, adoptAll, aliveOf, recover } from "./recovery.ts";
+import { Registry } from "./registry.ts";
+import { remove } from "./removal.ts";
+import { filesOf } from "./sandbox-request.ts";
+import { parseSignal, SIGTERM } from "./signals.ts";
+import { sizeOf } from "./sizes.ts";
+import { endRun, kill, pause, restart, type StopOptions, stop, unpause } from "./stop.ts";
+import type {
+  Containers,
+  ContainerView,
+  CreateRequest,
+  ExecRequest,
+  ExecView,
+  Session,
+  SessionOptions,
+  WaitCondition,
+} from "./types.ts";
+import type { Wait } from "./waiters.ts";
+
+export type { ContainersOptions } from "./options.ts";
+
+export function createContainers(options: ContainersOptions): Containers {
+  return new ContainerRoom(options);
+}
+
+interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+class ContainerRoom implements Containers {
+  readonly #context: Context;
+  readonly #execs: Execs;
+  #adopted: Promise<Adopted> | undefined;
+  #phase: "running" | "stopping" | "detached" = "running";
+
+  constructor({ settings, host, ...rest }: ContainersOptions) {
+    const driver = settings.cgroupDriver ?? "cgroupfs";
+    this.#context = {
+      ...rest,
+      registry: new Registry(rest.store),
+      host: host ?? readHostAbilities(),
+      cgroups: {
+        driver,
+        parent: settings.cgroupParent ?? (driver === "systemd" ? "system.slice" : "/drawbridge"),
+      },
+      shmSize: settings.defaultShmSize ?? DEFAULT_SHM_SIZE,
+      tell: (container, action, attributes) => rest.publish(containerEvent(container, action, attributes)),
+      isStopping: () => this.#phase !== "running",
+      isDetached: () => this.#phase === "detached",
+    };
+    this.#execs = new Execs(this.#context);
+  }
+
+  async alive(): Promise<ReadonlySet<ContainerID>> {
+    return aliveOf(this.#context, await this.#adopt());
+  }
+
+  async start(): Promise<void> {
+    await recover(this.#context, await this.#adopt());
+  }
+
+  /** The store is read once, whoever asks first. */
+  #adopt(): Promise<Adopted> {
+    this.#adopted ??= adoptAll(this.#context);
+    return this.#adopted;
+  }
+
+  async stop({ stopAll, timeout }: { readonly stopAll: boolean; readonly timeout: number }): Promise<void> {
+    this.#phase = "stopping";
+    const entries = this.#context.registry.all();
+    for (const entry of entries) cancelRestart(entry);
+    const ends = stopAll ? entries.filter(({ active }) => active) : [];
+    const results = await Promise.allSettled(ends.map((entry) => this.#end(entry, timeout)));
+    // What is being done is done to its end, so that nothing is half-way when the engine lets go.
+    await Promise.all(entries.map((entry) => entry.mutex.run(async () => {})));
+    this.#phase = "detached";
+    const errors = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+    if (errors.length > 0) throw new AggregateError(errors, "stop the containers");
+  }
+
+  /** Not by its user: `unless-stopped` starts it with the next engine. */
+  async #end(entry: Entry, timeout: number): Promise<void> {
+    const { StopSignal, StopTimeout } = entry.container.config;
+    const signal = StopSignal ? parseSignal(StopSignal) : SIGTERM;
+    await endRun(this.#context, entry, signal, StopTimeout ?? timeout);
+    this.#context.tell(entry.container, "stop");
+  }
+
+  #find(reference: string): Entry {
+    return this.#context.registry.find(reference);
+  }
+
+  create(request: CreateRequest): ReturnType<Containers["create"]> {
+    return create(this.#context, request);
+  }
+
+  list(): readonly ContainerView[] {
+    return this.#context.registry
+      .all()
+      .toReversed()
+      .map((entry) => this.#view(entry));
+  }
+
+  inspect(reference: string): ContainerView {
+    return this.#view(this.#find(reference));
+  }
+
+  #view(entry: Entry): ContainerView {
+    const { images, networks, registry } = this.#context;
+    const { container } = entry;
+    const image = images.find(container.image);
+    const sandbox = entry.active ? networks.sandboxOf(container.id) : undefined;
+    return {
+      container,
+      ...(image && { image }),
+      ...(sandbox && { sandbox }),
+      execs: [...entry.execs.values()].filter(({ exitCode }) => exitCode === null).map(({ id }) => id),
+      paths: {
+        log: container.hostConfig.LogConfig.Type === "none" ? "" : logPathOf(this.#context, container.id),
+        ...filesOf(container, registry, this.#context),
+      },
+      graphDriver: images.filesystemOf(container.id).driver,
+    };
+  }
+
+  async sizes(reference: string): Promise<{ readonly writable: number; readonly total: number }> {
+    const { container } = this.#find(reference);
+    const { driver } = this.#context.images.filesystemOf(container.id);
+    const upper = driver.data.UpperDir;
+    if (upper === undefined)
+      throw internal(`driver ${driver.name} tells no writable layer of ${container.id}`);
+    const writable = await sizeOf(upper);
+    return { writable, total: writable + (this.#context.images.find(container.image)?.size ?? 0) };
+  }
+
+  startContainer(reference: string): Promise<void> {
+    return startByUser(this.#context, this.#find(reference));
+  }
+
+  stopContainer(reference: string, options: StopOptions): Promise<void> {
+    return stop(this.#context, this.#find(reference), options);
+  }
+
+  restart(reference: string, options: StopOptions): Promise<void> {
+    return restart(this.#context, this.#find(reference), options);
+  }
+
+  kill(reference: string, signal: string): Promise<void> {
+    return kill(this.#context, this.#find(reference), signal);
+  }
+
+  pause(reference: string): Promise<void> {
+    return pause(this.#context, this.#find(reference));
+  }
+
+  unpause(reference: string): Promise<void> {
+    return unpause(this.#context, this.#find(reference));
+  }
+
+  rename(reference: string, name: string): Promise<void> {
+    const entry = this.#find(reference);
+    const { registry, networks, tell } = this.#context;
+    return entry.mutex.run(async () => {
+      if (name === "") throw invalid("Neither old nor new names may be empty");
+      const wanted = checkName(name);
+      const { id, name: old } = entry.container;
+      if (wanted === old) throw invalid("Renaming a container with the same name as its current name");
+      registry.names.reserve(wanted, id);
+      try {
+        await registry.save(entry, { name: wanted });
+        if (entry.active) await networks.renameContainer(id, wanted);
+      } catch (thrown) {
+        registry.names.release(wanted, id);
+        await registry.save(entry, { name: old });
+        throw thrown;
+      }
+      registry.names.release(old, id);
+      tell(entry.container, "rename", { oldName: `/${old}` });
+    });
+  }
+
+  remove(
+    reference: string,
+    { force }: { readonly force: boolean; readonly volumes: boolean },
+  ): Promise<void> {
+    const entry = this.#find(reference);
+    return remove(this.#context, entry, {
+      force,
+      kill: () =>
+        kill(this.#context, entry, "KILL").catch((thrown: unknown) => {
+          // It ended by itself in between.
+          if (entry.active) throw thrown;
+        }),
+    });
+  }
+
+  wait(reference: string, condition: WaitCondition): Wait {
+    const { container, waiters, active } = this.#find(reference);
+    const { status, exitCode, error } = container.state;
+    if (condition === "not-running" && !active && status !== "restarting") {
+      return {
+        status: Promise.resolve({ code: exitCode, ...(error && { error }) }),
+        cancel: () => {},
+      };
+    }
+    return waiters.add(condition);
+  }
+
+  logs(reference: string, options: LogOptions): AsyncIterable<LogEntry> {
+    return logs(this.#context, this.#find(reference), options);
+  }
+
+  async attach(reference: string, options: SessionOptions): Promise<Session> {
+    return attach(this.#context, this.#find(reference), options);
+  }
+
+  async resize(reference: string, size: Size): Promise<void> {
+    const { container, run, active } = this.#find(reference);
+    if (!run || !active) throw conflict(`container ${container.id} is not running`);
+    await run.supervised.resize(size);
+    this.#context.tell(container, "resize", { height: String(size.rows), width: String(size.columns) });
+  }
+
+  async createExec(reference: string, request: ExecRequest): Promise<ExecID> {
+    return this.#execs.create(this.#find(reference), request);
+  }
+
+  startExec(
+    exec: string,
+    options: { readonly detach: boolean; readonly consoleSize?: readonly [number, number] },
+  ): Promise<Session | undefined> {
+    return this.#execs.start(exec, options);
+  }
+
+  inspectExec(exec: string): ExecView {
+    return this.#execs.inspect(exec);
+  }
+
+  resizeExec(exec: string, size: Size): Promise<void> {
+    return this.#execs.resize(exec, size);
+  }
+}

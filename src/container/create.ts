@@ -1,0 +1,149 @@
+/** A container's creation: checked whole, then layer, files and record; or nothing. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import type { Image } from "../image/types.ts";
+import { notFound } from "../lib/errors.ts";
+import { formatTime, nowNanoseconds } from "../lib/events.ts";
+import { type ContainerID, newId } from "../lib/ids.ts";
+import { undoing } from "../lib/undo.ts";
+import { commandLineOf, configOf, type Defaults, hostConfigOf } from "./defaults.ts";
+import { Entry } from "./entry.ts";
+import { fitLimits } from "./limits.ts";
+import { checkName } from "./names.ts";
+import { containerOfMode } from "./namespaces.ts";
+import type { Context } from "./options.ts";
+import { directoryOf, networkFilesOf } from "./paths.ts";
+import { networkName, networkSysctls, sandboxModeOf } from "./sandbox-request.ts";
+import type { Container, CreateRequest, HostConfig, State } from "./types.ts";
+import { validateConfig, validateEndpoints, validateHostConfig } from "./validate.ts";
+
+const NEVER = "0001-01-01T00:00:00Z";
+
+const NEW: State = {
+  status: "created",
+  pid: 0,
+  exitCode: 0,
+  error: "",
+  oomKilled: false,
+  startedAt: NEVER,
+  finishedAt: NEVER,
+};
+
+export const wasStarted = (state: State): boolean => state.startedAt !== NEVER;
+
+export interface Created {
+  readonly id: ContainerID;
+  readonly warnings: readonly string[];
+}
+
+/** @throws invalid, not-found, not-built-in, conflict; in Docker's words where there are any */
+export async function create(context: Context, request: CreateRequest): Promise<Created> {
+  const wanted = request.name ? checkName(request.name) : undefined;
+  const id = newId<ContainerID>();
+  const image = await context.images.resolve(request.config.Image);
+  checkPlatform(request, image);
+  const { container, warnings } = describe(context, request, id, image);
+
+  const { names } = context.registry;
+  return undoing(async (undo) => {
+    if (wanted !== undefined) names.reserve(wanted, id);
+    const name = wanted ?? names.reserveGenerated(id);
+    undo.push("release the name", () => names.release(name, id));
+    const entry = new Entry({ ...container, name });
+    // The directory comes first: one without a record tells the next engine of a creation cut short.
+    undo.push("remove the directory", () => rm(directoryOf(context, id), { recursive: true, force: true }));
+    mkdirSync(directoryOf(context, id), { recursive: true, mode: 0o710 });
+    writeFileSync(networkFilesOf(context, id).hostname, `${container.config.Hostname}\n`, { mode: 0o644 });
+    await context.images.createLayer(id, image.id);
+    undo.push("remove the layer", () => context.images.removeLayer(id));
+    await context.registry.add(entry);
+    context.tell(entry.container, "create");
+    return { id, warnings };
+  });
+}
+
+/** The whole of it, but for its name. */
+function describe(
+  context: Context,
+  request: CreateRequest,
+  id: ContainerID,
+  image: Image,
+): { container: Container; warnings: readonly string[] } {
+  const defaults: Defaults = {
+    host: context.host,
+    shmSize: context.shmSize,
+    runtime: context.supervisor.runtime.name,
+  };
+  const asked = withIds(context, hostConfigOf(request.hostConfig, defaults));
+  validateHostConfig(asked, request.config, {
+    host: context.host,
+    cgroups: context.cgroups,
+    runtimes: [context.supervisor.runtime.name],
+  });
+  const { hostConfig, warnings } = fitLimits(asked, context.host);
+  const config = configOf(request, id, image, hostConfig.NetworkMode, defaults);
+  validateConfig(config, request.config);
+  const endpoints = Object.fromEntries(
+    Object.entries(request.endpoints).map(([name, settings]) => [networkName(name), settings]),
+  );
+  validateEndpoints(endpoints);
+  context.networks.check({
+    mode: sandboxModeOf(hostConfig, endpoints),
+    dns: hostConfig.Dns,
+    extraHosts: hostConfig.ExtraHosts,
+    sysctls: networkSysctls(hostConfig.Sysctls),
+  });
+  const container: Container = {
+    id,
+    name: "",
+    created: formatTime(nowNanoseconds()),
+    image: image.id,
+    config,
+    hostConfig,
+    endpoints,
+    ...commandLineOf(config),
+    state: NEW,
+    restartCount: 0,
+    stoppedByUser: false,
+  };
+  return { container, warnings: [...warnings, ...imageWarnings(image)] };
+}
+
+/** `container:name` becomes `container:<id>`, so that a new name does not part the two. Unknown ones surface at start. */
+function withIds({ registry }: Context, hostConfig: HostConfig): HostConfig {
+  const resolve = (mode: string) => {
+    const reference = containerOfMode(mode);
+    const other = reference === undefined ? undefined : registry.lookUp(reference);
+    return other ? `container:${other.container.id}` : mode;
+  };
+  return {
+    ...hostConfig,
+    NetworkMode: resolve(hostConfig.NetworkMode),
+    PidMode: resolve(hostConfig.PidMode),
+  };
+}
+
+/** @throws not-found in Docker's words */
+function checkPlatform({ platform, config }: CreateRequest, image: Image): void {
+  if (!platform) return;
+  const [os = "", architecture] = platform.split("/");
+  const matches = os === image.os && (architecture === undefined || architecture === image.architecture);
+  if (matches) return;
+  throw notFound(
+    `image with reference ${config.Image} was found but does not provide the specified platform: ` +
+      `wanted ${platform}, actual: ${image.os}/${image.architecture}`,
+  );
+}
+
+function imageWarnings({ config }: Image): readonly string[] {
+  const volumes = Object.keys(config.Volumes ?? {});
+  const test = config.Healthcheck?.Test ?? [];
+  return [
+    ...(volumes.length > 0
+      ? [`Volumes are not built in: ${volumes.join(", ")} of the image lies in the container's own layer.`]
+      : []),
+    ...(test.length > 0 && test[0] !== "NONE"
+      ? ["Health checks are not built in: the image's health check is not run."]
+      : []),
+  ];
+}

@@ -1,0 +1,53 @@
+/** A container in memory: its record, and what of it is alive. */
+import type { ExecID } from "../lib/ids.ts";
+import { Mutex } from "../lib/mutex.ts";
+import type { Supervised } from "./monitor-types.ts";
+import type { StreamSession } from "./session.ts";
+import type { Container, ExecRequest } from "./types.ts";
+import { Waiters } from "./waiters.ts";
+
+/** From a container's start until all of it is taken down. */
+export interface Run {
+  readonly supervised: Supervised;
+  readonly bundle: string;
+  /** Resolves when its end has been dealt with: state recorded, network and mounts gone. Never rejects. */
+  readonly settled: Promise<void>;
+}
+
+export interface Exec {
+  readonly id: ExecID;
+  readonly request: ExecRequest;
+  supervised?: Supervised;
+  running: boolean;
+  exitCode: number | null;
+  /** Milliseconds since 1970, once it has ended. */
+  endedAt?: number;
+}
+
+export class Entry {
+  container: Container;
+  /** One change of state at a time. Nobody waits for a process's end while holding it. */
+  readonly mutex = new Mutex();
+  readonly waiters = new Waiters();
+  readonly execs = new Map<ExecID, Exec>();
+  /** Clients that wait for the next start. */
+  readonly arrivals = new Set<StreamSession>();
+  run: Run | undefined;
+  /** The restart that is to come. */
+  restart: NodeJS.Timeout | undefined;
+  /** The delay before the present run, in milliseconds; 0 where a user started it. */
+  restartDelay = 0;
+  /** A user's restart is under way: its stop neither removes the container nor starts it by policy. */
+  restarting = false;
+  removing = false;
+
+  constructor(container: Container) {
+    this.container = container;
+  }
+
+  /** Its process exists. */
+  get active(): boolean {
+    const { status } = this.container.state;
+    return status === "running" || status === "paused";
+  }
+}

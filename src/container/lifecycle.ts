@@ -1,0 +1,187 @@
+/** A container's start and end, and what happens at its end: network and mounts go, it is removed, or starts again. */
+import { rm } from "node:fs/promises";
+import { asError, conflict, messageOf, unavailable, unchanged } from "../lib/errors.ts";
+import { formatTime, nowNanoseconds } from "../lib/events.ts";
+import type { Entry, Run } from "./entry.ts";
+import type { ExitStatus, Supervised } from "./monitor-types.ts";
+import type { Context } from "./options.ts";
+import { removeStopped } from "./removal.ts";
+import { restartDelay } from "./restart-policy.ts";
+import { startProcess } from "./start.ts";
+import { startFailure } from "./start-failure.ts";
+
+/** A user's start. @throws unchanged, conflict, RuntimeError; whatever network and image say */
+export function startByUser(context: Context, entry: Entry): Promise<void> {
+  return entry.mutex.run(async () => {
+    checkStartable(context, entry);
+    cancelRestart(entry);
+    entry.restartDelay = 0;
+    entry.container = { ...entry.container, restartCount: 0, stoppedByUser: false };
+    await start(context, entry);
+  });
+}
+
+function checkStartable(context: Context, entry: Entry): void {
+  if (context.isStopping()) throw unavailable("the engine is stopping");
+  const { status } = entry.container.state;
+  if (status === "paused") throw conflict("cannot start a paused container, try unpause instead");
+  if (status === "running") throw unchanged("container is already running");
+  if (status === "removing" || status === "dead" || context.registry.get(entry.container.id) !== entry) {
+    throw conflict("container is marked for removal and cannot be started");
+  }
+}
+
+/** With the mutex held. */
+async function start(context: Context, entry: Entry): Promise<void> {
+  const { supervised, bundle } = await startProcess(context, entry, (process) => {
+    for (const session of entry.arrivals) session.bind(process);
+    entry.arrivals.clear();
+  }).catch((thrown: unknown) => startFailed(context, entry, thrown));
+  entry.restarting = false;
+  const { state } = entry.container;
+  watch(context, entry, supervised, bundle);
+  await context.registry.save(entry, {
+    state: {
+      ...state,
+      status: "running",
+      pid: supervised.record.process.pid,
+      exitCode: 0,
+      error: "",
+      oomKilled: false,
+      startedAt: formatTime(nowNanoseconds()),
+    },
+  });
+  context.tell(entry.container, "start");
+}
+
+/** It stays what it was, `created` or `exited`, and says why. */
+async function startFailed(context: Context, entry: Entry, thrown: unknown): Promise<never> {
+  const { error, exitCode } = startFailure(thrown, entry.container.path);
+  const { state } = entry.container;
+  entry.restarting = false;
+  for (const session of entry.arrivals) session.abandon();
+  entry.arrivals.clear();
+  const status = state.status === "restarting" ? "exited" : state.status;
+  await context.registry.save(entry, {
+    state: { ...state, status, pid: 0, exitCode, error: messageOf(error) },
+  });
+  if (state.status === "restarting") entry.waiters.exited({ code: exitCode, error: messageOf(error) });
+  if (entry.container.hostConfig.AutoRemove) await removeQuietly(context, entry);
+  throw error;
+}
+
+/** From now on its end is dealt with. Not before the mutex is free: a start is whole before its end counts. */
+export function watch(context: Context, entry: Entry, supervised: Supervised, bundle: string): void {
+  const settled = supervised.exited.then((status) =>
+    entry.mutex
+      .run(() => ended(context, entry, run, status))
+      .catch((thrown: unknown) =>
+        context.logger.error(
+          { err: asError(thrown), container: entry.container.id },
+          "dealing with its end failed",
+        ),
+      ),
+  );
+  const run: Run = { supervised, bundle, settled };
+  entry.run = run;
+}
+
+async function ended(context: Context, entry: Entry, run: Run, status: ExitStatus): Promise<void> {
+  // An engine that lets go hears no more of processes: the next one finds how this one ended.
+  if (entry.run !== run || context.isDetached()) return;
+  const { state, restartCount, stoppedByUser, hostConfig } = entry.container;
+  const ran = Math.max(0, Date.parse(status.finishedAt) - Date.parse(state.startedAt));
+  const delay =
+    entry.restarting || context.isStopping()
+      ? undefined
+      : restartDelay(hostConfig.RestartPolicy, {
+          exitCode: status.code,
+          ran,
+          restartCount,
+          stoppedByUser,
+          lastDelay: entry.restartDelay,
+        });
+  // The monitor's record stays until all is taken down: an engine that dies in between finishes it.
+  await context.registry.save(entry, {
+    restartCount: delay === undefined ? restartCount : restartCount + 1,
+    state: {
+      ...state,
+      status: delay === undefined ? "exited" : "restarting",
+      pid: 0,
+      exitCode: status.code,
+      oomKilled: status.oomKilled,
+      finishedAt: status.finishedAt,
+    },
+  });
+  if (status.oomKilled) context.tell(entry.container, "oom");
+  context.tell(entry.container, "die", {
+    exitCode: String(status.code),
+    execDuration: String(Math.floor(ran / 1000)),
+  });
+  await takeDown(context, entry, run.bundle);
+  entry.run = undefined;
+  if (delay !== undefined) restartLater(context, entry, delay);
+  const removes = hostConfig.AutoRemove && !entry.restarting;
+  entry.waiters.exited({ code: status.code });
+  if (removes) await removeQuietly(context, entry);
+}
+
+/** All that a run had, at the same time; past failures, which are told to the log: a later start or removal meets them. */
+export async function takeDown(context: Context, entry: Entry, bundle: string): Promise<void> {
+  const { id } = entry.container;
+  const parts: readonly (readonly [string, Promise<void>])[] = [
+    ["close the sandbox", context.networks.closeSandbox(id)],
+    ["unmount the root filesystem", context.images.unmount(id)],
+    ["delete the process", context.supervisor.delete(id)],
+    ["remove the bundle", rm(bundle, { recursive: true, force: true })],
+  ];
+  const results = await Promise.allSettled(parts.map(([, done]) => done));
+  const failures = results.flatMap((result, index) =>
+    result.status === "rejected" ? [`${parts[index]?.[0]}: ${messageOf(result.reason)}`] : [],
+  );
+  if (failures.length === 0) return context.registry.forgetRun(entry);
+  context.logger.error({ container: id, failures }, "a container's end left something behind");
+}
+
+async function removeQuietly(context: Context, entry: Entry): Promise<void> {
+  try {
+    await removeStopped(context, entry);
+  } catch (thrown) {
+    context.logger.error({ err: asError(thrown), container: entry.container.id }, "automatic removal failed");
+  }
+}
+
+function restartLater(context: Context, entry: Entry, delay: number): void {
+  entry.restartDelay = delay;
+  entry.restart = setTimeout(() => {
+    void entry.mutex
+      .run(async () => {
+        if (entry.restart === undefined || context.isStopping()) return;
+        entry.restart = undefined;
+        await start(context, entry);
+      })
+      .catch((thrown: unknown) =>
+        context.logger.warn({ err: asError(thrown), container: entry.container.id }, "restart failed"),
+      );
+  }, delay);
+}
+
+/** @returns whether there was one to come */
+export function cancelRestart(entry: Entry): boolean {
+  const pending = entry.restart !== undefined;
+  clearTimeout(entry.restart);
+  entry.restart = undefined;
+  return pending;
+}
+
+/** By policy, at the engine's start. Failures are recorded with the container and told to the log. */
+export function startByPolicy(context: Context, entry: Entry): Promise<void> {
+  return entry.mutex.run(async () => {
+    if (entry.active || context.isStopping()) return;
+    try {
+      await start(context, entry);
+    } catch (thrown) {
+      context.logger.warn({ err: asError(thrown), container: entry.container.id }, "start by policy failed");
+    }
+  });
+}

@@ -1,0 +1,68 @@
+/** What the life of containers stands on. */
+import type { Images } from "../image/types.ts";
+import type { EngineEvent } from "../lib/events.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Networks } from "../network/types.ts";
+import type { Store } from "../store/kv.ts";
+import type { HostAbilities } from "./host.ts";
+import type { LogEntry, LogOptions, Supervisor } from "./monitor-types.ts";
+import type { Registry } from "./registry.ts";
+import type { CgroupSettings } from "./spec.ts";
+import type { Container } from "./types.ts";
+
+/** The lines of a log file; with `follow`, until `ended` resolves and the file is read to its end. */
+export type ReadLog = (path: string, options: LogOptions, ended: Promise<unknown>) => AsyncIterable<LogEntry>;
+
+export interface ContainersOptions {
+  readonly store: Store;
+  readonly images: Images;
+  readonly networks: Networks;
+  readonly supervisor: Supervisor;
+  readonly readLog: ReadLog;
+  readonly publish: (event: Omit<EngineEvent, "time">) => void;
+  readonly logger: Logger;
+  /** Absolute paths: what lasts, and what a reboot may take. */
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly settings: {
+    /** For containers that name none; `/drawbridge`, or `system.slice` under systemd. */
+    readonly cgroupParent?: string;
+    readonly cgroupDriver?: "cgroupfs" | "systemd";
+    /** Bytes; Docker's 64 MiB by default. */
+    readonly defaultShmSize?: number;
+  };
+  /** What the machine can do; read from it where absent. */
+  readonly host?: HostAbilities;
+}
+
+/** What the parts of this room share. */
+export interface Context extends Omit<ContainersOptions, "settings" | "host"> {
+  readonly registry: Registry;
+  readonly host: HostAbilities;
+  readonly cgroups: CgroupSettings;
+  readonly shmSize: number;
+  /** An event of a container, with Docker's attributes. */
+  readonly tell: (
+    container: Container,
+    action: string,
+    attributes?: Readonly<Record<string, string>>,
+  ) => void;
+  /** The engine is stopping: nothing is started any more. */
+  readonly isStopping: () => boolean;
+  /** The engine has let go: what processes do is for the next one to find. */
+  readonly isDetached: () => boolean;
+}
+
+/** Docker's actor of a container: its image, its name, its labels. */
+export function containerEvent(
+  container: Container,
+  action: string,
+  attributes: Readonly<Record<string, string>> = {},
+): Omit<EngineEvent, "time"> {
+  const { id, name, config } = container;
+  return {
+    type: "container",
+    action,
+    actor: { id, attributes: { ...config.Labels, image: config.Image, name, ...attributes } },
+  };
+}

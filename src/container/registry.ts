@@ -1,0 +1,82 @@
+/** All containers, by id and by name. */
+import { conflict, invalid, notFound } from "../lib/errors.ts";
+import type { ContainerID } from "../lib/ids.ts";
+import type { Store } from "../store/kv.ts";
+import type { Entry } from "./entry.ts";
+import { Names } from "./names.ts";
+import { type Changing, creation, deletion, stateChange } from "./record.ts";
+
+export class Registry {
+  readonly names = new Names();
+  readonly #entries = new Map<ContainerID, Entry>();
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  get(id: ContainerID): Entry | undefined {
+    return this.#entries.get(id);
+  }
+
+  /** In the order of their creation. */
+  all(): readonly Entry[] {
+    return [...this.#entries.values()];
+  }
+
+  /** By id, name (with or without its slash), or prefix of an id. */
+  lookUp(reference: string): Entry | undefined {
+    const exact = this.#entries.get(reference as ContainerID);
+    if (exact) return exact;
+    const named = this.names.holderOf(reference.replace(/^\//, ""));
+    const byName = named && this.#entries.get(named);
+    if (byName) return byName;
+    if (!/^[0-9a-f]+$/.test(reference)) return undefined;
+    const matches = this.all().filter(({ container }) => container.id.startsWith(reference));
+    if (matches.length > 1) throw invalid(`Multiple IDs found with provided prefix: ${reference}`);
+    return matches[0];
+  }
+
+  /** @throws not-found; invalid where a prefix is ambiguous */
+  find(reference: string): Entry {
+    const entry = this.lookUp(reference);
+    if (!entry) throw notFound(`No such container: ${reference}`);
+    return entry;
+  }
+
+  /** Taken over from the store; its name is held. */
+  adopt(entry: Entry): void {
+    this.names.reserve(entry.container.name, entry.container.id);
+    this.#entries.set(entry.container.id, entry);
+  }
+
+  /** New: recorded, then known. Its name is held by now. */
+  async add(entry: Entry): Promise<void> {
+    await this.#store.commit(creation(entry.container));
+    this.#entries.set(entry.container.id, entry);
+  }
+
+  /** Change the record. Visible at once; durable once it resolves. */
+  async save(entry: Entry, change: Partial<Changing>): Promise<void> {
+    entry.container = { ...entry.container, ...change };
+    if (this.#entries.get(entry.container.id) !== entry) {
+      throw conflict(`container ${entry.container.id} is gone`);
+    }
+    await this.#store.commit([stateChange(entry.container)]);
+  }
+
+  /** The run is over and taken down: nothing of it needs to be found again. */
+  async forgetRun(entry: Entry): Promise<void> {
+    const { monitor: _, ...rest } = entry.container;
+    entry.container = rest;
+    await this.#store.commit([stateChange(entry.container)]);
+  }
+
+  /** Gone for good, with its name. */
+  async delete(entry: Entry): Promise<void> {
+    const { id, name } = entry.container;
+    await this.#store.commit(deletion(id));
+    this.#entries.delete(id);
+    this.names.release(name, id);
+  }
+}

@@ -1,0 +1,136 @@
+/** From a stopped container to a running process: each step knows its reverse. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { RootFilesystem } from "../image/types.ts";
+import { conflict, inContext } from "../lib/errors.ts";
+import { type UndoStack, undoing } from "../lib/undo.ts";
+import type { Sandbox } from "../network/types.ts";
+import { parseBind } from "./binds.ts";
+import { hostDevices } from "./devices.ts";
+import type { Entry } from "./entry.ts";
+import type { MonitorRequest, Supervised } from "./monitor-types.ts";
+import { containerOfMode, type JoinedNamespaces } from "./namespaces.ts";
+import type { Context } from "./options.ts";
+import { bundleOf, logPathOf, monitorDirectoryOf } from "./paths.ts";
+import { makeDirectoryInRoot } from "./rootfs.ts";
+import { filesOf, sandboxRequestOf } from "./sandbox-request.ts";
+import { encodeSpec, specOf } from "./spec.ts";
+import type { Container } from "./types.ts";
+import { accountsIn, resolveUser } from "./user.ts";
+
+export interface Started {
+  readonly supervised: Supervised;
+  readonly bundle: string;
+}
+
+/** What the supervisor is asked to run, or to find again, for a container. */
+export function monitorRequestOf(context: Context, container: Container, bundle: string): MonitorRequest {
+  const { config, hostConfig, id } = container;
+  return {
+    container: id,
+    bundle,
+    directory: monitorDirectoryOf(bundle),
+    ...(hostConfig.LogConfig.Type !== "none" && { logPath: logPathOf(context, id) }),
+    terminal: config.Tty,
+    openStdin: config.OpenStdin,
+    stdinOnce: config.StdinOnce,
+  };
+}
+
+/**
+ * The network and the root filesystem at the same time, then the bundle, the process, its record, and go.
+ * `bind` is called with the process before its first instruction. Whatever fails, nothing is left of it all.
+ * @throws RuntimeError; whatever network and image say
+ */
+export function startProcess(
+  context: Context,
+  entry: Entry,
+  bind: (supervised: Supervised) => void,
+): Promise<Started> {
+  const { container } = entry;
+  return undoing(async (undo) => {
+    const { sandbox, rootfs } = await openBoth(context, container, undo);
+    const bundle = writeBundle(context, container, sandbox, rootfs, undo);
+    const supervised = await context.supervisor.create(monitorRequestOf(context, container, bundle));
+    undo.push("delete the process", () => context.supervisor.delete(container.id));
+    undo.push("forget the process", () => context.registry.forgetRun(entry));
+    // Before it runs: an engine that dies from here on finds the process again.
+    await context.registry.save(entry, { monitor: supervised.record, bootId: context.host.bootId });
+    bind(supervised);
+    await context.supervisor.start(container.id);
+    return { supervised, bundle };
+  });
+}
+
+async function openBoth(
+  context: Context,
+  container: Container,
+  undo: UndoStack,
+): Promise<{ sandbox: Sandbox; rootfs: RootFilesystem }> {
+  const { images, networks, registry } = context;
+  const request = sandboxRequestOf(container, registry, context);
+  const [sandbox, rootfs] = await Promise.allSettled([
+    networks.openSandbox(request),
+    images.mount(container.id),
+  ]);
+  if (rootfs.status === "fulfilled") undo.push("unmount", () => images.unmount(container.id));
+  if (sandbox.status === "fulfilled")
+    undo.push("close the sandbox", () => networks.closeSandbox(container.id));
+  if (sandbox.status === "rejected") throw sandbox.reason;
+  if (rootfs.status === "rejected") throw rootfs.reason;
+  return { sandbox: sandbox.value, rootfs: rootfs.value };
+}
+
+/** Small files on local disks: written at once, which is faster than to wait for a thread to do it. */
+function writeBundle(
+  context: Context,
+  container: Container,
+  sandbox: Sandbox,
+  rootfs: RootFilesystem,
+  undo: UndoStack,
+): string {
+  const { config, hostConfig, id } = container;
+  const user = resolveUser(config.User ?? "", hostConfig.GroupAdd, accountsIn(rootfs.path));
+  if (config.WorkingDir && config.WorkingDir !== "/") makeDirectoryInRoot(rootfs.path, config.WorkingDir);
+  makeBindSources(hostConfig.Binds);
+  const spec = specOf({
+    container,
+    rootfs: rootfs.path,
+    sandbox,
+    files: filesOf(container, context.registry, context),
+    user,
+    joined: joinedNamespaces(context, container),
+    ...(hostConfig.IpcMode === "host" && { shm: "/dev/shm" }),
+    cgroups: context.cgroups,
+    host: context.host,
+    devices: hostConfig.Privileged ? hostDevices() : [],
+  });
+  const bundle = bundleOf(context, id, Date.now().toString(36));
+  undo.push("remove the bundle", () => rm(bundle, { recursive: true, force: true }));
+  mkdirSync(monitorDirectoryOf(bundle), { recursive: true, mode: 0o700 });
+  writeFileSync(join(bundle, "config.json"), encodeSpec(spec), { mode: 0o600 });
+  return bundle;
+}
+
+/** With `-v`, a source that is missing is made: a directory of root's. @throws with what was being made */
+function makeBindSources(binds: readonly string[]): void {
+  for (const { source } of binds.map(parseBind)) {
+    try {
+      mkdirSync(source, { recursive: true, mode: 0o755 });
+    } catch (thrown) {
+      // A file, a socket, a device: there is something to bind.
+      if (!(thrown instanceof Error && "code" in thrown && thrown.code === "EEXIST")) {
+        throw inContext(`error while creating mount source path '${source}'`, thrown);
+      }
+    }
+  }
+}
+
+function joinedNamespaces(context: Context, container: Container): JoinedNamespaces {
+  const reference = containerOfMode(container.hostConfig.PidMode);
+  if (reference === undefined) return {};
+  const other = context.registry.find(reference);
+  if (!other.active) throw conflict(`cannot join PID of a non running container: ${other.container.id}`);
+  return { pid: `/proc/${other.container.state.pid}/ns/pid` };
+}
