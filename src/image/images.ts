@@ -53,7 +53,12 @@ class LocalImages implements Images {
     this.#catalog = new Catalog(options.store);
     this.#trash = new Trash(join(this.#root, "tmp"), options.logger);
     this.#layers = new Layers(this.#root, this.#trash);
-    this.#rootfs = new RootFilesystems(join(options.dataRoot, "overlay"), this.#layers, this.#trash);
+    this.#rootfs = new RootFilesystems(
+      join(options.dataRoot, "overlay"),
+      this.#layers,
+      this.#trash,
+      options.logger,
+    );
   }
 
   get storageDriver(): DriverName {
@@ -67,7 +72,7 @@ class LocalImages implements Images {
     this.#layers.start(this.#catalog.layers());
     this.#rootfs.start();
     await this.#mutex.run(() => this.#free([...this.#catalog.layers().keys()]));
-    this.#probe();
+    await this.#probe();
   }
 
   async stop(): Promise<void> {
@@ -285,9 +290,9 @@ class LocalImages implements Images {
     return free;
   }
 
-  #probe(): void {
+  async #probe(): Promise<void> {
     const directory = this.#trash.stage();
-    const reason = probeOverlay(directory);
+    const reason = await probeOverlay(directory);
     this.#trash.discard(directory);
     this.#driver = reason === undefined ? "overlay2" : "vfs";
     if (reason === undefined) return;

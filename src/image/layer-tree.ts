@@ -113,7 +113,9 @@ export class LayerTree implements Tree {
       setXattr(path, name, value);
       return true;
     } catch (thrown) {
-      if (thrown instanceof Error && "code" in thrown && thrown.code === "EOPNOTSUPP") return false;
+      const code = thrown instanceof Error && "code" in thrown && thrown.code;
+      // Users' attributes are for files and directories only (xattr(7)).
+      if (code === "EOPNOTSUPP" || (code === "EPERM" && name.startsWith("user."))) return false;
       throw thrown;
     }
   }

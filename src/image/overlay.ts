@@ -2,9 +2,10 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { internal, messageOf } from "../lib/errors.ts";
+import { detach } from "../linux/detach.ts";
 import { KernelError } from "../linux/ffi.ts";
 import { mountWithOptions } from "../linux/fsmount.ts";
-import { mount, unmount } from "../linux/mount.ts";
+import { mount } from "../linux/mount.ts";
 
 export interface Overlay {
   /** Top first, as `lowerdir` has them. */
@@ -22,12 +23,18 @@ const MOST_LAYERS = 500;
 /** A path within overlayfs's options: a colon separates layers, a comma options. */
 const escaped = (path: string): string => path.replace(/[\\:,]/g, "\\$&");
 
+/**
+ * With an index, an upper directory could not be mounted again while a lazily unmounted one lives on, nor
+ * over a layer that was imported anew. Kernels before 4.13 have none and don't know the option.
+ */
+const withoutIndex = fs.existsSync("/sys/module/overlay/parameters/index");
+
 export const overlayOptions = ({ lower, upper, work }: Overlay): string =>
   `lowerdir=${lower.map(escaped).join(":")},upperdir=${escaped(upper)},workdir=${escaped(work)}`;
 
 /** @throws KernelError; internal where there are more layers than this kernel can put together */
 export function mountOverlay(overlay: Overlay): void {
-  const data = overlayOptions(overlay);
+  const data = overlayOptions(overlay) + (withoutIndex ? ",index=off" : "");
   if (Buffer.byteLength(data) <= LONGEST_OPTIONS) {
     mount({ source: "overlay", target: overlay.merged, type: "overlay", data });
     return;
@@ -41,6 +48,7 @@ export function mountOverlay(overlay: Overlay): void {
       ...overlay.lower.map((path) => ["lowerdir+", path] as const),
       ["upperdir", overlay.upper],
       ["workdir", overlay.work],
+      ["index", "off"],
     ]);
   } catch (thrown) {
     const old = thrown instanceof KernelError && ["ENOSYS", "EINVAL"].includes(thrown.code);
@@ -54,7 +62,7 @@ export function mountOverlay(overlay: Overlay): void {
 }
 
 /** Why overlayfs can't be mounted with its upper directory under `directory`; undefined where it can. */
-export function probeOverlay(directory: string): string | undefined {
+export async function probeOverlay(directory: string): Promise<string | undefined> {
   const at = (name: string) => join(directory, name);
   const overlay = { lower: [at("lower")], upper: at("upper"), work: at("work"), merged: at("merged") };
   for (const name of ["lower", "upper", "work", "merged"]) fs.mkdirSync(at(name));
@@ -63,7 +71,7 @@ export function probeOverlay(directory: string): string | undefined {
   } catch (thrown) {
     return messageOf(thrown);
   }
-  unmount(overlay.merged, { lazy: true });
+  await detach(overlay.merged);
   return undefined;
 }
 

@@ -9,8 +9,9 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { inContext, notFound } from "../lib/errors.ts";
+import { inContext, messageOf, notFound } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
+import type { Logger } from "../lib/log.ts";
 import { detach } from "../linux/detach.ts";
 import { copyLayer } from "./copy-layer.ts";
 import type { LayerRecord, Layers } from "./layers.ts";
@@ -32,21 +33,33 @@ export class RootFilesystems {
   readonly #directory: string;
   readonly #layers: Layers;
   readonly #trash: Trash;
+  readonly #logger: Logger;
   readonly #made = new Map<ContainerID, Made>();
 
-  constructor(directory: string, layers: Layers, trash: Trash) {
+  constructor(directory: string, layers: Layers, trash: Trash, logger: Logger) {
     this.#directory = directory;
     this.#layers = layers;
     this.#trash = trash;
+    this.#logger = logger;
   }
 
   /** Learn what is there. What is mounted stays so: containers outlive the engine. */
   start(): void {
     fs.mkdirSync(this.#directory, { recursive: true, mode: 0o710 });
     for (const name of fs.readdirSync(this.#directory)) {
-      const text = readIfThere(join(this.#directory, name, "layer.json"));
-      if (text === undefined) this.#trash.discard(join(this.#directory, name));
-      else this.#made.set(name as ContainerID, JSON.parse(text) as Made);
+      const { home, record } = this.#paths(name as ContainerID);
+      const text = readIfThere(record);
+      if (text === undefined) this.#trash.discard(home);
+      else this.#learn(name as ContainerID, text, record);
+    }
+  }
+
+  /** What can't be read is left where it is: somebody's data lie beside it. */
+  #learn(container: ContainerID, text: string, path: string): void {
+    try {
+      this.#made.set(container, JSON.parse(text) as Made);
+    } catch (thrown) {
+      this.#logger.error({ path, error: messageOf(thrown) }, "a container's root filesystem can't be used");
     }
   }
 

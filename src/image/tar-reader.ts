@@ -29,6 +29,12 @@ export interface Piece {
 const LONGEST_EXTRA_HEADER = 1 << 20;
 const MOST_RUNS = 1 << 20;
 
+/** The last one means "leave as it is" to chown(2). */
+const LARGEST_ID = 2 ** 32 - 2;
+/** MINORBITS of linux/kdev_t.h is 20. */
+const LARGEST_MAJOR = 2 ** 12 - 1;
+const LARGEST_MINOR = 2 ** 20 - 1;
+
 const TYPE: Partial<Record<string, TarEntry["type"]>> = {
   ...Object.fromEntries(Object.entries(TYPEFLAG).map(([type, flag]) => [flag, type as TarEntry["type"]])),
   "7": "file",
@@ -160,13 +166,13 @@ export class TarReader {
       type,
       name,
       mode: header.mode,
-      uid: whole("uid") ?? header.uid,
-      gid: whole("gid") ?? header.gid,
+      uid: within(LARGEST_ID, whole("uid") ?? header.uid, name),
+      gid: within(LARGEST_ID, whole("gid") ?? header.gid, name),
       size: map.size,
       mtime: seconds(said("mtime")) ?? header.mtime,
       linkname: said("linkpath") ?? extras.longLink ?? header.linkname,
-      major: header.major,
-      minor: header.minor,
+      major: within(LARGEST_MAJOR, header.major, name),
+      minor: within(LARGEST_MINOR, header.minor, name),
       xattrs: new Map(
         [...pax].flatMap(([key, value]) =>
           key.startsWith(XATTR) ? [[key.slice(XATTR.length), value] as const] : [],
@@ -239,4 +245,9 @@ function seconds(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   if (!/^-?[0-9]+(\.[0-9]*)?$/.test(value)) throw invalid(`tar: not a time: ${JSON.stringify(value)}`);
   return Number(value);
+}
+
+function within(largest: number, value: number, name: string): number {
+  if (value >= 0 && value <= largest) return value;
+  throw invalid(`tar entry ${name}: owner or device number out of range: ${value}`);
 }

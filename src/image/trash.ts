@@ -38,8 +38,12 @@ export class Trash {
     try {
       fs.renameSync(path, here);
     } catch (thrown) {
-      if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return;
-      throw thrown;
+      const code = thrown instanceof Error && "code" in thrown && thrown.code;
+      if (code === "ENOENT") return;
+      // On another file system, somebody's mount below the data root: deleted where it is.
+      if (code !== "EXDEV") throw thrown;
+      this.#delete(path);
+      return;
     }
     this.#delete(here);
   }

@@ -237,6 +237,8 @@ test("archives that can't be meant well are refused, and nothing outside is touc
     [archive(symlink("a", "b"), symlink("b", "a"), entry({ name: "a/x" })), /too many symbolic links/],
     [archive(entry({ name: "a" }), entry({ name: "a/b" })), /is not a directory/],
     [archive(entry({ name: "a", xattrs: overlay })), /reserved to overlayfs/],
+    [archive(entry({ name: "a", uid: 2 ** 32 - 1 })), /out of range/],
+    [archive(entry({ type: "block-device", name: "a", major: 4096 })), /out of range/],
     [archive(entry({ name: ".wh." })), /a whiteout of nothing/],
     [archive(entry({ name: ".wh..." })), /a whiteout of nothing/],
     [archive(symlink("up", ".."), entry({ name: "up/../../.wh.witness" })), /leads out of the layer/],
@@ -259,4 +261,10 @@ test("whiteouts become what overlayfs hides by", async () => {
   assert.deepEqual([gone.isCharacterDevice(), gone.rdev], [true, 0]);
   assert.equal(getXattr(Buffer.from(join(root, "o")), "trusted.overlay.opaque").toString(), "y");
   assert.deepEqual(fs.readdirSync(root).sort(), ["d", "o"]);
+});
+
+test("attributes that can't be kept are left out by name", async () => {
+  const xattrs = new Map([["user.on-a-link", Buffer.from("x")]]);
+  const tar = archive(entry({ type: "symlink", name: "a", linkname: "b", xattrs }));
+  assert.deepEqual((await unpacked(tar)).leftOut, ["user.on-a-link"]);
 });

@@ -8,7 +8,7 @@ import { createImages } from "../../src/image/images.ts";
 import type { Images, UsedBy } from "../../src/image/types.ts";
 import type { EngineEvent } from "../../src/lib/events.ts";
 import { type ContainerID, newId } from "../../src/lib/ids.ts";
-import type { Logger } from "../../src/lib/log.ts";
+import { type Logger, silent } from "../../src/lib/log.ts";
 import { mount, mountsUnder, unmount } from "../../src/linux/mount.ts";
 import type { Change, Store } from "../../src/store/kv.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
@@ -301,6 +301,21 @@ test("what a crash left half-made is freed at start", async () => {
   assert.deepEqual([staged(dataRoot), fs.readdirSync(join(dataRoot, "overlay"))], [[], []]);
   assert.equal(fs.readdirSync(join(dataRoot, "images/l")).length, 1);
   assert.deepEqual(again.images.list(), images.list());
+});
+
+test("a damaged record of one container does not keep the others from starting", async () => {
+  const { images, dataRoot, store } = await start();
+  const image = await images.import(importing(tarOf({ a: "1" }), "app"));
+  const [good, bad] = [newContainer(), newContainer()];
+  for (const container of [good, bad]) await images.createLayer(container, image.id);
+  fs.writeFileSync(join(dataRoot, "overlay", bad, "layer.json"), "");
+  const errors: string[] = [];
+  const logger: Logger = { ...silent, error: (fields) => errors.push(JSON.stringify(fields)) };
+  const again = createImages({ store, dataRoot, logger, publish: () => {} });
+  await again.start();
+  assert.deepEqual(again.layerOwners(), [good]);
+  assert.ok(errors.length === 1 && errors[0]?.includes(bad), errors.join());
+  assert.ok(fs.existsSync(join(dataRoot, "overlay", bad, "upper")));
 });
 
 test("where overlayfs can't be used, layers are copied", async () => {
