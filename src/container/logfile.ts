@@ -1,0 +1,206 @@
+/** Reading a container's log: the last lines, a span of time, and what comes. */
+import { type FSWatcher, watch } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import { doing } from "../lib/errors.ts";
+import { LineReader } from "./log-blocks.ts";
+import { LineJoiner, type LogLine, parseLine } from "./log-line.ts";
+import { findTail, type TailStart } from "./log-tail.ts";
+import type { LogEntry, LogOptions } from "./monitor-types.ts";
+
+const FROM_THE_START: TailStart = { stdout: 0, stderr: 0 };
+
+/**
+ * The entries of the log at `path`, the pieces of a line joined. A file that is not there is empty; damaged
+ * lines are left out. With `follow`, what comes until the process has ended, through rotation by rename.
+ * `return` on the iterator and the signal end it at once, even while it waits.
+ * @throws EngineError that names the file, where it can't be read
+ */
+export function readLog(
+  path: string,
+  options: LogOptions,
+  following: { readonly ended: Promise<unknown> },
+): AsyncIterable<LogEntry> {
+  return {
+    [Symbol.asyncIterator]() {
+      const changes = new Changes(path);
+      const stop = () => changes.stop();
+      options.signal?.addEventListener("abort", stop, { once: true });
+      if (options.signal?.aborted) stop();
+      const entries = new LogReading(path, options, changes).entries(following.ended);
+      return {
+        next: () => doing(`read log ${path}`, () => entries.next()),
+        return: async () => {
+          options.signal?.removeEventListener("abort", stop);
+          stop();
+          return entries.return(undefined);
+        },
+      };
+    },
+  };
+}
+
+class LogReading {
+  readonly #path: string;
+  readonly #options: LogOptions;
+  readonly #changes: Changes;
+  readonly #joiner = new LineJoiner();
+  #past = false;
+
+  constructor(path: string, options: LogOptions, changes: Changes) {
+    this.#path = path;
+    this.#options = options;
+    this.#changes = changes;
+  }
+
+  async *entries(ended: Promise<unknown>): AsyncGenerator<LogEntry, undefined> {
+    let file: FileHandle | undefined;
+    try {
+      if (this.#options.follow) this.#changes.start(ended);
+      file = await this.#firstFile();
+      let start = file ? await this.#start(file) : FROM_THE_START;
+      while (file && !this.#past) {
+        yield* this.#file(file, start);
+        const next = await this.#successor(file);
+        await file.close();
+        file = next;
+        start = FROM_THE_START;
+      }
+      if (!this.#past && !this.#changes.stopped) yield* this.#joiner.flush();
+      return undefined;
+    } finally {
+      this.#changes.stop();
+      await file?.close();
+    }
+  }
+
+  /** A container that was never started has no log yet. */
+  async #firstFile(): Promise<FileHandle | undefined> {
+    for (;;) {
+      const over = !this.#options.follow || this.#changes.over;
+      const file = await openIfThere(this.#path);
+      if (file || over) return file;
+      await this.#changes.next();
+    }
+  }
+
+  async #start(file: FileHandle): Promise<TailStart> {
+    const { tail } = this.#options;
+    if (tail === undefined) return FROM_THE_START;
+    return findTail(file, (await file.stat()).size, tail, this.#options);
+  }
+
+  /** To the file's end; with `follow`, until another takes its place or there is nothing more to wait for. */
+  async *#file(file: FileHandle, start: TailStart): AsyncGenerator<LogEntry, undefined> {
+    let reader = new LineReader(file, Math.min(start.stdout, start.stderr));
+    let last = false;
+    for (;;) {
+      // Asked before reading to the end: nothing is written to this file after that.
+      last = !this.#options.follow || this.#changes.over || (await this.#isReplaced(file));
+      for (let lines = await reader.more(); lines; lines = await reader.more()) {
+        for (const { offset, bytes } of lines) {
+          const line = parseLine(bytes);
+          if (!line || offset < start[line.stream]) continue;
+          const entry = this.#entry(line);
+          if (entry) yield entry;
+          if (this.#past) return undefined;
+        }
+        if (this.#changes.stopped) return undefined;
+      }
+      if (last) return undefined;
+      await this.#changes.next();
+      if ((await file.stat()).size < reader.position) {
+        reader = new LineReader(file, 0); // truncated
+        start = FROM_THE_START;
+      }
+    }
+  }
+
+  #entry(line: LogLine): LogEntry | undefined {
+    const { since, until } = this.#options;
+    if (until !== undefined && line.time > until) {
+      this.#past = true;
+      return undefined;
+    }
+    if (!this.#options[line.stream] || (since !== undefined && line.time < since)) return undefined;
+    return this.#joiner.add(line);
+  }
+
+  async #isReplaced(file: FileHandle): Promise<boolean> {
+    const [now, ours] = await Promise.all([statIfThere(this.#path), file.stat({ bigint: true })]);
+    return now !== undefined && (now.ino !== ours.ino || now.dev !== ours.dev);
+  }
+
+  /** The file that took this one's place. */
+  async #successor(file: FileHandle): Promise<FileHandle | undefined> {
+    if (!this.#options.follow || this.#changes.stopped || !(await this.#isReplaced(file))) return undefined;
+    return openIfThere(this.#path);
+  }
+}
+
+/** Tells when there may be something new to read. */
+class Changes {
+  readonly #path: string;
+  #watcher: FSWatcher | undefined;
+  #changed = false;
+  #wake: (() => void) | undefined;
+  /** The process has ended: what is in the log now is all. */
+  over = false;
+  /** The reader has gone. */
+  stopped = false;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** The directory is watched, since the file may be replaced. */
+  start(ended: Promise<unknown>): void {
+    if (this.stopped) return;
+    const name = basename(this.#path);
+    this.#watcher = watch(dirname(this.#path), (_, changed) => {
+      if (changed === null || changed === name) this.#tell();
+    });
+    this.#watcher.on("error", () => this.stop());
+    const end = () => {
+      this.over = true;
+      this.#tell();
+    };
+    ended.then(end, end);
+  }
+
+  /** Resolves at the next change since the last call. */
+  async next(): Promise<void> {
+    if (!this.#changed && !this.stopped) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    this.#changed = false;
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.over = true;
+    this.#watcher?.close();
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#changed = true;
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  return open(path, "r").catch(ifMissing);
+}
+
+async function statIfThere(path: string): Promise<{ ino: bigint; dev: bigint } | undefined> {
+  return stat(path, { bigint: true }).catch(ifMissing);
+}
+
+function ifMissing(error: unknown): undefined {
+  if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+  throw error;
+}
