@@ -2,7 +2,7 @@
 import { writeSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import type { DaemonConfig } from "./daemon/config.ts";
-import { loadConfig, packageVersion } from "./daemon/load.ts";
+import { loadConfig, openListeners } from "./daemon/load.ts";
 import { createLogger, type DaemonLogger } from "./daemon/logger.ts";
 import { notifyReady } from "./daemon/notify.ts";
 import { writePidFile } from "./daemon/pid-file.ts";
@@ -12,6 +12,7 @@ import { watchForStop } from "./daemon/signals.ts";
 import type { DaemonFlags } from "./daemon/values.ts";
 import type { EngineSettings } from "./engine-settings.ts";
 import { asError, messageOf, unavailable } from "./lib/errors.ts";
+import { packageVersion } from "./lib/version.ts";
 
 function loggerFor(config: DaemonConfig): DaemonLogger {
   const terminal = process.stderr.isTTY === true;
@@ -51,6 +52,7 @@ async function serve(
   settings: EngineSettings,
   logger: DaemonLogger,
 ) {
+  const listeners = openListeners(config);
   const removePidFile = writePidFile(config.pidFile);
   endOnCrash(logger, removePidFile);
   const stop = watchForStop((signal) => {
@@ -63,7 +65,7 @@ async function serve(
     const engine = await createEngine(settings);
     try {
       const { startServer } = await import("./api/server.ts");
-      const server = await startServer(engine, { listeners: config.listeners, logger });
+      const server = await startServer(engine, { listeners, logger });
       let inForce = config;
       process.on("SIGHUP", () => {
         inForce = reload(inForce, () => loadConfig(flags), engine, logger);

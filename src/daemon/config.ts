@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import type { BridgeSettings, EngineSettings } from "../engine-settings.ts";
 import { EngineError } from "../lib/errors.ts";
 import { type Address, contains, firstOf, formatPrefix, type Prefix, subnetOf } from "../lib/ip.ts";
-import { DEFAULT_SOCKET, formatListener, type Listener, parseHost, type TlsFiles } from "./hosts.ts";
+import { DEFAULT_SOCKET, formatWhere, parseHost, type TlsFiles, type Where } from "./hosts.ts";
 import * as parse from "./parse.ts";
 import { Reader } from "./reader.ts";
 import {
@@ -25,7 +25,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface DaemonConfig {
   readonly engine: Omit<EngineSettings, "logger" | "version">;
-  readonly listeners: readonly Listener[];
+  readonly listeners: readonly Where[];
   readonly pidFile: string;
   readonly logLevel: LogLevel;
   /** Absent: text on a terminal, else JSON. */
@@ -97,12 +97,12 @@ function tlsFiles(read: Reader, directory: string): TlsFiles | undefined {
   };
 }
 
-function listeners(read: Reader, tls: TlsFiles | undefined): readonly Listener[] {
+function listeners(read: Reader, tls: TlsFiles | undefined): readonly Where[] {
   const group = read.text("group") ?? "docker";
   const seen = new Set<string>();
   const found = read.each("hosts", (text) => {
     const listener = parseHost(String(text), { group, tls });
-    const name = formatListener(listener);
+    const name = formatWhere(listener);
     if (seen.has(name)) throw new ConfigError([`${name} is given twice`]);
     seen.add(name);
     return listener;

@@ -1,5 +1,6 @@
 /** Where the engine listens: `-H` and `hosts`. */
 import { isAbsolute } from "node:path";
+import { isLoopback } from "../api/listen.ts";
 import { invalid } from "../lib/errors.ts";
 import { tryParseAddress } from "../lib/ip.ts";
 
@@ -10,26 +11,20 @@ export interface TlsFiles {
   readonly key: string;
 }
 
-export type Listener =
+/** A socket to be. */
+export type Where =
   | { readonly kind: "unix"; readonly path: string; readonly group: string }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number; readonly tls?: TlsFiles };
 
 export const DEFAULT_SOCKET = "/run/drawbridge.sock";
 
-/** How a listener is written in messages: `unix:///run/drawbridge.sock`, `tcp://127.0.0.1:2375`. */
-export function formatListener(listener: Listener): string {
-  if (listener.kind === "unix") return `unix://${listener.path}`;
-  return `tcp://${listener.host.includes(":") ? `[${listener.host}]` : listener.host}:${listener.port}`;
+/** How one is written in messages: `unix:///run/drawbridge.sock`, `tcp://127.0.0.1:2375`. */
+export function formatWhere(where: Where): string {
+  if (where.kind === "unix") return `unix://${where.path}`;
+  return `tcp://${where.host.includes(":") ? `[${where.host}]` : where.host}:${where.port}`;
 }
 
-function isLoopback(host: string): boolean {
-  if (host === "localhost") return true;
-  const address = tryParseAddress(host);
-  if (address?.family === 4) return address.bits >> 24n === 127n;
-  return address?.bits === 1n;
-}
-
-function parseUnix(path: string, group: string): Listener {
+function parseUnix(path: string, group: string): Where {
   const whole = path || DEFAULT_SOCKET;
   if (!isAbsolute(whole)) throw invalid("the socket's path must be absolute: unix:///run/drawbridge.sock");
   // sockaddr_un.sun_path, unix(7): 108 bytes with the final zero.
@@ -37,7 +32,7 @@ function parseUnix(path: string, group: string): Listener {
   return { kind: "unix", path: whole, group };
 }
 
-function parseTcp(rest: string, tls: TlsFiles | undefined): Listener {
+function parseTcp(rest: string, tls: TlsFiles | undefined): Where {
   const match = /^(?:\[(?<six>[^\]]*)\]|(?<host>[^:/]*))(?::(?<port>\d*))?\/?$/.exec(rest);
   if (!match?.groups) throw invalid("ADDRESS:PORT is wanted: tcp://127.0.0.1:2375");
   const { six, host, port } = match.groups;
@@ -60,7 +55,7 @@ const isHost = (name: string): boolean => name === "localhost" || tryParseAddres
  * @param text `unix://[PATH]`, `tcp://[ADDRESS][:PORT]`; without a scheme tcp, as dockerd has it.
  * @throws invalid: what is wrong with it, without the text itself
  */
-export function parseHost(text: string, options: { group: string; tls?: TlsFiles | undefined }): Listener {
+export function parseHost(text: string, options: { group: string; tls?: TlsFiles | undefined }): Where {
   const trimmed = text.trim();
   const [scheme, rest] = trimmed.includes("://")
     ? [trimmed.slice(0, trimmed.indexOf("://")), trimmed.slice(trimmed.indexOf("://") + 3)]

@@ -1,6 +1,8 @@
-/** The configuration file and the package's own version, from disk. */
+/** The configuration file and the certificates, from disk. */
 import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
+import type { Listener } from "../api/listen.ts";
+import { inContext } from "../lib/errors.ts";
 import { type DaemonConfig, DEFAULT_CONFIG_FILE, readConfig } from "./config.ts";
 import type { ConfigFile, DaemonFlags } from "./values.ts";
 
@@ -22,8 +24,22 @@ function configFile(flags: DaemonFlags): ConfigFile | undefined {
 /** @throws ConfigError */
 export const loadConfig = (flags: DaemonFlags): DaemonConfig => readConfig(flags, configFile(flags));
 
-/** From package.json, which lies two up, run from source or as published. */
-export function packageVersion(): string {
-  const text = readFileSync(join(import.meta.dirname, "../../package.json"), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
+/** With the PEM files' texts in place of their paths. @throws for one that can't be read */
+export function openListeners(config: DaemonConfig): readonly Listener[] {
+  return config.listeners.map((where) => {
+    if (where.kind === "unix") return { kind: "unix", path: where.path };
+    const { kind, host, port, tls } = where;
+    if (!tls) return { kind, host, port };
+    const texts = { cert: pem("--tlscert", tls.cert), key: pem("--tlskey", tls.key) };
+    if (!tls.ca) return { kind, host, port, tls: texts };
+    return { kind, host, port, tls: { ...texts, clientCA: pem("--tlscacert", tls.ca) } };
+  });
+}
+
+function pem(flag: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (thrown) {
+    throw inContext(`${flag} ${path}`, thrown);
+  }
 }

@@ -1,0 +1,224 @@
+/** From the flags of `run` to the body of "Create a container" (Engine API): pure but for the files that flags name. */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { readEnvironment, readLabels } from "./environment.ts";
+import { parseNetworks } from "./network-flag.ts";
+import type { RunOptions } from "./run-flags.ts";
+
+const pair = (text: string, separator = "="): readonly [string, string] => {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+};
+
+const map = (words: readonly string[], separator = "="): Record<string, string> =>
+  Object.fromEntries(words.map((word) => pair(word, separator)));
+
+/** `no`, `always`, `unless-stopped`, `on-failure[:n]`. */
+export function parseRestartPolicy(text: string): {
+  readonly Name: string;
+  readonly MaximumRetryCount: number;
+} {
+  const [name, count] = text.split(":", 2);
+  if (name === "" && text !== "")
+    throw new Error("invalid restart policy format: no policy provided before colon");
+  if (count !== undefined && !/^\d+$/.test(count)) {
+    throw new Error("invalid restart policy format: maximum retry count must be an integer");
+  }
+  return { Name: name ?? "", MaximumRetryCount: Number(count ?? 0) };
+}
+
+/** `nofile=1024:2048`, `nproc=512`; -1 for no limit. */
+export function parseUlimit(text: string): {
+  readonly Name: string;
+  readonly Soft: number;
+  readonly Hard: number;
+} {
+  const [name, limits] = pair(text);
+  const [soft = "", hard = soft, ...more] = limits.split(":");
+  if (!name || more.length > 0 || ![soft, hard].every((limit) => /^-1$|^\d+$/.test(limit))) {
+    throw new Error(`invalid ulimit argument: ${text}`);
+  }
+  if (Number(hard) !== -1 && (Number(soft) > Number(hard) || Number(soft) === -1)) {
+    throw new Error(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
+  }
+  return { Name: name, Soft: Number(soft), Hard: Number(hard) };
+}
+
+/** A profile's file is read here: the engine gets its text. */
+function securityOption(text: string): string {
+  const [key, value] = text.includes("=") ? pair(text) : pair(text, ":");
+  if (key === "no-new-privileges" || value === "") return text;
+  if (key !== "seccomp" || value === "unconfined" || value === "builtin") return `${key}=${value}`;
+  try {
+    return `seccomp=${JSON.stringify(JSON.parse(readFileSync(value, "utf8")))}`;
+  } catch (thrown) {
+    throw new Error(
+      `opening seccomp profile (${value}) failed: ${thrown instanceof Error ? thrown.message : thrown}`,
+    );
+  }
+}
+
+interface Mounts {
+  readonly Binds: readonly string[];
+  readonly Volumes: Record<string, object>;
+}
+
+/** `SOURCE:TARGET[:MODE]` are binds, a lone `TARGET` is an anonymous volume. */
+function mounts(volumes: readonly string[]): Mounts {
+  const Binds = volumes
+    .filter((volume) => volume.includes(":"))
+    .map((volume) => {
+      const [source = "", ...rest] = volume.split(":");
+      return [source.startsWith(".") ? resolve(source) : source, ...rest].join(":");
+    });
+  const Volumes = Object.fromEntries(
+    volumes.filter((volume) => !volume.includes(":")).map((path) => [path, {}]),
+  );
+  return { Binds, Volumes };
+}
+
+function extraHost(text: string): string {
+  const [name, address] = text.includes("=") ? pair(text) : pair(text, ":");
+  if (!name || !address) throw new Error(`bad format for add-host: ${JSON.stringify(text)}`);
+  return `${name}:${address.replace(/^\[(.*)\]$/, "$1")}`;
+}
+
+/** `80`, `80/udp`, `7000-7002/tcp`. */
+function exposedPorts(words: readonly string[]): Record<string, object> {
+  const ports: Record<string, object> = {};
+  for (const word of words) {
+    const match = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp|sctp))?$/.exec(word);
+    const [first, last] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
+    if (!match || first < 1 || last > 65535 || first > last) {
+      throw new Error(`invalid range format for --expose: ${word}`);
+    }
+    for (let port = first; port <= last; port += 1) ports[`${port}/${match[3] ?? "tcp"}`] = {};
+  }
+  return ports;
+}
+
+const STREAMS = ["stdin", "stdout", "stderr"] as const;
+
+export interface Attached {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+}
+
+/** Which streams the client stays with. `-a` names them; else output, and input with `-i`. */
+export function attachedStreams({ attach, detach, interactive }: RunOptions): Attached {
+  const named = attach.map((word) => word.toLowerCase());
+  const wrong = named.find((name) => !STREAMS.some((stream) => stream === name));
+  if (wrong !== undefined) {
+    throw new Error(
+      `invalid argument "${wrong}" for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR`,
+    );
+  }
+  if (detach) return { stdin: false, stdout: false, stderr: false };
+  if (named.length === 0) return { stdin: interactive, stdout: true, stderr: true };
+  return {
+    stdin: named.includes("stdin"),
+    stdout: named.includes("stdout"),
+    stderr: named.includes("stderr"),
+  };
+}
+
+function check(options: RunOptions): void {
+  if (options.detach && options.attach.length > 0)
+    throw new Error("conflicting options: cannot specify both --attach and --detach");
+  if (options.rm && options.restart && parseRestartPolicy(options.restart).Name !== "no") {
+    throw new Error("conflicting options: cannot specify both --restart and --rm");
+  }
+  if (options.pull && !["always", "missing", "never"].includes(options.pull)) {
+    throw new Error(`invalid pull option: '${options.pull}': must be one of "always", "missing" or "never"`);
+  }
+}
+
+function config(options: RunOptions, image: string, command: readonly string[]) {
+  const attached = attachedStreams(options);
+  const { entrypoint } = options;
+  return {
+    Image: image,
+    ...(command.length > 0 && { Cmd: command }),
+    ...(entrypoint !== undefined && { Entrypoint: [entrypoint] }),
+    Hostname: options.hostname,
+    Domainname: options.domainname,
+    User: options.user,
+    WorkingDir: options.workdir,
+    Tty: options.tty,
+    OpenStdin: options.interactive,
+    StdinOnce: options.interactive && attached.stdin,
+    AttachStdin: attached.stdin,
+    AttachStdout: attached.stdout,
+    AttachStderr: attached.stderr,
+    Env: readEnvironment(options.env, options.envFile),
+    Labels: readLabels(options.label, options.labelFile),
+    Volumes: mounts(options.volume).Volumes,
+    ExposedPorts: exposedPorts(options.expose),
+    StopSignal: options.stopSignal,
+    StopTimeout: options.stopTimeout,
+  };
+}
+
+function hostConfig(options: RunOptions, networkMode: string, size: readonly [number, number]) {
+  const logOptions = map(options.logOpt);
+  return {
+    NetworkMode: networkMode,
+    AutoRemove: options.rm,
+    Privileged: options.privileged,
+    ReadonlyRootfs: options.readOnly,
+    Init: options.init,
+    CapAdd: options.capAdd,
+    CapDrop: options.capDrop,
+    SecurityOpt: options.securityOpt.map(securityOption),
+    GroupAdd: options.groupAdd,
+    Binds: mounts(options.volume).Binds,
+    Tmpfs: map(options.tmpfs, ":"),
+    Dns: options.dns,
+    DnsSearch: options.dnsSearch,
+    DnsOptions: [...options.dnsOption, ...options.dnsOpt],
+    ExtraHosts: options.addHost.map(extraHost),
+    Sysctls: map(options.sysctl),
+    PidMode: options.pid,
+    IpcMode: options.ipc,
+    UTSMode: options.uts,
+    CgroupParent: options.cgroupParent,
+    ShmSize: options.shmSize,
+    OomScoreAdj: options.oomScoreAdj,
+    Memory: options.memory,
+    MemoryReservation: options.memoryReservation,
+    MemorySwap: options.memorySwap,
+    NanoCpus: options.cpus,
+    CpuShares: options.cpuShares,
+    CpuPeriod: options.cpuPeriod,
+    CpuQuota: options.cpuQuota,
+    CpusetCpus: options.cpusetCpus,
+    CpusetMems: options.cpusetMems,
+    PidsLimit: options.pidsLimit,
+    Ulimits: options.ulimit.map(parseUlimit),
+    RestartPolicy: parseRestartPolicy(options.restart ?? "no"),
+    ...((options.logDriver || options.logOpt.length > 0) && {
+      LogConfig: { Type: options.logDriver ?? "", Config: logOptions },
+    }),
+    ConsoleSize: size,
+    Runtime: options.runtime,
+  };
+}
+
+/**
+ * What was left out is left out of the body: the engine fills in its defaults.
+ * @param size rows and columns of the terminal; zeros for none
+ */
+export function createBody(
+  options: RunOptions,
+  [image = "", ...command]: readonly string[],
+  size: readonly [number, number],
+): object {
+  check(options);
+  const { mode, endpoints } = parseNetworks(options);
+  return {
+    ...config(options, image, command),
+    HostConfig: hostConfig(options, mode, size),
+    NetworkingConfig: { EndpointsConfig: endpoints },
+  };
+}

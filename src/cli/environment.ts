@@ -1,0 +1,51 @@
+/** `-e`, `--env-file` and labels. */
+import { readFileSync } from "node:fs";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** `A=b` as it is; `A` alone takes our own value, and is left out where we have none. */
+function resolved(word: string, environment: Environment): readonly string[] {
+  if (word.includes("=")) return [word];
+  const value = environment[word];
+  return value === undefined ? [] : [`${word}=${value}`];
+}
+
+/** Lines of an environment or label file: `#` begins a comment, empty lines are passed over. @throws naming file and line */
+export function parseLines(path: string, text: string): readonly string[] {
+  return text
+    .replace(/^\uFEFF/, "")
+    .split(/\r?\n/)
+    .map((line) => line.trimStart())
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .map((line) => {
+      const name = line.split("=", 1)[0] ?? "";
+      if (name === "") throw new Error(`invalid env file (${path}): no variable name on line '${line}'`);
+      if (/\s/.test(name))
+        throw new Error(`invalid env file (${path}): variable '${name}' contains whitespaces`);
+      return line;
+    });
+}
+
+const linesOf = (path: string): readonly string[] => parseLines(path, readFileSync(path, "utf8"));
+
+/** Files first, so that `-e` wins. */
+export function readEnvironment(
+  words: readonly string[],
+  files: readonly string[],
+  environment: Environment = process.env,
+): readonly string[] {
+  const fromFiles = files.flatMap(linesOf).flatMap((line) => resolved(line, environment));
+  for (const word of words) {
+    if (word === "" || word.startsWith("=")) throw new Error(`invalid environment variable: ${word}`);
+  }
+  return [...fromFiles, ...words.flatMap((word) => resolved(word, environment))];
+}
+
+/** `key=value`; a key alone has the empty value. */
+export function readLabels(words: readonly string[], files: readonly string[]): Record<string, string> {
+  const pairs = [...files.flatMap(linesOf), ...words].map((label) => {
+    const equals = label.indexOf("=");
+    return equals < 0 ? [label, ""] : [label.slice(0, equals), label.slice(equals + 1)];
+  });
+  return Object.fromEntries(pairs);
+}

@@ -1,0 +1,98 @@
+/** All verbs, each a file of its own that is read when it is asked for. */
+import type { Verb } from "./verb.ts";
+
+type Load = () => Promise<{ readonly default: Verb }>;
+
+export interface Entry {
+  /** As in help; for others it is an alias. */
+  readonly path: string;
+  readonly about: string;
+  readonly aliases: readonly string[];
+  readonly load: Load;
+}
+
+const entry = (paths: string, about: string, load: Load): Entry => {
+  const [path = "", ...aliases] = paths.split(", ");
+  return { path, about, aliases, load };
+};
+
+export const ENTRIES: readonly Entry[] = [
+  entry("run, container run", "Create and run a new container from an image", () => import("./run.ts")),
+  entry("exec, container exec", "Execute a command in a running container", () => import("./exec.ts")),
+  entry("ps, container ls, container list, container ps", "List containers", () => import("./ps.ts")),
+  entry("images, image ls, image list", "List images", () => import("./images.ts")),
+  entry("version", "Show the Drawbridge version information", () => import("./version.ts")),
+  entry("info, system info", "Display system-wide information", () => import("./info.ts")),
+  entry("network ls, network list", "List networks", () => import("./network-ls.ts")),
+  entry(
+    "network inspect",
+    "Display detailed information on one or more networks",
+    () => import("./network-inspect.ts"),
+  ),
+  entry(
+    "container inspect",
+    "Display detailed information on one or more containers",
+    () => import("./container-inspect.ts"),
+  ),
+  entry(
+    "image inspect",
+    "Display detailed information on one or more images",
+    () => import("./image-inspect.ts"),
+  ),
+  entry(
+    "attach, container attach",
+    "Attach local standard input, output, and error streams to a running container",
+    () => import("./attach.ts"),
+  ),
+  entry("completion", "Print a completion script for bash, zsh or fish", () => import("./completion.ts")),
+  entry("daemon", "Run the engine", () => import("./daemon.ts")),
+  entry("events, system events", "Get real time events from the server", () => import("./events.ts")),
+  entry(
+    "import, image import",
+    "Import the contents from a tarball to create a filesystem image",
+    () => import("./import.ts"),
+  ),
+  entry("inspect", "Return low-level information on Drawbridge objects", () => import("./inspect.ts")),
+  entry("kill, container kill", "Kill one or more running containers", () => import("./kill.ts")),
+  entry("logs, container logs", "Fetch the logs of a container", () => import("./logs.ts")),
+  entry("rename, container rename", "Rename a container", () => import("./rename.ts")),
+  entry("restart, container restart", "Restart one or more containers", () => import("./restart.ts")),
+  entry("rm, container rm, container remove", "Remove one or more containers", () => import("./rm.ts")),
+  entry("rmi, image rm, image remove", "Remove one or more images", () => import("./rmi.ts")),
+  entry("start, container start", "Start one or more stopped containers", () => import("./start.ts")),
+  entry("stop, container stop", "Stop one or more running containers", () => import("./stop.ts")),
+  entry(
+    "wait, container wait",
+    "Block until one or more containers stop, then print their exit codes",
+    () => import("./wait.ts"),
+  ),
+];
+
+export const GROUPS: ReadonlyMap<string, string> = new Map([
+  ["container", "Manage containers"],
+  ["image", "Manage images"],
+  ["network", "Manage networks"],
+  ["system", "Manage Drawbridge"],
+]);
+
+/** The entry that the words begin with, and how many of them name it. */
+export function findEntry(
+  words: readonly string[],
+): { readonly entry: Entry; readonly length: number } | undefined {
+  const length = GROUPS.has(words[0] ?? "") ? 2 : 1;
+  const path = words.slice(0, length).join(" ");
+  const found = ENTRIES.find((one) => one.path === path || one.aliases.includes(path));
+  return found && { entry: found, length };
+}
+
+/** What stands in a group, by last word; of the root those of one word. */
+export function membersOf(group: string | undefined): readonly (readonly [string, string])[] {
+  const members: (readonly [string, string])[] = [];
+  for (const { path, aliases, about } of ENTRIES) {
+    const name = [path, ...aliases].find((one) =>
+      group === undefined ? !one.includes(" ") : one.startsWith(`${group} `),
+    );
+    if (name) members.push([name.slice(group === undefined ? 0 : group.length + 1), about]);
+  }
+  return members;
+}
