@@ -1,5 +1,6 @@
 /** Carries out plans: the one place where the engine changes the kernel's networking. */
 import { asError, EngineError, messageOf } from "../lib/errors.ts";
+import { EmptyNamespaces } from "./empty-netns.ts";
 import { KernelError } from "./ffi.ts";
 import type { Link, LinkAddress, Neighbour, Route } from "./kernel.ts";
 import { LinkDeleter } from "./link-deleter.ts";
@@ -28,8 +29,10 @@ export class Executor {
     route: new NetlinkSocket(NETLINK_ROUTE),
     netfilter: new NetlinkSocket(NETLINK_NETFILTER),
     nft: new Nft(),
+    namespaces: new EmptyNamespaces(),
   };
   readonly #deleter = new LinkDeleter();
+  #closed = false;
 
   /** As `Kernel.apply`. What `delete-link` and `remove-netns` took away does not come back. */
   apply(plan: Plan): Fact[] {
@@ -43,6 +46,11 @@ export class Executor {
     } finally {
       scope.close();
     }
+  }
+
+  /** Do beforehand what the next plan of this kind can use. For idle moments. @throws KernelError */
+  prepareAfter(plan: Plan): void {
+    if (!this.#closed && plan.some((step) => step.do === "add-netns")) this.#home.namespaces.prepare();
   }
 
   /** As `Kernel.dismantle`. Links are deleted alongside the other steps. */
@@ -95,7 +103,9 @@ export class Executor {
 
   /** Once deletions are done. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#deleter.close();
+    this.#home.namespaces.discard();
     this.#home.route.close();
     this.#home.netfilter.close();
     this.#home.nft.close();

@@ -15,6 +15,8 @@ const WORKER = new URL(`./kernel-worker.${extension}`, import.meta.url);
 export interface KernelOptions {
   /** Told of a thread that died; the next call starts another. */
   readonly onDeath?: (cause: Error) => void;
+  /** The thread's program, `kernel-worker` unless said otherwise: for tests of how its death is met. */
+  readonly program?: URL;
 }
 
 /**
@@ -37,9 +39,9 @@ class Thread {
   /** Why it ended: nothing where it was asked to. */
   readonly ended: Promise<Error | undefined>;
 
-  constructor() {
+  constructor(program: URL) {
     // Flags of the main thread (test runner, inspector, heap sizes) are not for this one.
-    this.#worker = new Worker(WORKER, { name: "kernel", execArgv: [] });
+    this.#worker = new Worker(program, { name: "kernel", execArgv: [] });
     const ready = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<Error | undefined>();
     this.ready = ready.promise;
@@ -137,7 +139,7 @@ class KernelClient implements Kernel {
   /** The thread, or a new one where the last has died. */
   #living(): Thread {
     if (this.#thread?.alive) return this.#thread;
-    const thread = new Thread();
+    const thread = new Thread(this.#options.program ?? WORKER);
     this.#thread = thread;
     void thread.ended.then((cause) => {
       if (cause && !this.#closing) this.#options.onDeath?.(cause);

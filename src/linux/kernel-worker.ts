@@ -4,8 +4,10 @@
  */
 import { parentPort } from "node:worker_threads";
 import { Executor } from "./executor.ts";
+import { KernelError } from "./ffi.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Answered, Asked } from "./kernel-protocol.ts";
+import type { Plan } from "./plan.ts";
 import { errorToWire } from "./wire.ts";
 
 type Handlers = {
@@ -20,7 +22,11 @@ if (!port) throw new Error("kernel-worker runs as a worker thread only");
 const executor = new Executor();
 
 const handlers: Handlers = {
-  apply: (plan) => executor.apply(plan),
+  apply: (plan) => {
+    const facts = executor.apply(plan);
+    setImmediate(prepareAfter, plan);
+    return facts;
+  },
   dismantle: (plan) => executor.dismantle(plan),
   deleteLinks: (names) => executor.deleteLinks(names),
   links: executor.links,
@@ -31,6 +37,16 @@ const handlers: Handlers = {
   readSysctl: (key, netns) => executor.readSysctl(key, netns),
   close: () => executor.close(),
 };
+
+/** Once the answer is on its way, and what else was asked for is done. */
+function prepareAfter(plan: Plan): void {
+  try {
+    executor.prepareAfter(plan);
+  } catch (thrown) {
+    // Nobody asked for it. Whoever does next meets the same error in a step of his own.
+    if (!(thrown instanceof KernelError)) throw thrown;
+  }
+}
 
 async function answer({ id, call, args }: Asked): Promise<Answered> {
   try {

@@ -81,30 +81,42 @@ export function inNamespace<T>(path: NetnsPath | undefined, work: () => Now<T>):
 }
 
 /**
- * Make a namespace, run `work` in it, and pin it at `path`, an empty file that is made for it.
+ * Make a namespace and run `work` in it.
+ * @returns a descriptor of it, which the caller closes: it alone keeps the namespace; and what `work` gave
+ * @throws KernelError, and whatever `work` throws
+ */
+export function makeNamespace<T>(work: () => Now<T>): { readonly fd: number; readonly result: T } {
+  homeFd();
+  check("create network namespace", sys.unshare(CLONE_NEWNET));
+  try {
+    const fd = openNamespace(OWN);
+    try {
+      return { fd, result: work() };
+    } catch (thrown) {
+      closeSync(fd);
+      throw thrown;
+    }
+  } finally {
+    leave();
+  }
+}
+
+/**
+ * Pin the namespace that `fd` has open at `path`, an empty file that is made for it.
  * @throws KernelError; then nothing is left behind
  */
-export function makeNamespace<T>(path: NetnsPath, work: () => Now<T>): T {
-  const what = `create network namespace ${path}`;
-  homeFd();
+export function pinNamespace(fd: number, path: NetnsPath): void {
+  const what = `pin network namespace ${path}`;
   try {
     closeSync(openSync(path, "wx", 0o444));
   } catch (thrown) {
     throw KernelError.from(what, thrown);
   }
-  try {
-    check(what, sys.unshare(CLONE_NEWNET));
-    try {
-      const result = work();
-      check(what, sys.mount(OWN, path, null, MS_BIND, null));
-      return result;
-    } finally {
-      leave();
-    }
-  } catch (thrown) {
-    unlinkSync(path);
-    throw thrown;
-  }
+  const mounted = sys.mount(`/proc/thread-self/fd/${fd}`, path, null, MS_BIND, null);
+  if (mounted === 0) return;
+  const errno = lastErrno();
+  unlinkSync(path);
+  throw new KernelError(what, errno);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What is open while one plan is carried out: sockets in its namespaces, and the way back. */
 import { closeSync } from "node:fs";
 import { asError } from "../lib/errors.ts";
+import type { EmptyNamespace, EmptyNamespaces } from "./empty-netns.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink/socket.ts";
 import { inNamespace, openNamespace, within } from "./netns.ts";
 import type { Nft } from "./nftables/library.ts";
@@ -11,6 +12,7 @@ export interface Home {
   readonly route: NetlinkSocket;
   readonly netfilter: NetlinkSocket;
   readonly nft: Nft;
+  readonly namespaces: EmptyNamespaces;
 }
 
 export class Scope {
@@ -51,9 +53,10 @@ export class Scope {
     return within(this.descriptor(netns), netns, work);
   }
 
-  /** A socket that was opened as its namespace was made. */
-  adopt(netns: NetnsPath, socket: NetlinkSocket): void {
-    this.#sockets.set(netns, socket);
+  /** A namespace that was made for this plan. */
+  adopt(netns: NetnsPath, { fd, route }: EmptyNamespace): void {
+    this.#descriptors.set(netns, fd);
+    this.#sockets.set(netns, route);
   }
 
   /** Let go of a namespace, and of what is known of its links. */

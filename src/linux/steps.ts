@@ -7,12 +7,19 @@
  */
 import { KernelError } from "./ffi.ts";
 import type { Link, LinkAddress } from "./kernel.ts";
-import { NETLINK_ROUTE, NetlinkSocket } from "./netlink/socket.ts";
-import { makeNamespace, unpinNamespace } from "./netns.ts";
+import { pinNamespace, unpinNamespace } from "./netns.ts";
 import { addElement, deleteElement, TRANSACTION } from "./nftables/element.ts";
 import { describe, type Fact, type Step } from "./plan.ts";
 import { addAddress, askAddresses, deleteAddress, readLinkAddress } from "./rtnetlink/address.ts";
-import { askLink, askPair, changeLink, createLink, deleteLink, type LinkRequest } from "./rtnetlink/link.ts";
+import {
+  askLink,
+  askPair,
+  changeLink,
+  createLink,
+  deleteLink,
+  type LinkRequest,
+  touchLink,
+} from "./rtnetlink/link.ts";
 import { addRoute, deleteRoute, RT_TABLE_MAIN, RTN_UNICAST } from "./rtnetlink/route.ts";
 import type { Scope } from "./scope.ts";
 import { exchangeSysctl } from "./sysctl.ts";
@@ -21,7 +28,6 @@ type StepOf<Do extends Step["do"]> = Extract<Step, { readonly do: Do }>;
 
 const EADDRNOTAVAIL = 99;
 const ENODEV = 19;
-const LOOPBACK_INDEX = 1;
 const RT_SCOPE_GLOBAL = 0;
 
 /** Carry out one step. @throws KernelError, or an EngineError of nft or of a bad sysctl key */
@@ -57,14 +63,14 @@ export function carryOut(step: Step, scope: Scope): Fact {
 }
 
 function addNetns(step: StepOf<"add-netns">, scope: Scope): Fact {
-  const what = describe(step);
-  const socket = makeNamespace(step.path, () => new NetlinkSocket(NETLINK_ROUTE));
-  scope.adopt(step.path, socket);
-  scope.undo(what, () => {
+  const namespace = scope.home.namespaces.take();
+  // Before it is pinned: the scope closes what it has open, whatever happens.
+  scope.adopt(step.path, namespace);
+  pinNamespace(namespace.fd, step.path);
+  scope.undo(describe(step), () => {
     scope.release(step.path);
     unpinNamespace(step.path);
   });
-  socket.request(changeLink(what, { ifindex: LOOPBACK_INDEX, up: true }));
   return {};
 }
 
@@ -110,7 +116,7 @@ function addVeth(step: StepOf<"add-veth">, scope: Scope): Fact {
   };
   all(scope.socket(peer.netns).transact([raised, askPair(what, peer.name, hear)]));
   const labelled = changeLink(what, { name, ...(alias !== undefined && { alias }) });
-  all(scope.home.route.transact([labelled, askLink(what, { name }, () => {})]));
+  all(scope.home.route.transact([labelled, touchLink(what, { name })]));
   scope.learn(undefined, name, fact.ifindex);
   scope.learn(peer.netns, peer.name, fact.peerIfindex);
   return fact;
@@ -214,6 +220,7 @@ function setSysctl(step: StepOf<"set-sysctl">, scope: Scope): Fact {
   const { netns, key, value } = step;
   const previous = scope.inside(netns, () => exchangeSysctl(key, value));
   if (previous !== value) {
+    if (netns === undefined) scope.home.namespaces.discard();
     scope.undo(describe(step), () => scope.inside(netns, () => exchangeSysctl(key, previous)));
   }
   return { previous };

@@ -146,11 +146,13 @@ export const deleteLink = (
   link: { readonly ifindex: number } | { readonly name: string } | { readonly group: number },
 ): Request => ({ what, type: RTM_DELLINK, body: (to) => putLink(to, link) });
 
-/** Ask for one link. From Linux 6.8 on, this brings the link's carrier state up to date as well. */
-export const askLink = (
+/**
+ * Ask for one link, and pass over the answer. From Linux 6.8 on this brings the link's carrier state up to
+ * date (linkwatch_sync_dev), and with it the state of a bridge port.
+ */
+export const touchLink = (
   what: string,
   link: { readonly ifindex: number } | { readonly name: string },
-  hear: (link: Link) => void,
 ): Request => ({
   what,
   type: RTM_GETLINK,
@@ -158,8 +160,17 @@ export const askLink = (
     putLink(to, link);
     putU32(to, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
   },
-  answer: (message) => {
-    const told = readLink(message.payload);
+});
+
+/** Ask for one link. */
+export const askLink = (
+  what: string,
+  link: { readonly ifindex: number } | { readonly name: string },
+  hear: (link: Link) => void,
+): Request => ({
+  ...touchLink(what, link),
+  answer: ({ payload }) => {
+    const told = readLink(payload);
     if (told) hear(told);
   },
 });
@@ -170,7 +181,7 @@ export const askPair = (
   name: string,
   hear: (ifindex: number, peer: number | undefined) => void,
 ): Request => ({
-  ...askLink(what, { name }, () => {}),
+  ...touchLink(what, { name }),
   answer: ({ payload }) => {
     if (payload.length < IFINFOMSG_SIZE) return;
     const peer = readU32(attributeOf(payload.subarray(IFINFOMSG_SIZE), IFLA_LINK));
