@@ -40,34 +40,40 @@ export class Writer {
   }
 
   u8(value: number): this {
-    this.#view.setUint8(this.#room(1), value);
+    const at = this.#room(1);
+    this.#view.setUint8(at, value);
     return this;
   }
 
   u16(value: number): this {
-    this.#view.setUint16(this.#room(2), value, LITTLE_ENDIAN);
+    const at = this.#room(2);
+    this.#view.setUint16(at, value, LITTLE_ENDIAN);
     return this;
   }
 
   u32(value: number): this {
-    this.#view.setUint32(this.#room(4), value, LITTLE_ENDIAN);
+    const at = this.#room(4);
+    this.#view.setUint32(at, value, LITTLE_ENDIAN);
     return this;
   }
 
   i32(value: number): this {
-    this.#view.setInt32(this.#room(4), value, LITTLE_ENDIAN);
+    const at = this.#room(4);
+    this.#view.setInt32(at, value, LITTLE_ENDIAN);
     return this;
   }
 
   /** Network order. */
   be16(value: number): this {
-    this.#view.setUint16(this.#room(2), value);
+    const at = this.#room(2);
+    this.#view.setUint16(at, value);
     return this;
   }
 
   /** Network order. */
   be32(value: number): this {
-    this.#view.setUint32(this.#room(4), value);
+    const at = this.#room(4);
+    this.#view.setUint32(at, value);
     return this;
   }
 
@@ -102,6 +108,7 @@ export class Writer {
     this.#view.setUint32(at, value, LITTLE_ENDIAN);
   }
 
+  /** Where the next `count` bytes go. Ask before the memory is named: this may replace it. */
   #room(count: number): number {
     const at = this.#length;
     this.#length += count;

@@ -102,7 +102,7 @@ export function readAcknowledgement(message: Message): Acknowledgement | undefin
   const { payload, flags } = message;
   if (payload.length < 4 + NLMSG_HDRLEN) return undefined;
   const view = viewOf(payload);
-  const errno = -view.getInt32(0, LITTLE_ENDIAN);
+  const errno = 0 - view.getInt32(0, LITTLE_ENDIAN); // not a minus sign: that makes -0
   if (errno < 0) return undefined;
   if ((flags & NLM_F_ACK_TLVS) === 0) return { errno };
   const echoed = flags & NLM_F_CAPPED ? NLMSG_HDRLEN : align4(view.getUint32(4, LITTLE_ENDIAN));
