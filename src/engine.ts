@@ -1,0 +1,158 @@
+/** The only place where the parts are wired together. */
+import { randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { createContainers } from "./container/containers.ts";
+import { readLog } from "./container/logfile.ts";
+import { runningContainers } from "./container/running.ts";
+import { startSupervisor } from "./container/supervisor.ts";
+import { EventLog } from "./engine-events.ts";
+import type { EngineSettings, ReloadableSettings } from "./engine-settings.ts";
+import { systemView } from "./engine-system.ts";
+import type { Engine } from "./engine-types.ts";
+import { createImages } from "./image/images.ts";
+import { conflict, inContext, throwAll } from "./lib/errors.ts";
+import { formatTime, nowNanoseconds } from "./lib/events.ts";
+import { type UndoStack, undoing } from "./lib/undo.ts";
+import { defaultCgroupDriver } from "./linux/host.ts";
+import { startKernel } from "./linux/kernel-client.ts";
+import { lockFile } from "./linux/lock.ts";
+import { cleanNetworks } from "./network/clean.ts";
+import { createNetworks } from "./network/controller.ts";
+import { EmbeddedStore } from "./store/embedded.ts";
+import type { Store } from "./store/kv.ts";
+
+/** An engine that was started, and can be stopped. */
+export interface RunningEngine extends Engine {
+  /** Take over what can change while running. */
+  reload(settings: ReloadableSettings): void;
+  /**
+   * Let go of everything, in order. Containers go on where `liveRestore`, and are stopped otherwise.
+   * @throws AggregateError of what failed on the way; everything else was let go all the same
+   */
+  stop(): Promise<void>;
+}
+
+/** The parts that every use of the data root begins with, each released by `undo`. */
+async function openRoots(settings: EngineSettings, undo: UndoStack) {
+  // Traversable: a container's bind mounts lie below. What they hold is protected where it lies.
+  for (const root of [settings.dataRoot, settings.execRoot])
+    mkdirSync(root, { recursive: true, mode: 0o711 });
+  try {
+    const lock = lockFile(join(settings.dataRoot, "engine.lock"));
+    undo.push("release the lock", () => lock.release());
+  } catch (thrown) {
+    throw inContext(`another engine uses the data root ${settings.dataRoot}`, thrown);
+  }
+  const store = new EmbeddedStore(join(settings.dataRoot, "drawbridge.db"));
+  undo.push("close the store", () => store.close());
+  const kernel = await startKernel({
+    onDeath: (cause) =>
+      settings.logger.error({ err: cause }, "the kernel's thread died; another one takes its place"),
+  });
+  undo.push("close the kernel's thread", () => kernel.close());
+  return { store, kernel };
+}
+
+/** The id that `docker info` shows: made once, kept with the data. */
+async function engineId(store: Store): Promise<string> {
+  const kept = await store.get("engine/id");
+  if (typeof kept === "string") return kept;
+  const id = randomUUID();
+  await store.commit([{ key: "engine/id", value: id }]);
+  return id;
+}
+
+/**
+ * Start an engine: take over what an earlier one left (containers that run, networks, rules), make what is
+ * missing. Whatever fails undoes what was begun; containers that run are never touched by that.
+ * @throws conflict where another engine uses the data root, or holds the bridge or its subnet
+ */
+export function createEngine(settings: EngineSettings): Promise<RunningEngine> {
+  return undoing(async (undo) => {
+    const startedAt = formatTime(nowNanoseconds());
+    const { store, kernel } = await openRoots(settings, undo);
+    const { logger, dataRoot, execRoot } = settings;
+    const events = new EventLog(logger);
+    const publish = events.publish.bind(events);
+    const cgroupDriver = settings.cgroupDriver ?? defaultCgroupDriver();
+    const supervisor = await startSupervisor({
+      execRoot,
+      logger,
+      systemdCgroup: cgroupDriver === "systemd",
+    });
+    undo.push("let go of processes", () => supervisor.close());
+    const images = createImages({ store, dataRoot, logger, publish });
+    await images.start();
+    undo.push("stop images", () => images.stop());
+    const networks = createNetworks({ kernel, store, events, logger, execRoot, settings });
+    const containers = createContainers({
+      readLog: (path, options, ended) => readLog(path, options, { ended }),
+      store,
+      images,
+      networks,
+      supervisor,
+      publish,
+      logger,
+      dataRoot,
+      execRoot,
+      settings: {
+        cgroupDriver,
+        ...(settings.cgroupParent !== undefined && { cgroupParent: settings.cgroupParent }),
+      },
+    });
+    await networks.start(await containers.alive());
+    undo.push("stop networks", () => networks.stop());
+    await containers.start();
+
+    const id = await engineId(store);
+    let current = settings;
+    return {
+      containers,
+      images,
+      networks,
+      events,
+      system: async () =>
+        systemView({
+          id,
+          startedAt,
+          settings: current,
+          cgroupDriver,
+          supervisor,
+          storageDriver: images.storageDriver,
+        }),
+      reload(changed) {
+        current = { ...current, ...changed };
+      },
+      async stop() {
+        const errors: unknown[] = [];
+        try {
+          await containers.stop({ stopAll: !current.liveRestore, timeout: current.shutdownTimeout });
+        } catch (thrown) {
+          errors.push(thrown);
+        }
+        errors.push(...(await undo.unwind()));
+        throwAll("stop the engine", errors);
+      },
+    };
+  });
+}
+
+/**
+ * Undo what the engine changed in the host: sandboxes, bridges, rules, sysctls. Images and stopped containers
+ * stay in the data root; the next start makes the rest anew.
+ * @returns what was done, a line each
+ * @throws conflict where an engine or a container runs; AggregateError
+ */
+export function cleanHost(settings: EngineSettings): Promise<readonly string[]> {
+  return undoing(async (undo) => {
+    const { store, kernel } = await openRoots(settings, undo);
+    const running = await runningContainers(store);
+    if (running.length > 0) {
+      throw conflict(`containers run: ${running.join(", ")}. Stop them before cleaning up`);
+    }
+    const done = await cleanNetworks({ kernel, store, execRoot: settings.execRoot });
+    throwAll("clean the host", await undo.unwind());
+    return done;
+  });
+}

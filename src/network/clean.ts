@@ -1,0 +1,72 @@
+/** `daemon --clean`: give the host back as it was before the engine, where no container runs any more. */
+import { throwAll } from "../lib/errors.ts";
+import { bootId } from "../linux/host.ts";
+import type { Kernel } from "../linux/kernel.ts";
+import type { Plan } from "../linux/plan.ts";
+import type { Store } from "../store/kv.ts";
+import { drivers } from "./drivers.ts";
+import { dropRules } from "./firewall/rules.ts";
+import { IP_FORWARD } from "./forwarding.ts";
+import { unpinHostNamespace } from "./host-namespace.ts";
+import { hostNetnsPath, linksOf, unpinPlan } from "./sandbox.ts";
+import { dropNetwork, dropSandbox, dropSysctl, loadNetworks, loadSandboxes, loadSysctl } from "./state.ts";
+
+export interface CleanOptions {
+  readonly kernel: Kernel;
+  readonly store: Store;
+  readonly execRoot: string;
+}
+
+/**
+ * Sandboxes, links, rules and sysctls, past failures; user-defined intent is forgotten with them.
+ * @returns what was done, a line each
+ * @throws AggregateError
+ */
+export async function cleanNetworks({ kernel, store, execRoot }: CleanOptions): Promise<readonly string[]> {
+  const [networks, records, forward] = await Promise.all([
+    loadNetworks(store),
+    loadSandboxes(store),
+    loadSysctl(store, IP_FORWARD),
+  ]);
+  const [links, addresses, routes] = await Promise.all([kernel.links(), kernel.addresses(), kernel.routes()]);
+  const done: string[] = [];
+  const errors: unknown[] = [];
+  const attempt = async (what: string, work: () => Promise<unknown> | unknown) => {
+    try {
+      await work();
+      done.push(what);
+    } catch (thrown) {
+      errors.push(thrown);
+    }
+  };
+
+  for (const { sandbox } of records) {
+    await attempt(`removed sandbox ${sandbox.key}`, async () => {
+      await kernel.deleteLinks(linksOf(sandbox));
+      await kernel.dismantle(unpinPlan(sandbox));
+    });
+  }
+  await attempt("unpinned the host's own network namespace", () =>
+    unpinHostNamespace(hostNetnsPath(execRoot)),
+  );
+  for (const network of networks) {
+    const plan: Plan = drivers[network.driver].remove(network, { links, addresses, routes });
+    if (plan.length > 0) await attempt(`removed network ${network.name}`, () => kernel.dismantle(plan));
+  }
+  // Forwarding is given back before the rules that kept it in bounds go.
+  if (forward?.boot === bootId() && (await kernel.readSysctl(IP_FORWARD)) !== forward.before) {
+    await attempt(`set ${IP_FORWARD} back to ${forward.before}`, () =>
+      kernel.apply([{ do: "set-sysctl", key: IP_FORWARD, value: forward.before }]),
+    );
+  }
+  await attempt("removed the firewall's tables", () => kernel.nft(dropRules()));
+  if (errors.length === 0) {
+    await store.commit([
+      ...records.map(({ sandbox }) => dropSandbox(sandbox.container)),
+      ...networks.map(dropNetwork),
+      dropSysctl(IP_FORWARD),
+    ]);
+  }
+  throwAll("clean the host", errors);
+  return done;
+}
