@@ -41,6 +41,7 @@ export function isolated(meta: ImportMeta): void {
 function runInside(file: string): number {
   const args = ["--pdeathsig", "KILL", "unshare", "--net", "--mount", "--uts", "--pid", "--fork"];
   args.push("--kill-child", "sh", "-c", INIT, here, process.execPath, ...process.execArgv, file);
+  args.push(...process.argv.slice(2));
   return run("setpriv", args, { ...process.env, [MARK]: file });
 }
 
