@@ -32,6 +32,7 @@ export class LinkDeleter {
    * @throws KernelError; AggregateError of several
    */
   async delete(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
     const asked = new Set(names).values().map((name) => this.#enqueue(name));
     const settled = Promise.allSettled([...asked]);
     this.#working ??= this.#work();

@@ -27,6 +27,8 @@ const sys = {
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_SNDBUFFORCE = 32;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
@@ -44,6 +46,8 @@ export const NETLINK_NETFILTER = 12;
 
 /** So many acknowledgements fit into a receive buffer of the default size. */
 const BATCH = 64;
+/** Bytes that any send buffer takes. */
+const SMALL = 65536;
 const DUMP_ATTEMPTS = 16;
 
 // The kernel never answers with more than 32 KiB to a dump; everything here is synchronous, so one
@@ -104,7 +108,7 @@ export class NetlinkSocket {
 
   #exchange(requests: readonly Request[]): (KernelError | undefined)[] {
     const first = this.#write(requests, NLM_F_ACK);
-    this.#send(requests, outgoing.written());
+    this.#send(requests[0]?.what ?? "netlink", outgoing.written());
     return this.#collect(requests, first);
   }
 
@@ -125,7 +129,7 @@ export class NetlinkSocket {
     // One acknowledgement, for the last, whose arrival ends the talk: each would take room in the
     // receive buffer. Refusals come unasked, and before it.
     const first = this.#write(all, 0, last);
-    this.#send(all, outgoing.written());
+    this.#send(last.what, outgoing.written());
     let refused: KernelError | undefined;
     for (;;) {
       for (const message of this.#receive(last.what)) {
@@ -168,7 +172,7 @@ export class NetlinkSocket {
   dump<T>(request: Omit<Request, "answer">, decode: (message: Message) => T | undefined): T[] {
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt += 1) {
       const sequence = this.#write([request], NLM_F_DUMP);
-      this.#send([request], outgoing.written());
+      this.#send(request.what, outgoing.written());
       const found: T[] = [];
       if (
         this.#collectDump(request.what, sequence, (message) => {
@@ -217,9 +221,12 @@ export class NetlinkSocket {
     return first >>> 0;
   }
 
-  #send(requests: readonly Request[], bytes: Uint8Array): void {
-    if (sys.send(this.#fd, bytes, bytes.length, 0) >= 0) return;
-    throw new KernelError(requests.map((request) => request.what).join(", "), lastErrno());
+  #send(what: string, bytes: Uint8Array): void {
+    // The kernel refuses a message beyond the send buffer, whose default is 208 KiB.
+    if (bytes.length > SMALL) {
+      sys.setsockopt(this.#fd, SOL_SOCKET, SO_SNDBUFFORCE, Int32Array.of(bytes.length * 2), 4);
+    }
+    check(what, sys.send(this.#fd, bytes, bytes.length, 0));
   }
 
   /** Read until each of `requests` is acknowledged. */
