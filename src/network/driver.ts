@@ -1,6 +1,6 @@
 import type { Link, LinkAddress, Route } from "../linux/kernel.ts";
 import type { NetnsPath, Plan } from "../linux/plan.ts";
-import type { Elements } from "./firewall/elements.ts";
+import type { AllElements, Elements } from "./firewall/elements.ts";
 import type { Endpoint, Network } from "./types.ts";
 
 /** What the kernel has in the engine's own namespace. */
@@ -27,7 +27,7 @@ export interface Driver {
   /** Take away what `ensure` made. Empty where nothing of it is there. */
   remove(network: Network, facts: HostFacts): Plan;
   /** What stands in the firewall as long as the network does. */
-  elements(network: Network): Elements;
+  elements(network: Network): AllElements;
   /**
    * A new endpoint's interface, given the network's other endpoints.
    * @throws conflict where no address is free

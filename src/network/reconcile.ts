@@ -8,7 +8,7 @@ import type { Store } from "../store/kv.ts";
 import { defaultNetworks } from "./defaults.ts";
 import type { HostFacts } from "./driver.ts";
 import { drivers } from "./drivers.ts";
-import { type Elements, mergeElements } from "./firewall/elements.ts";
+import { type AllElements, mergeElements, type WidePart } from "./firewall/elements.ts";
 import { loadRules } from "./firewall/rules.ts";
 import { type Forwarding, forwarding, IP_FORWARD } from "./forwarding.ts";
 import { type FindNetwork, linksOf, sandboxElements, unpinPlan } from "./sandbox.ts";
@@ -111,12 +111,12 @@ function elementsOf(
   networks: readonly Network[],
   records: readonly SandboxRecord[],
   { closed }: Forwarding,
-): Elements {
+): AllElements {
   const networkOf = networkFinder(networks);
-  return mergeElements([
+  return mergeElements<WidePart>([
     ...networks.map((network) => drivers[network.driver].elements(network)),
     ...records.map(({ sandbox }) => sandboxElements(sandbox, networkOf)),
-    closed ? { unrouted: ["ipv4"] } : {},
+    closed ? { unrouted: [[{ nfproto: "ipv4" }]] } : {},
   ]);
 }
 

@@ -35,25 +35,3 @@ export function checkEndpoint(network: Network, request: EndpointRequest): void 
     throw invalid("network-scoped alias is supported only for containers in user defined networks");
   }
 }
-
-/**
- * What a container's NetworkMode names. `endpoint` is a network by name or id; `container` is a reference
- * that only the containers can resolve.
- * @throws invalid
- */
-export function parseNetworkMode(
-  text: string,
-):
-  | { readonly kind: "host" }
-  | { readonly kind: "container"; readonly reference: string }
-  | { readonly kind: "network"; readonly network: string } {
-  if (text === "host") return { kind: "host" };
-  if (text === "container" || text.startsWith("container:")) {
-    const reference = text.slice("container:".length);
-    if (reference === "") {
-      throw invalid("invalid network mode: invalid container format container:<name|id>");
-    }
-    return { kind: "container", reference };
-  }
-  return { kind: "network", network: text === "" || text === "default" ? "bridge" : text };
-}

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type SandboxID, shortId } from "../lib/ids.ts";
 import type { NetnsPath, Plan, Step } from "../linux/plan.ts";
 import { drivers } from "./drivers.ts";
-import { addElements, type Elements, mergeElements, removeElements } from "./firewall/elements.ts";
+import { type Elements, mergeElements, toSetElements } from "./firewall/elements.ts";
 import type { Endpoint, Network, Sandbox } from "./types.ts";
 
 export const netnsDirectory = (execRoot: string): string => join(execRoot, "netns");
@@ -72,19 +72,20 @@ const sysctl = ({ key: netns }: Sandbox, key: string, value: string): Step => ({
 });
 
 /** Both are empty where its endpoints have nothing in the firewall. */
-function openFirewallPlan(sandbox: Sandbox, networkOf: FindNetwork): Plan {
-  const elements = sandboxElements(sandbox, networkOf);
-  const add = addElements(elements);
-  return add === ""
-    ? []
-    : [{ do: "nft", about: aboutElements(sandbox), add, remove: removeElements(elements) }];
-}
-export function closeFirewallPlan(sandbox: Sandbox, networkOf: FindNetwork): Plan {
-  const remove = removeElements(sandboxElements(sandbox, networkOf));
-  return remove === "" ? [] : [{ do: "nft", about: aboutElements(sandbox), add: remove, remove: "" }];
-}
+const openFirewallPlan = (sandbox: Sandbox, networkOf: FindNetwork): Plan =>
+  elementsStep("add-elements", sandbox, networkOf);
+export const closeFirewallPlan = (sandbox: Sandbox, networkOf: FindNetwork): Plan =>
+  elementsStep("delete-elements", sandbox, networkOf);
 
-const aboutElements = (sandbox: Sandbox): string => `firewall elements of ${linksOf(sandbox).join(", ")}`;
+function elementsStep(
+  what: "add-elements" | "delete-elements",
+  sandbox: Sandbox,
+  networkOf: FindNetwork,
+): Plan {
+  const elements = toSetElements(sandboxElements(sandbox, networkOf));
+  const about = `${what === "add-elements" ? "add" : "delete"} firewall elements of ${linksOf(sandbox).join(", ")}`;
+  return elements.length > 0 ? [{ do: what, about, elements }] : [];
+}
 
 /** The host's ends of its pairs. */
 export const linksOf = (sandbox: Sandbox): readonly string[] =>

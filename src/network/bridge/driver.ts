@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { conflict } from "../../lib/errors.ts";
-import { type Address, formatAddress, formatPrefix, lastOf, type Mac, macOf } from "../../lib/ip.ts";
+import { type Address, lastOf, type Mac, macOf } from "../../lib/ip.ts";
 import type { NetnsPath, Plan } from "../../linux/plan.ts";
 import { linkAlias } from "../alias.ts";
 import type { Driver, Interface } from "../driver.ts";
-import { type Elements, quoted, tuple } from "../firewall/elements.ts";
+import type { AllElements, Elements } from "../firewall/elements.ts";
 import { allocate, describePool } from "../ipam/allocate.ts";
 import type { Endpoint, Network } from "../types.ts";
 import { refuseConflict } from "./conflict.ts";
@@ -17,14 +17,14 @@ export const bridgeDriver: Driver = {
   ensure: ensureBridgePlan,
   remove: removeBridgePlan,
 
-  elements(network): Elements {
+  elements(network): AllElements {
     const { name, icc, masquerade, pool } = bridgeOptions(network);
-    const link = quoted(name);
-    const subnet = formatPrefix(pool.subnet);
+    const link = { ifname: name };
+    const subnet = { subnet: pool.subnet };
     return {
-      bridges: [link],
-      ...(icc && { icc: [tuple(link, link)] }),
-      ...(masquerade && { masquerade4: [subnet], local4: [tuple(link, subnet)] }),
+      bridges: [[link]],
+      ...(icc && { icc: [[link, link]] }),
+      ...(masquerade && { masquerade4: [[subnet]], local4: [[link, subnet]] }),
     };
   },
 
@@ -48,12 +48,12 @@ export const bridgeDriver: Driver = {
 
   endpointElements(network, endpoint): Elements {
     const { port, mac, address } = plugOf(endpoint);
-    const link = quoted(port);
+    const link = { ifname: port };
     return {
-      ports: [link],
-      senders: [tuple(link, mac)],
-      owners4: [tuple(link, mac, formatAddress(address))],
-      ...(!bridgeOptions(network).icc && { separated: [link] }),
+      ports: [[link]],
+      senders: [[link, { mac }]],
+      owners4: [[link, { mac }, { address }]],
+      ...(!bridgeOptions(network).icc && { separated: [[link]] }),
     };
   },
 

@@ -2,12 +2,21 @@
  * What changes in the firewall: elements of sets. The names of tables and sets are public: administrators
  * and later parts of the engine refer to them.
  */
+import { formatAddress, formatPrefix, type Prefix } from "../../lib/ip.ts";
+import type { Datum, SetElement } from "../../linux/plan.ts";
 
-/** Tables by family and name, as nft(8) addresses them. */
-export const TABLES = { inet: "inet drawbridge", guard: "bridge drawbridge-guard" } as const;
+export const TABLES = {
+  inet: { family: "inet", name: "drawbridge" },
+  guard: { family: "bridge", name: "drawbridge-guard" },
+} as const;
+
+export type TableName = keyof typeof TABLES;
+
+/** `inet drawbridge`, as nft(8) addresses a table. */
+export const tableRef = (table: TableName): string => `${TABLES[table].family} ${TABLES[table].name}`;
 
 interface SetDefinition {
-  readonly table: keyof typeof TABLES;
+  readonly table: TableName;
   readonly type: string;
   readonly interval?: true;
 }
@@ -35,44 +44,48 @@ export const SETS = {
 
 export type SetName = keyof typeof SETS;
 
-/** Elements by set, as nft writes them. */
-export type Elements = { readonly [set in SetName]?: readonly string[] };
+/** A part of an element that only whole rule sets hold. */
+export type WidePart = Datum | { readonly subnet: Prefix } | { readonly nfproto: "ipv4" };
+
+/** Elements by set; an element is a concatenation of its parts. */
+export type Elements<Part = Datum> = { readonly [set in SetName]?: readonly (readonly Part[])[] };
+
+/** All that a rule set holds. */
+export type AllElements = Elements<WidePart>;
 
 const names = Object.keys(SETS) as SetName[];
 
-export const mergeElements = (parts: readonly Elements[]): Elements =>
+export const mergeElements = <Part>(parts: readonly Elements<Part>[]): Elements<Part> =>
   Object.fromEntries(names.map((set) => [set, parts.flatMap((part) => part[set] ?? [])]));
 
-function commands(verb: "add" | "delete", elements: Elements): string {
-  return names
-    .filter((set) => elements[set]?.length)
-    .map((set) => `${verb} element ${TABLES[SETS[set].table]} ${set} { ${elements[set]?.join(", ")} }\n`)
-    .join("");
+/** For a plan's `add-elements` and `delete-elements`. */
+export const toSetElements = (elements: Elements): readonly SetElement[] =>
+  names.flatMap((set) => {
+    const { family, name: table } = TABLES[SETS[set].table];
+    return (elements[set] ?? []).map((key) => ({ family, table, set, key }));
+  });
+
+function formatPart(part: WidePart): string {
+  if ("ifname" in part) return `"${part.ifname}"`;
+  if ("address" in part) return formatAddress(part.address);
+  if ("mac" in part) return part.mac;
+  if ("subnet" in part) return formatPrefix(part.subnet);
+  if ("nfproto" in part) return part.nfproto;
+  return String("port" in part ? part.port : part.protocol);
 }
 
-export const addElements = (elements: Elements): string => commands("add", elements);
-
-/** Adding first makes it no failure where one is missing: nft 1.0.6 has no `destroy`. */
-export const removeElements = (elements: Elements): string =>
-  commands("add", elements) + commands("delete", elements);
-
-/** A link's name in nft's quotes. */
-export const quoted = (link: string): string => `"${link}"`;
-
-/** A concatenation. */
-export const tuple = (...parts: readonly string[]): string => parts.join(" . ");
-
 /** The definition of a set with its elements, indented as nft prints it. */
-export function defineSet(set: SetName, elements: Elements): string {
+export function defineSet(set: SetName, elements: AllElements): string {
   const { type, ...more }: SetDefinition = SETS[set];
   const lines = [`type ${type}`];
   if (more.interval) lines.push("flags interval");
-  if (elements[set]?.length) lines.push(`elements = { ${elements[set].join(", ")} }`);
+  const tuples = (elements[set] ?? []).map((parts) => parts.map(formatPart).join(" . "));
+  if (tuples.length > 0) lines.push(`elements = { ${tuples.join(", ")} }`);
   return `\tset ${set} {\n${lines.map((line) => `\t\t${line}\n`).join("")}\t}\n`;
 }
 
 /** The sets of one table. */
-export const defineSets = (table: keyof typeof TABLES, elements: Elements): string =>
+export const defineSets = (table: TableName, elements: AllElements): string =>
   names
     .filter((set) => SETS[set].table === table)
     .map((set) => defineSet(set, elements))

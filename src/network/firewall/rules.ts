@@ -1,4 +1,4 @@
-import { defineSets, type Elements, TABLES } from "./elements.ts";
+import { type AllElements, defineSets, type TableName, tableRef } from "./elements.ts";
 
 /**
  * Addresses of the host's loopback on no other link: with route_localnet a neighbour, or a container, would
@@ -91,11 +91,11 @@ const SEPARATED = `
 	}
 `;
 
-const table = (name: keyof typeof TABLES, elements: Elements, ...chains: readonly string[]): string =>
-  `table ${TABLES[name]} {\n${defineSets(name, elements)}${chains.join("")}}\n`;
+const table = (name: TableName, elements: AllElements, ...chains: readonly string[]): string =>
+  `table ${tableRef(name)} {\n${defineSets(name, elements)}${chains.join("")}}\n`;
 
 /** Our tables, whole, in the words and the layout of `nft list ruleset`. */
-export const rules = (elements: Elements): string =>
+export const rules = (elements: AllElements): string =>
   table("inet", elements, MARTIANS, FORWARD, POSTROUTING) +
   table("guard", elements, GUARD, RESERVED, SEPARATED);
 
@@ -104,10 +104,11 @@ export const rules = (elements: Elements): string =>
  * meets the old rules or the new. Adding a table first makes deleting it no failure. No other table is
  * touched.
  */
-export const loadRules = (elements: Elements): string => dropRules() + rules(elements);
+export const loadRules = (elements: AllElements): string => dropRules() + rules(elements);
 
 /** Commands that take our tables away, if they are there. */
 export const dropRules = (): string =>
-  Object.values(TABLES)
-    .map((name) => `add table ${name}\ndelete table ${name}\n`)
+  (["inet", "guard"] as const)
+    .map(tableRef)
+    .map((table) => `add table ${table}\ndelete table ${table}\n`)
     .join("");
