@@ -1,5 +1,7 @@
 /** The life of containers: who a reference means, and all that can be done with it. */
-import { conflict, internal, invalid } from "../lib/errors.ts";
+
+import type { Images } from "../image/types.ts";
+import { conflict, invalid, kindOf } from "../lib/errors.ts";
 import type { ContainerID, ExecID } from "../lib/ids.ts";
 import { attach, logs } from "./attach.ts";
 import { create } from "./create.ts";
@@ -17,7 +19,6 @@ import { Registry } from "./registry.ts";
 import { remove } from "./removal.ts";
 import { filesOf } from "./sandbox-request.ts";
 import { parseSignal, SIGTERM } from "./signals.ts";
-import { sizeOf } from "./sizes.ts";
 import { endRun, kill, pause, restart, type StopOptions, stop, unpause } from "./stop.ts";
 import type {
   Containers,
@@ -134,18 +135,12 @@ class ContainerRoom implements Containers {
         log: container.hostConfig.LogConfig.Type === "none" ? "" : logPathOf(this.#context, container.id),
         ...filesOf(container, registry, this.#context),
       },
-      graphDriver: images.filesystemOf(container.id).driver,
+      graphDriver: graphDriverOf(images, container.id),
     };
   }
 
   async sizes(reference: string): Promise<{ readonly writable: number; readonly total: number }> {
-    const { container } = this.#find(reference);
-    const { driver } = this.#context.images.filesystemOf(container.id);
-    const upper = driver.data.UpperDir;
-    if (upper === undefined)
-      throw internal(`driver ${driver.name} tells no writable layer of ${container.id}`);
-    const writable = await sizeOf(upper);
-    return { writable, total: writable + (this.#context.images.find(container.image)?.size ?? 0) };
+    return this.#context.images.layerUsage(this.#find(reference).container.id);
   }
 
   startContainer(reference: string): Promise<void> {
@@ -253,5 +248,15 @@ class ContainerRoom implements Containers {
 
   resizeExec(exec: string, size: Size): Promise<void> {
     return this.#execs.resize(exec, size);
+  }
+}
+
+/** While a container is being removed, and after a removal that failed, it may have no layer any more. */
+function graphDriverOf(images: Images, id: ContainerID): ContainerView["graphDriver"] {
+  try {
+    return images.filesystemOf(id).driver;
+  } catch (thrown) {
+    if (kindOf(thrown) !== "not-found") throw thrown;
+    return { name: images.storageDriver, data: {} };
   }
 }

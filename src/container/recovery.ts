@@ -155,9 +155,10 @@ function namesIn(directory: string): readonly string[] {
   }
 }
 
-/** Directories without a record: a creation that was cut short. */
+/** Directories and layers without a record: a creation that was cut short. */
 async function removeOrphans(context: Context): Promise<void> {
-  const orphans = namesIn(join(context.dataRoot, "containers")).filter(
+  const found = new Set([...namesIn(join(context.dataRoot, "containers")), ...context.images.layerOwners()]);
+  const orphans = [...found].filter(
     (name) => /^[0-9a-f]{64}$/.test(name) && !context.registry.get(name as ContainerID),
   ) as ContainerID[];
   for (const id of orphans) {

@@ -11,6 +11,7 @@ import {
   openSync,
   readlinkSync,
   readSync,
+  realpathSync,
   type Stats,
 } from "node:fs";
 import { join } from "node:path";
@@ -75,7 +76,7 @@ export function readInRoot(root: string, path: string): string | undefined {
     const stats = fstatSync(descriptor);
     if (!stats.isFile()) return undefined;
     const real = readlinkSync(`/proc/self/fd/${descriptor}`);
-    if (!real.startsWith(`${root}/`)) throw invalid(`${path} leads out of the container`);
+    if (!real.startsWith(`${realpathSync(root)}/`)) throw invalid(`${path} leads out of the container`);
     if (stats.size > MAX_BYTES) throw invalid(`${path} of the container is too large: ${stats.size} bytes`);
     const bytes = Buffer.alloc(stats.size);
     return bytes.subarray(0, readSync(descriptor, bytes)).toString("utf8");

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, it } from "node:test";
+import type { Containers } from "../../src/container/types.ts";
+import { type ContainerID, newId } from "../../src/lib/ids.ts";
+import { HOST, request, World } from "../support/container-fakes.ts";
+
+let world: World;
+let first: Containers;
+
+beforeEach(async () => {
+  world = new World();
+  first = world.containers();
+  await first.start();
+});
+afterEach(() => world.remove());
+
+const running = async (...args: Parameters<typeof request>): Promise<ContainerID> => {
+  const { id } = await first.create(request(...args));
+  await first.startContainer(id);
+  return id;
+};
+
+/** The engine after `kill -9`: the same store and the same processes. */
+const next = (host = HOST): Containers => {
+  world.events.length = 0;
+  return world.containers({ host });
+};
+const stateOf = (containers: Containers, id: string) => containers.inspect(id).container.state;
+
+it("takes over what runs, and settles what ended meanwhile", async () => {
+  const [stays, goes] = [await running(), await running()];
+  const [alive, gone] = world.processes;
+  gone?.exit(4, { finishedAt: "2026-01-02T03:04:05.000000006Z" });
+  // The first engine hears of it as well; its store is the second's, so it must be silent.
+  await first.stop({ stopAll: false, timeout: 1 });
+  const second = next();
+  assert.deepEqual([...(await second.alive())], [stays]);
+  await second.start();
+  assert.equal(stateOf(second, stays).status, "running");
+  assert.equal(stateOf(second, goes).exitCode, 4);
+  assert.equal(stateOf(second, goes).finishedAt, "2026-01-02T03:04:05.000000006Z");
+  const { status } = second.wait(stays, "next-exit");
+  alive?.exit(9);
+  assert.deepEqual(await status, { code: 9 });
+});
+
+it("counts nothing as running after a reboot", async () => {
+  const id = await running();
+  const once = await running({ AutoRemove: true });
+  const always = await running({ RestartPolicy: { Name: "unless-stopped", MaximumRetryCount: 0 } });
+  await first.stop({ stopAll: false, timeout: 1 });
+  const second = next({ ...HOST, bootId: "boot-2" });
+  assert.deepEqual([...(await second.alive())], []);
+  await second.start();
+  const { status, exitCode } = stateOf(second, id);
+  assert.deepEqual([status, exitCode], ["exited", 255]);
+  assert.throws(() => second.inspect(once), { kind: "not-found" });
+  assert.equal(stateOf(second, always).status, "restarting");
+  await second.stop({ stopAll: false, timeout: 1 });
+});
+
+it("finishes what was half-done", async () => {
+  const { id: removing } = await first.create(request());
+  const { id: starting } = await first.create(request());
+  await first.startContainer(starting);
+  await first.stop({ stopAll: false, timeout: 1 });
+  const orphan = newId<ContainerID>();
+  mkdirSync(join(world.root, "data/containers", orphan), { recursive: true });
+  world.held.add(`layer ${orphan}`);
+  mkdirSync(join(world.root, "exec/containers", starting, "exec-1"), { recursive: true });
+  await amend(removing, "removing");
+  await amend(starting, "created");
+
+  const second = next();
+  assert.deepEqual([...(await second.alive())], []);
+  await second.start();
+  assert.throws(() => second.inspect(removing), { kind: "not-found" });
+  assert.equal(stateOf(second, starting).status, "created");
+  assert.deepEqual(world.last.signals, [9]);
+  assert.deepEqual([...world.held], [`layer ${starting}`]);
+  assert.equal(existsSync(join(world.root, "data/containers", orphan)), false);
+  assert.equal(existsSync(join(world.root, "exec/containers", starting, "exec-1")), false);
+});
+
+/** As if the engine had died with this state on record. */
+async function amend(id: ContainerID, status: string): Promise<void> {
+  const key = `container/${id}/state`;
+  const record = (await world.store.get(key)) as { state: object };
+  await world.store.commit([{ key, value: { ...record, state: { ...record.state, status } } }]);
+}
+
+it("starts with the engine what is to be started with it", async () => {
+  const policy = (Name: "always" | "unless-stopped" | "on-failure") => ({
+    RestartPolicy: { Name, MaximumRetryCount: 0 },
+  });
+  const always = await running(policy("always"));
+  const unless = await running(policy("unless-stopped"));
+  const shutDown = await running(policy("unless-stopped"));
+  const { id: never } = await first.create(request(policy("always")));
+  await first.stopContainer(always, {});
+  await first.stopContainer(unless, {});
+  await first.stop({ stopAll: true, timeout: 1 });
+  assert.equal(stateOf(first, shutDown).status, "exited");
+  const second = next();
+  await second.start();
+  assert.equal(stateOf(second, always).status, "running");
+  assert.equal(stateOf(second, unless).status, "exited");
+  assert.equal(stateOf(second, shutDown).status, "running");
+  assert.equal(stateOf(second, never).status, "created");
+});
+
+it("refuses to start anything once it is stopping", async () => {
+  const { id } = await first.create(request());
+  await first.stop({ stopAll: false, timeout: 1 });
+  await assert.rejects(first.startContainer(id), { kind: "unavailable" });
+});
