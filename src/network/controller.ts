@@ -14,7 +14,6 @@ import { OPTION } from "./bridge/options.ts";
 import { designSandbox, findNetwork, type SandboxDesign } from "./design.ts";
 import {
   Composer,
-  copiedFiles,
   digestOf,
   type FileContents,
   HOST_PATHS,
@@ -123,8 +122,11 @@ class Controller implements Networks {
     const { kernel, store } = this.#options;
     // Nothing is awaited until the entry stands: no two sandboxes are given the same address.
     const design = this.#design(request);
-    const contents = this.#contents(design, request);
-    const record: SandboxRecord = { ...design, resolvConf: digestOf(contents.resolvConf) };
+    const contents = design.sandbox.mode === "shared" ? undefined : this.#contents(design, request);
+    const record: SandboxRecord = {
+      ...design,
+      ...(contents && { resolvConf: digestOf(contents.resolvConf) }),
+    };
     const entry: Entry = { record, phase: "opening" };
     this.#entries.set(container, entry);
     return await undoing(async (undo) => {
@@ -136,7 +138,7 @@ class Controller implements Networks {
       const plan = openPlan(record.sandbox, networkFinder(this.#networks), request.sysctls);
       const [made, written] = await Promise.allSettled([
         plan.length > 0 ? kernel.apply(plan) : [],
-        writeFiles(record, contents),
+        contents && writeFiles(record, contents),
       ]);
       undo.push("write its files", () => removeFiles(record));
       if (made.status === "rejected") throw made.reason;
@@ -169,9 +171,7 @@ class Controller implements Networks {
     return hostGatewayIp ?? bridge?.ipam.pools[0]?.gateway;
   }
 
-  #contents(design: SandboxDesign, { sysctls }: Pick<SandboxRequest, "sysctls">): FileContents {
-    const owner = design.shares && this.#entries.get(design.shares);
-    if (owner) return copiedFiles(owner.record);
+  #contents(design: SandboxDesign, { sysctls }: SandboxRequest): FileContents {
     const ipv6 = sysctls["net.ipv6.conf.all.disable_ipv6"] === "0";
     return {
       hosts: this.#composer.hosts(design, this.#hostGateway(), ipv6),
@@ -222,27 +222,18 @@ class Controller implements Networks {
     if (plan.length > 0) await this.#options.kernel.apply(plan);
   }
 
-  /** Owners first: those who share a namespace see what its owner sees. */
   async #followResolvConf(): Promise<void> {
-    const entries = [...this.#entries.values()];
-    const owners = entries.filter(({ record }) => record.shares === undefined);
-    const sharers = entries.filter(({ record }) => record.shares !== undefined);
-    for (const group of [owners, sharers]) {
-      await Promise.all(
-        group.map(({ record }) => {
-          const { container } = record.sandbox;
-          return this.#serial.run(container, () => this.#updateResolvConf(container));
-        }),
-      );
-    }
+    const update = (container: ContainerID) =>
+      this.#serial.run(container, () => this.#updateResolvConf(container));
+    await Promise.all([...this.#entries.keys()].map(update));
   }
 
   async #updateResolvConf(container: ContainerID): Promise<void> {
     const entry = this.#entries.get(container);
-    if (entry?.phase !== "open") return;
+    if (entry?.phase !== "open" || entry.record.resolvConf === undefined) return;
     try {
-      const { resolvConf } = this.#contents(entry.record, { sysctls: {} });
-      const digest = await updateResolvConf(entry.record, resolvConf);
+      const wanted = this.#composer.resolvConf(entry.record);
+      const digest = await updateResolvConf(entry.record, wanted);
       if (digest === entry.record.resolvConf) return;
       entry.record = { ...entry.record, resolvConf: digest };
       await this.#options.store.commit([putSandbox(entry.record)]);

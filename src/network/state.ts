@@ -7,14 +7,15 @@ import type { Endpoint, Network, Pool, Sandbox, SandboxRequest } from "./types.t
 /** A sandbox with all that it is made from: what a crash must not take. */
 export interface SandboxRecord {
   readonly sandbox: Sandbox;
-  /** Whose namespace it shares, in mode `shared`. */
-  readonly shares?: ContainerID;
   readonly files: Pick<
     SandboxRequest,
     "directory" | "hostname" | "domainname" | "dns" | "dnsSearch" | "dnsOptions" | "extraHosts"
   >;
-  /** SHA-256 of the resolv.conf that was written last: another content was edited inside, and is left alone. */
-  readonly resolvConf: string;
+  /**
+   * SHA-256 of the resolv.conf that was written last: another content was edited inside, and is left alone.
+   * Absent where none is written.
+   */
+  readonly resolvConf?: string;
 }
 
 /** A host-wide sysctl that the engine changed. */

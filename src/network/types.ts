@@ -83,7 +83,10 @@ export interface SandboxRequest {
     | { readonly kind: "own"; readonly endpoints: readonly EndpointRequest[] }
     | { readonly kind: "host" }
     | { readonly kind: "container"; readonly container: ContainerID };
-  /** An existing directory in which `hosts` and `resolv.conf` are written, and kept up to date while the sandbox is open. */
+  /**
+   * An existing directory in which `hosts` and `resolv.conf` are written, and kept up to date while the sandbox
+   * is open. In `container` mode nothing is written: who shares a namespace sees its owner's files.
+   */
   readonly directory: string;
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];
@@ -106,8 +109,10 @@ export interface Networks {
   endpointsOf(network: NetworkID): readonly Endpoint[];
   sandboxOf(container: ContainerID): Sandbox | undefined;
   /**
-   * Refuse what can never work, before anything is made (unknown mode, `--ip` on the default bridge …).
-   * Networks that don't exist surface in `openSandbox`, as Docker has it.
+   * Refuse what can never work, before anything is made (conflicting options, addresses that are none …).
+   * What depends on a network surfaces in `openSandbox`, as Docker has it: one that does not exist, `--ip`
+   * on the default bridge.
+   * @throws invalid
    */
   check(request: Pick<SandboxRequest, "mode" | "dns" | "extraHosts" | "sysctls">): void;
   /** The sandbox, whole and ready for traffic, or an error and nothing left behind. */

@@ -29,7 +29,7 @@ export type FilesRequest = Omit<SandboxRecord, "resolvConf">;
 export const digestOf = (content: string): string => createHash("sha256").update(content).digest("hex");
 
 const hostsPath = ({ files }: FilesRequest): string => join(files.directory, "hosts");
-export const resolvConfPath = ({ files }: FilesRequest): string => join(files.directory, "resolv.conf");
+const resolvConfPath = ({ files }: FilesRequest): string => join(files.directory, "resolv.conf");
 
 /** Composes contents from what the host's files say now. */
 export class Composer {
@@ -81,12 +81,6 @@ export class Composer {
     return formatResolvConf(content);
   }
 }
-
-/** The namespace's owner's files as they are now: one who shares it sees the same. */
-export const copiedFiles = (owner: FilesRequest): FileContents => ({
-  hosts: readIfThere(hostsPath(owner)),
-  resolvConf: readIfThere(resolvConfPath(owner)),
-});
 
 export interface FileContents {
   readonly hosts: string;

@@ -1,0 +1,492 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { formatAddress, formatPrefix, parseAddress, parseMac, parsePrefix } from "../../src/lib/ip.ts";
+import type { Networks, Sandbox } from "../../src/network/types.ts";
+import { MemoryStore } from "../../src/store/memory.ts";
+import { FailingStore, FakeHost, settings } from "./network-fakes.ts";
+
+const addressesOf = (sandbox: Sandbox): string[] =>
+  sandbox.endpoints.flatMap(({ address }) => (address ? formatPrefix(address) : []));
+
+const sandboxKeys = async (store: MemoryStore): Promise<string[]> =>
+  (await store.list("sandbox/")).map(({ key }) => key);
+
+describe("opening a sandbox", () => {
+  test("gives the facts that inspect shows", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    const request = host.request("test1");
+    const sandbox = await networks.openSandbox(request);
+    const [endpoint] = sandbox.endpoints;
+    assert.ok(endpoint);
+    assert.equal(sandbox.key, join(host.directory, "exec/netns", sandbox.id.slice(0, 12)));
+    assert.match(endpoint.hostInterface ?? "", /^veth[0-9a-f]{7}$/);
+    assert.equal(endpoint.interfaceName, "eth0");
+    assert.equal(endpoint.mac, "02:42:ac:11:00:02");
+    assert.deepEqual(addressesOf(sandbox), ["172.17.0.2/16"]);
+    assert.equal(endpoint.gateway && formatAddress(endpoint.gateway), "172.17.0.1");
+    assert.ok(endpoint.ifindex && endpoint.peerIfindex && endpoint.ifindex !== endpoint.peerIfindex);
+    assert.deepEqual(networks.sandboxOf(request.container), sandbox);
+    assert.deepEqual(networks.endpointsOf(networks.find("bridge").id), [endpoint]);
+  });
+
+  test("the firewall knows its address before its link is there, and the user's sysctls come last", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    await networks.openSandbox(host.request("a", { sysctls: { "net.ipv4.conf.eth0.forwarding": "0" } }));
+    const steps = host.kernel.applied.at(-1)?.map((step) => (step.do === "set-sysctl" ? step.key : step.do));
+    assert.deepEqual(steps, [
+      "add-elements",
+      "add-netns",
+      "net.ipv4.ip_unprivileged_port_start",
+      "net.ipv4.ping_group_range",
+      ...(existsSync("/proc/sys/net/ipv6") ? ["net.ipv6.conf.all.disable_ipv6"] : []),
+      "add-veth",
+      "add-address",
+      "add-route",
+      "net.ipv4.conf.eth0.forwarding",
+    ]);
+  });
+
+  test("a user's sysctl takes the place of a default one", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    const key = "net.ipv4.ip_unprivileged_port_start";
+    await networks.openSandbox(host.request("a", { sysctls: { [key]: "1024" } }));
+    const set = host.kernel.applied.at(-1)?.flatMap((step) => (step.do === "set-sysctl" ? [step] : []));
+    assert.deepEqual(
+      set?.filter((step) => step.key === key).map(({ value }) => value),
+      ["1024"],
+    );
+  });
+
+  test("twenty at once get an address each, the lowest first", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    const sandboxes = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => networks.openSandbox(host.request(`c${i}`))),
+    );
+    assert.deepEqual(
+      sandboxes.flatMap(addressesOf),
+      Array.from({ length: 20 }, (_, i) => `172.17.0.${i + 2}/16`),
+    );
+    assert.equal(
+      new Set(sandboxes.flatMap(({ endpoints }) => endpoints.map((e) => e.hostInterface))).size,
+      20,
+    );
+  });
+
+  test("writes hosts and resolv.conf", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    const request = host.request("web", { extraHosts: ["gw:host-gateway"], dnsSearch: ["example.com"] });
+    await networks.openSandbox(request);
+    const read = (name: string) => readFileSync(join(request.directory, name), "utf8");
+    assert.equal(read("hosts"), "127.0.0.1\tlocalhost\n172.17.0.1\tgw\n172.17.0.2\tweb\n");
+    assert.equal(read("resolv.conf"), "nameserver 10.0.0.53\nsearch example.com\n");
+  });
+
+  test("a MAC address of one's own is kept", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    const mac = parseMac("02:00:00:00:00:07");
+    const mode = { kind: "own", endpoints: [{ network: "bridge", mac }] } as const;
+    const sandbox = await networks.openSandbox(host.request("a", { mode }));
+    assert.equal(sandbox.endpoints[0]?.mac, mac);
+  });
+
+  test("on `none` there is a namespace and an endpoint without an interface", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    const mode = { kind: "own", endpoints: [{ network: "none" }] } as const;
+    const sandbox = await networks.openSandbox(host.request("a", { mode }));
+    const [endpoint] = sandbox.endpoints;
+    assert.equal(endpoint?.networkName, "none");
+    assert.equal(endpoint?.interfaceName, undefined);
+    assert.ok(host.kernel.namespaces.has(sandbox.key));
+    await networks.closeSandbox(sandbox.container);
+    assert.deepEqual(host.kernel.leftovers, []);
+  });
+
+  test("the next addresses follow the pool's range, until it is full", async () => {
+    using host = new FakeHost();
+    const bridge = { ...settings.bridge, fixedCidr: parsePrefix("172.17.9.0/31") };
+    const networks = await host.start(new MemoryStore(), { settings: { ...settings, bridge } });
+    const open = (name: string) => networks.openSandbox(host.request(name));
+    assert.deepEqual((await Promise.all([open("a"), open("b")])).flatMap(addressesOf), [
+      "172.17.9.0/16",
+      "172.17.9.1/16",
+    ]);
+    await assert.rejects(open("c"), {
+      message: /no available IPv4 addresses on this network's address pools: bridge/,
+    });
+  });
+});
+
+describe("a sandbox that can't be opened", () => {
+  const refused: Record<string, [Parameters<FakeHost["request"]>[1], object]> = {
+    "on a network that is not there": [
+      { mode: { kind: "own", endpoints: [{ network: "x" }] } },
+      { kind: "not-found", message: "network x not found" },
+    ],
+    "with --ip on the default bridge": [
+      { mode: { kind: "own", endpoints: [{ network: "bridge", address: parseAddress("172.17.0.9") }] } },
+      { kind: "invalid", message: "user specified IP address is supported on user defined networks only" },
+    ],
+    "with an alias on the default bridge": [
+      { mode: { kind: "own", endpoints: [{ network: "bridge", aliases: ["db"] }] } },
+      { kind: "invalid", message: /network-scoped alias/ },
+    ],
+    "on host and another network": [
+      { mode: { kind: "own", endpoints: [{ network: "bridge" }, { network: "host" }] } },
+      { kind: "invalid", message: /connected to host network/ },
+    ],
+    "on none and another network": [
+      { mode: { kind: "own", endpoints: [{ network: "bridge" }, { network: "none" }] } },
+      { kind: "invalid", message: /private \(none\) mode/ },
+    ],
+    "twice on one network": [
+      { mode: { kind: "own", endpoints: [{ network: "bridge" }, { network: "bridge" }] } },
+      { kind: "forbidden", message: /already exists in network bridge/ },
+    ],
+    "with a sysctl of the host": [{ sysctls: { "kernel.domainname": "x" } }, { kind: "invalid" }],
+    "in host mode with a sysctl": [
+      { mode: { kind: "host" }, sysctls: { "net.ipv4.ip_forward": "1" } },
+      { kind: "invalid" },
+    ],
+    "with a resolver that is no address": [
+      { dns: ["resolver.example"] },
+      { kind: "invalid", message: "resolver.example is not an IP address" },
+    ],
+  };
+  for (const [name, [more, error]] of Object.entries(refused)) {
+    test(`${name}: refused before anything is touched`, async () => {
+      using host = new FakeHost();
+      const store = new MemoryStore();
+      const networks = await host.start(store);
+      const before = host.kernel.applied.length;
+      await assert.rejects(networks.openSandbox(host.request("a", more)), error);
+      assert.equal(host.kernel.applied.length, before);
+      assert.deepEqual(await sandboxKeys(store), []);
+    });
+  }
+
+  test("options that the mode leaves no room for are refused at create", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    const mode = { kind: "container", container: host.request("other").container } as const;
+    const check = (more: object) => () =>
+      networks.check({ mode, dns: [], extraHosts: [], sysctls: {}, ...more });
+    assert.throws(check({ dns: ["10.0.0.1"] }), { message: "conflicting options: dns and the network mode" });
+    assert.throws(check({ extraHosts: ["a:10.0.0.1"] }), {
+      message: "conflicting options: custom host-to-IP mapping and the network mode",
+    });
+    assert.doesNotThrow(check({}));
+  });
+
+  async function assertNothingLeft(host: FakeHost, store: MemoryStore, networks: Networks): Promise<void> {
+    assert.deepEqual(host.kernel.leftovers, []);
+    assert.deepEqual(await sandboxKeys(store), []);
+    assert.deepEqual(networks.endpointsOf(networks.find("bridge").id), []);
+    assert.deepEqual(host.events, []);
+    const next = await networks.openSandbox(host.request("next"));
+    assert.deepEqual(addressesOf(next), ["172.17.0.2/16"]);
+  }
+
+  test("the kernel refuses: nothing is left, the address is free", async () => {
+    using host = new FakeHost();
+    const store = new MemoryStore();
+    const networks = await host.start(store);
+    host.kernel.failAt = "add-route";
+    const request = host.request("a");
+    await assert.rejects(networks.openSandbox(request), { message: "add-route failed" });
+    host.kernel.failAt = undefined;
+    assert.ok(!existsSync(join(request.directory, "hosts")));
+    await assertNothingLeft(host, store, networks);
+  });
+
+  test("its directory is gone: what the kernel made is taken down", async () => {
+    using host = new FakeHost();
+    const store = new MemoryStore();
+    const networks = await host.start(store);
+    const request = { ...host.request("a"), directory: join(host.directory, "gone") };
+    await assert.rejects(networks.openSandbox(request), { code: "ENOENT" });
+    await assertNothingLeft(host, store, networks);
+  });
+
+  test("the store refuses: the kernel is not touched", async () => {
+    using host = new FakeHost();
+    const store = new FailingStore();
+    const networks = await host.start(store);
+    store.failing = true;
+    const before = host.kernel.applied.length;
+    await assert.rejects(networks.openSandbox(host.request("a")), { message: "disk full" });
+    assert.equal(host.kernel.applied.length, before);
+    store.failing = false;
+    await assertNothingLeft(host, store, networks);
+  });
+
+  test("a container has one sandbox at a time", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    const request = host.request("a");
+    await networks.openSandbox(request);
+    await assert.rejects(networks.openSandbox(request), { kind: "conflict" });
+    assert.equal(networks.endpointsOf(networks.find("bridge").id).length, 1);
+  });
+});
+
+describe("closing a sandbox", () => {
+  test("leaves nothing, and frees the address", async () => {
+    using host = new FakeHost();
+    const store = new MemoryStore();
+    const networks = await host.start(store);
+    const first = await networks.openSandbox(host.request("a"));
+    await networks.openSandbox(host.request("b"));
+    await networks.closeSandbox(first.container);
+    assert.equal(networks.sandboxOf(first.container), undefined);
+    assert.equal((await sandboxKeys(store)).length, 1);
+    assert.deepEqual(addressesOf(await networks.openSandbox(host.request("c"))), ["172.17.0.2/16"]);
+  });
+
+  test("is no failure where there is none", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    await networks.closeSandbox(host.request("a").container);
+    assert.deepEqual(host.events, []);
+  });
+
+  test("asked for while it opens, it waits for its turn", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    const request = host.request("a");
+    const opening = networks.openSandbox(request);
+    await networks.closeSandbox(request.container);
+    await opening;
+    assert.deepEqual(host.kernel.leftovers, []);
+    assert.equal(networks.sandboxOf(request.container), undefined);
+  });
+
+  test("events tell of connect and disconnect in Docker's words", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    const { container } = await networks.openSandbox(host.request("a"));
+    await networks.closeSandbox(container);
+    const actor = {
+      id: networks.find("bridge").id,
+      attributes: { container, name: "bridge", type: "bridge" },
+    };
+    assert.deepEqual(host.events, [
+      { type: "network", action: "connect", actor },
+      { type: "network", action: "disconnect", actor },
+    ]);
+  });
+});
+
+describe("sharing another's namespace", () => {
+  test("is refused where that one does not run", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    const { container } = host.request("owner");
+    const mode = { kind: "container", container } as const;
+    await assert.rejects(networks.openSandbox(host.request("sharer", { mode })), {
+      kind: "conflict",
+      message: `cannot join network of a non running container: ${container}`,
+    });
+  });
+
+  test("gives its path, writes no files, and takes nothing down at the end", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    const owner = host.request("owner");
+    const owned = await networks.openSandbox(owner);
+    const sharer = host.request("sharer", { mode: { kind: "container", container: owner.container } });
+    const shared = await networks.openSandbox(sharer);
+    assert.equal(shared.key, owned.key);
+    assert.equal(shared.mode, "shared");
+    assert.notEqual(shared.id, owned.id);
+    assert.deepEqual(readdirSync(sharer.directory), []);
+    await networks.closeSandbox(sharer.container);
+    assert.ok(host.kernel.namespaces.has(owned.key));
+  });
+});
+
+describe("an engine that comes back", () => {
+  test("finds living sandboxes as they were, with the same ids and addresses", async () => {
+    using host = new FakeHost();
+    const store = new MemoryStore();
+    const networks = await host.start(store);
+    const a = await networks.openSandbox(host.request("a"));
+    const b = await networks.openSandbox(host.request("b"));
+    const again = await host.start(store, { alive: [a.container, b.container] });
+    assert.deepEqual(again.list(), networks.list());
+    assert.deepEqual(again.sandboxOf(a.container), a);
+    assert.deepEqual(addressesOf(await again.openSandbox(host.request("c"))), ["172.17.0.4/16"]);
+  });
+
+  test("frees what is left of the dead", async () => {
+    using host = new FakeHost();
+    const store = new MemoryStore();
+    const networks = await host.start(store);
+    const a = await networks.openSandbox(host.request("a"));
+    const b = await networks.openSandbox(host.request("b"));
+    const again = await host.start(store, { alive: [b.container] });
+    const veths = host.kernel.hostLinks.filter(({ kind }) => kind === "veth").map(({ name }) => name);
+    assert.deepEqual(veths, [b.endpoints[0]?.hostInterface]);
+    assert.deepEqual([...host.kernel.namespaces], [b.key]);
+    assert.equal(again.sandboxOf(a.container), undefined);
+    assert.deepEqual(addressesOf(await again.openSandbox(host.request("c"))), ["172.17.0.2/16"]);
+  });
+
+  test("puts the living back into the rules, and leaves the dead out", async () => {
+    using host = new FakeHost();
+    const store = new MemoryStore();
+    const networks = await host.start(store);
+    const a = await networks.openSandbox(host.request("a"));
+    const b = await networks.openSandbox(host.request("b"));
+    await host.start(store, { alive: [b.container] });
+    const rules = host.kernel.rulesLoaded.at(-1) ?? "";
+    assert.ok(rules.includes(`"${b.endpoints[0]?.hostInterface}" . 02:42:ac:11:00:03 . 172.17.0.3`));
+    assert.ok(!rules.includes(a.endpoints[0]?.hostInterface ?? "?"));
+    assert.match(rules, /set unrouted \{[^}]*elements = \{ ipv4 \}/);
+  });
+
+  test("keeps the bridge's MAC after a reboot took the link", async () => {
+    using host = new FakeHost();
+    const store = new MemoryStore();
+    await host.start(store);
+    const before = host.kernel.hostLinks.map(({ mac }) => mac);
+    host.kernel.hostLinks = [];
+    await host.start(store);
+    assert.deepEqual(
+      host.kernel.hostLinks.map(({ mac }) => mac),
+      before,
+    );
+    assert.match(before[0] ?? "", /^02:42:/);
+  });
+
+  test("with another --bridge replaces the link; not while containers are on it", async () => {
+    using host = new FakeHost();
+    const store = new MemoryStore();
+    const networks = await host.start(store);
+    const { container } = await networks.openSandbox(host.request("a"));
+    const renamed = { ...settings, bridge: { ...settings.bridge, name: "db0" } };
+    await assert.rejects(host.start(store, { settings: renamed, alive: [container] }), {
+      kind: "conflict",
+      message: /can't change its link or subnet while containers are on it: a$/,
+    });
+    await host.start(store, { settings: renamed });
+    assert.deepEqual(
+      host.kernel.hostLinks.map(({ name }) => name),
+      ["db0"],
+    );
+  });
+
+  test("refuses another engine's bridge of that name, and touches nothing", async () => {
+    using host = new FakeHost();
+    const store = new MemoryStore();
+    const mac = parseMac("02:42:11:22:33:44");
+    const foreign = {
+      ifindex: 7,
+      name: "docker0",
+      kind: "bridge",
+      mac,
+      mtu: 1500,
+      up: true,
+      loopback: false,
+    };
+    host.kernel.hostLinks = [foreign];
+    await assert.rejects(host.start(store), {
+      kind: "conflict",
+      message: /docker0 is there already.*start with --bridge db0 --bip 172\.30\.0\.1\/16$/,
+    });
+    assert.deepEqual(host.kernel.hostLinks, [foreign]);
+    assert.deepEqual([host.kernel.applied, host.kernel.rulesLoaded], [[], []]);
+    assert.deepEqual(await store.list(""), []);
+    assert.equal(host.kernel.sysctls["net.ipv4.ip_forward"], "0");
+  });
+
+  test("warns of a living container whose link is gone", async () => {
+    using host = new FakeHost();
+    const store = new MemoryStore();
+    const networks = await host.start(store);
+    const { container } = await networks.openSandbox(host.request("a"));
+    host.kernel.hostLinks = host.kernel.hostLinks.filter(({ kind }) => kind !== "veth");
+    await host.start(store, { alive: [container] });
+    assert.match(host.warnings.join("\n"), /^a has lost its link veth[0-9a-f]{7} to network bridge/);
+  });
+});
+
+describe("the host's resolv.conf changes", () => {
+  const until = async (holds: () => boolean): Promise<void> => {
+    for (let i = 0; i < 400 && !holds(); i += 1) await sleep(10);
+    assert.ok(holds());
+  };
+
+  test("sandboxes follow, in the very same file; one that was edited inside is left alone", async () => {
+    using host = new FakeHost();
+    const store = new MemoryStore();
+    const networks = await host.start(store);
+    const [a, edited] = [host.request("a"), host.request("edited")];
+    for (const request of [a, edited]) await networks.openSandbox(request);
+    const file = join(a.directory, "resolv.conf");
+    const { ino } = statSync(file);
+    writeFileSync(join(edited.directory, "resolv.conf"), "nameserver 9.9.9.9\n");
+    host.resolvers("nameserver 10.0.0.54\n");
+    const says = (directory: string, address: string) => () =>
+      readFileSync(join(directory, "resolv.conf"), "utf8") === `nameserver ${address}\n`;
+    await until(says(a.directory, "10.0.0.54"));
+    assert.equal(statSync(file).ino, ino);
+    assert.ok(says(edited.directory, "9.9.9.9")());
+    await networks.stop();
+  });
+
+  test("a change while the engine was away is caught up with at its start", async () => {
+    using host = new FakeHost();
+    const store = new MemoryStore();
+    const networks = await host.start(store);
+    const a = host.request("a");
+    await networks.openSandbox(a);
+    await networks.stop();
+    host.resolvers("nameserver 10.0.0.55\n");
+    await host.start(store, { alive: [a.container] });
+    assert.equal(readFileSync(join(a.directory, "resolv.conf"), "utf8"), "nameserver 10.0.0.55\n");
+  });
+
+  test("behind systemd-resolved's stub, its real upstreams are used", async () => {
+    using host = new FakeHost();
+    host.resolvers("nameserver 127.0.0.53\n");
+    writeFileSync(host.hostPaths.resolvedUpstreams, "nameserver 10.0.0.99\n");
+    const networks = await host.start(new MemoryStore());
+    const a = host.request("a");
+    await networks.openSandbox(a);
+    assert.equal(readFileSync(join(a.directory, "resolv.conf"), "utf8"), "nameserver 10.0.0.99\n");
+    assert.deepEqual(host.warnings, []);
+  });
+});
+
+describe("names", () => {
+  test("a network is found by name, id, or an unambiguous prefix of the id", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    const bridge = networks.find("bridge");
+    assert.equal(networks.find(bridge.id), bridge);
+    assert.equal(networks.find(bridge.id.slice(0, 12)), bridge);
+    assert.throws(() => networks.find("nosuch"), { kind: "not-found", message: "network nosuch not found" });
+    assert.throws(() => networks.find(""), { kind: "not-found" });
+  });
+
+  test("a renamed container is renamed in its endpoints and its link's alias", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    const { container, endpoints } = await networks.openSandbox(host.request("old"));
+    await networks.renameContainer(container, "new");
+    assert.equal(networks.sandboxOf(container)?.endpoints[0]?.containerName, "new");
+    assert.deepEqual(host.kernel.applied.at(-1), [
+      { do: "set-link", name: endpoints[0]?.hostInterface, alias: "new @ bridge" },
+    ]);
+  });
+});

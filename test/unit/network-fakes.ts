@@ -1,0 +1,195 @@
+/** A kernel in memory that carries plans out on names alone, and can be told to fail. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { EngineEvent } from "../../src/lib/events.ts";
+import { type ContainerID, newId } from "../../src/lib/ids.ts";
+import { parseAddress } from "../../src/lib/ip.ts";
+import type { Logger } from "../../src/lib/log.ts";
+import type { Kernel, Link } from "../../src/linux/kernel.ts";
+import type { Fact, Plan, Step } from "../../src/linux/plan.ts";
+import { createNetworks } from "../../src/network/controller.ts";
+import type { NetworkSettings } from "../../src/network/settings.ts";
+import type { Networks, SandboxRequest } from "../../src/network/types.ts";
+import type { Change, Store } from "../../src/store/kv.ts";
+import { MemoryStore } from "../../src/store/memory.ts";
+
+export const settings: NetworkSettings = {
+  bridge: { name: "docker0", mtu: 1500, icc: true, hostBindingIp: parseAddress("0.0.0.0") },
+  ipMasq: true,
+  ipForward: true,
+  ipForwardNoDrop: false,
+  defaultAddressPools: [],
+  dns: [],
+  dnsSearch: [],
+  dnsOptions: [],
+};
+
+export class FakeKernel implements Kernel {
+  readonly applied: Plan[] = [];
+  readonly rulesLoaded: string[] = [];
+  readonly namespaces = new Set<string>();
+  readonly elements = new Set<string>();
+  sysctls: Record<string, string> = { "net.ipv4.ip_forward": "0" };
+  hostLinks: Link[] = [];
+  /** Fail at the first step of this kind. */
+  failAt: Step["do"] | undefined;
+  #lastIndex = 1;
+
+  async apply(plan: Plan): Promise<readonly Fact[]> {
+    this.applied.push(plan);
+    const failing = plan.find((step) => step.do === this.failAt);
+    if (failing) throw new Error(`${failing.do} failed`);
+    return plan.map((step) => this.#do(step));
+  }
+
+  async dismantle(plan: Plan): Promise<void> {
+    for (const step of plan) this.#do(step);
+  }
+
+  async deleteLinks(names: readonly string[]): Promise<void> {
+    this.hostLinks = this.hostLinks.filter(({ name }) => !names.includes(name));
+  }
+
+  links = async () => this.hostLinks;
+  addresses = async () => [];
+  routes = async () => [];
+  neighbours = async () => [];
+  readSysctl = async (key: string) => this.sysctls[key] ?? "";
+  close = async () => {};
+
+  async nft(commands: string): Promise<string> {
+    this.rulesLoaded.push(commands);
+    return "";
+  }
+
+  /** All that a sandbox could have left behind. */
+  get leftovers(): string[] {
+    const veths = this.hostLinks.filter(({ kind }) => kind === "veth").map(({ name }) => name);
+    return [...veths, ...this.namespaces, ...this.elements];
+  }
+
+  #do(step: Step): Fact {
+    switch (step.do) {
+      case "add-bridge":
+      case "add-veth": {
+        this.#lastIndex += 2;
+        const ifindex = this.#lastIndex;
+        const kind = step.do === "add-bridge" ? "bridge" : "veth";
+        const { name, mtu, mac } = step;
+        const peer = ifindex - 1;
+        this.hostLinks.push({
+          ifindex,
+          name,
+          kind,
+          mtu,
+          up: true,
+          loopback: false,
+          peer,
+          ...(mac && { mac }),
+        });
+        return step.do === "add-veth" ? { ifindex, peerIfindex: peer } : { ifindex };
+      }
+      case "delete-link":
+        this.hostLinks = this.hostLinks.filter(({ name }) => name !== step.name);
+        return {};
+      case "add-netns":
+        this.namespaces.add(step.path);
+        return {};
+      case "remove-netns":
+        this.namespaces.delete(step.path);
+        return {};
+      case "add-elements":
+        for (const element of step.elements) this.elements.add(keyOf(element));
+        return {};
+      case "delete-elements":
+        for (const element of step.elements) this.elements.delete(keyOf(element));
+        return {};
+      case "set-sysctl":
+        if (step.netns === undefined) this.sysctls[step.key] = step.value;
+        return {};
+      default:
+        return {};
+    }
+  }
+}
+
+const keyOf = (value: unknown): string =>
+  JSON.stringify(value, (_, part) => (typeof part === "bigint" ? String(part) : part));
+
+/** A memory store that can be told to fail. */
+export class FailingStore extends MemoryStore {
+  failing = false;
+
+  override async commit(changes: readonly Change[]): Promise<void> {
+    if (this.failing) throw new Error("disk full");
+    await super.commit(changes);
+  }
+}
+
+/** A host on paper, with as many lives of its networks as a test wants. */
+export class FakeHost implements Disposable {
+  readonly directory = mkdtempSync(join(tmpdir(), "drawbridge-networks-"));
+  readonly kernel = new FakeKernel();
+  readonly events: Omit<EngineEvent, "time">[] = [];
+  readonly warnings: string[] = [];
+  readonly hostPaths = {
+    hosts: join(this.directory, "host-hosts"),
+    resolvConf: join(this.directory, "host-resolv.conf"),
+    resolvedUpstreams: join(this.directory, "resolved.conf"),
+  };
+  readonly #started: Networks[] = [];
+
+  constructor() {
+    this.resolvers("nameserver 10.0.0.53\n");
+  }
+
+  /** The host's resolv.conf, replaced as a DHCP client does it. */
+  resolvers(text: string): void {
+    writeFileSync(this.hostPaths.resolvConf, text);
+  }
+
+  async start(
+    store: Store,
+    options: { settings?: NetworkSettings; alive?: ContainerID[] } = {},
+  ): Promise<Networks> {
+    const warn = (_: object, message: string) => void this.warnings.push(message);
+    const logger: Logger = { debug: () => {}, info: () => {}, warn, error: warn };
+    const networks = createNetworks({
+      kernel: this.kernel,
+      store,
+      events: { publish: (event) => void this.events.push(event) },
+      logger,
+      execRoot: join(this.directory, "exec"),
+      settings: options.settings ?? settings,
+      hostPaths: this.hostPaths,
+    });
+    await networks.start(new Set(options.alive ?? []));
+    this.#started.push(networks);
+    return networks;
+  }
+
+  request(name: string, more: Partial<SandboxRequest> = {}): SandboxRequest {
+    const directory = join(this.directory, name);
+    mkdirSync(directory, { recursive: true });
+    return {
+      container: newId<ContainerID>(),
+      containerName: name,
+      hostname: name,
+      domainname: "",
+      mode: { kind: "own", endpoints: [{ network: "bridge" }] },
+      directory,
+      dns: [],
+      dnsSearch: [],
+      dnsOptions: [],
+      extraHosts: [],
+      sysctls: {},
+      ...more,
+    };
+  }
+
+  [Symbol.dispose](): void {
+    for (const networks of this.#started) void networks.stop();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
