@@ -1,0 +1,136 @@
+import { Readable } from "node:stream";
+import fastify, { type FastifyInstance } from "fastify";
+import type { Engine } from "../engine-types.ts";
+import { invalid } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import { failureOf, pageNotFound, schemaFailure, sendFailure } from "./errors.ts";
+import { refuseBrowsers } from "./guard.ts";
+import { ApiRequest, minorOf, rawOf } from "./request.ts";
+import { absentRoutes } from "./routes/absent.ts";
+import { containerStreamRoutes } from "./routes/container-streams.ts";
+import { containerRoutes } from "./routes/containers.ts";
+import { eventRoutes } from "./routes/events.ts";
+import { execRoutes } from "./routes/exec.ts";
+import { imageCreateRoutes } from "./routes/image-create.ts";
+import { imageRoutes } from "./routes/images.ts";
+import { networkRoutes } from "./routes/networks.ts";
+import { systemRoutes } from "./routes/system.ts";
+import { parseTarget } from "./target.ts";
+import { formatVersion, NEWEST } from "./version.ts";
+
+/** What routes have at hand. */
+export interface Context {
+  readonly engine: Engine;
+  readonly logger: Logger;
+  /** Aborted when the server closes: streams end then. */
+  readonly closing: AbortSignal;
+}
+
+const BODY_LIMIT = 4 << 20;
+
+const COMMON_HEADERS = {
+  "Api-Version": formatVersion(NEWEST),
+  "Docker-Experimental": "false",
+  Ostype: "linux",
+  Server: "Drawbridge (linux)",
+};
+
+/** All routes, and what is the same for each of them. */
+export function createApp(engine: Engine, options: Omit<Context, "engine">): FastifyInstance {
+  const context: Context = { engine, ...options };
+  const app = fastify({
+    bodyLimit: BODY_LIMIT,
+    routerOptions: { maxParamLength: 512 },
+    rewriteUrl: (raw) => {
+      const target = parseTarget(raw.method ?? "", raw.url ?? "/");
+      if (raw instanceof ApiRequest) raw.version = target.version;
+      return target.url;
+    },
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+        allErrors: false,
+        allowUnionTypes: true,
+      },
+    },
+    schemaErrorFormatter: schemaFailure,
+    frameworkErrors: (error, _request, reply) => {
+      reply.hijack();
+      sendFailure(reply.raw, failureOf(error), COMMON_HEADERS);
+    },
+  });
+  handleFailures(app, options.logger);
+  readBodies(app);
+  app.addHook("onRequest", (request, reply, done) => {
+    reply.headers(COMMON_HEADERS);
+    const { listener } = rawOf(request);
+    if (listener?.kind === "tcp") refuseBrowsers(request.headers, { hostMustBeLoopback: !listener.tls });
+    minorOf(request);
+    done();
+  });
+  for (const routes of [
+    systemRoutes,
+    eventRoutes,
+    containerRoutes,
+    containerStreamRoutes,
+    execRoutes,
+    imageRoutes,
+    networkRoutes,
+    absentRoutes,
+  ]) {
+    routes(app, context);
+  }
+  // Its body is an image: it has a reader of its own.
+  app.register(async (child) => imageCreateRoutes(child, context));
+  return app;
+}
+
+function handleFailures(app: FastifyInstance, logger: Logger): void {
+  app.setErrorHandler((error, request, reply) => {
+    const failure = failureOf(error);
+    if (failure.status >= 500) {
+      logger.error({ error, method: request.method, url: request.originalUrl }, failure.message);
+    }
+    reply.code(failure.status);
+    return failure.status === 304 ? reply.send() : reply.send({ message: failure.message });
+  });
+  app.setNotFoundHandler((_request, reply) => {
+    reply.code(pageNotFound.status).send({ message: pageNotFound.message });
+  });
+}
+
+/** Bodies are JSON where a route has a schema for one; elsewhere they are read and dropped. */
+function readBodies(app: FastifyInstance): void {
+  app.addHook("preParsing", (request, _reply, payload, done) => {
+    const { taken } = rawOf(request);
+    done(null, taken ? Readable.from([taken.body]) : payload);
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (request, body, done) => {
+    if (request.routeOptions.schema?.body === undefined) return done(null);
+    try {
+      done(null, parseBody(request.headers["content-type"], body as Buffer));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+}
+
+/** @throws invalid, in Docker's words */
+export function parseBody(contentType: string | undefined, body: Buffer): unknown {
+  const media = contentType?.split(";")[0]?.trim().toLowerCase();
+  if (media !== "application/json") {
+    throw invalid(`unsupported Content-Type header (${contentType ?? ""}): must be 'application/json'`);
+  }
+  const text = body.toString("utf8");
+  if (text.trim() === "") throw invalid("invalid JSON: got EOF while reading request body");
+  // A member of this name would be taken for an object's prototype further on.
+  if (text.includes('"__proto__"')) throw invalid("invalid JSON: __proto__ is no name for a member");
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw invalid(`invalid JSON: ${error instanceof Error ? error.message : error}`, error);
+  }
+}

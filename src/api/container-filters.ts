@@ -1,0 +1,135 @@
+/** Which containers a list shows (Engine API, "List containers"). */
+import type { ContainerView } from "../container/types.ts";
+import type { Engine } from "../engine-types.ts";
+import { invalid } from "../lib/errors.ts";
+import { type Filters, matcherOf, matchesLabel } from "./filters.ts";
+import { networkNames } from "./shapes/endpoint.ts";
+import { familiar } from "./shapes/image.ts";
+
+export const CONTAINER_FILTERS: ReadonlySet<string> = new Set([
+  "ancestor",
+  "before",
+  "exited",
+  "expose",
+  "health",
+  "id",
+  "is-task",
+  "isolation",
+  "label",
+  "name",
+  "network",
+  "publish",
+  "since",
+  "status",
+  "volume",
+]);
+
+const STATUSES = new Set(["created", "restarting", "running", "removing", "paused", "exited", "dead"]);
+const HEALTHS = new Set(["none", "starting", "healthy", "unhealthy"]);
+
+export interface ListOptions {
+  readonly all: boolean;
+  /** The newest so many, running or not; undefined for all. */
+  readonly limit?: number | undefined;
+  readonly filters: Filters;
+}
+
+type Test = (view: ContainerView) => boolean;
+
+const runs = ({ container: { state } }: ContainerView) =>
+  state.status === "running" || state.status === "paused" || state.status === "restarting";
+
+/** @throws invalid for values that no container could have; not-found for `before` and `since` */
+export function selectContainers(engine: Engine, options: ListOptions): readonly ContainerView[] {
+  const { filters, limit } = options;
+  const tests = testsOf(filters, engine);
+  if (!options.all && !limit && !filters.has("status")) tests.push(runs);
+  const views = between(engine.containers.list(), filters, engine);
+  const shown = tests.length === 0 ? views : views.filter((view) => tests.every((test) => test(view)));
+  return limit ? shown.slice(0, limit) : shown;
+}
+
+/** `before` and `since` by place in the list, which is newest first. */
+function between(
+  views: readonly ContainerView[],
+  filters: Filters,
+  engine: Engine,
+): readonly ContainerView[] {
+  const place = (name: string): number | undefined => {
+    const [reference] = filters.of(name);
+    if (reference === undefined) return undefined;
+    const { id } = engine.containers.inspect(reference).container;
+    return views.findIndex(({ container }) => container.id === id);
+  };
+  const before = place("before");
+  return views.slice(before === undefined ? 0 : before + 1, place("since"));
+}
+
+function testsOf(filters: Filters, engine: Engine): Test[] {
+  const tests: Test[] = [];
+  const add = (name: string, testOf: (value: string) => Test) => {
+    if (!filters.has(name)) return;
+    const alternatives = filters.of(name).map(testOf);
+    tests.push((view) => alternatives.some((test) => test(view)));
+  };
+  add("id", (value) => {
+    const matches = matcherOf(value);
+    return ({ container }) => matches(container.id);
+  });
+  add("name", (value) => {
+    const matches = matcherOf(value);
+    return ({ container: { name } }) => matches(name) || matches(`/${name}`);
+  });
+  add("status", (value) => {
+    if (!STATUSES.has(value)) throw invalid(`invalid filter 'status=${value}'`);
+    return ({ container }) => container.state.status === value;
+  });
+  add("exited", (value) => {
+    if (!/^-?\d+$/.test(value)) throw invalid(`invalid filter 'exited=${value}'`);
+    return ({ container: { state } }) => state.status === "exited" && state.exitCode === Number(value);
+  });
+  add("health", (value) => {
+    if (!HEALTHS.has(value)) throw invalid(`invalid filter 'health=${value}'`);
+    return () => value === "none"; // no health checks are run
+  });
+  add("ancestor", (value) => ancestorTest(value, engine));
+  add("network", (value) => networkTest(value, engine));
+  add(
+    "volume",
+    (value) =>
+      ({ container }) =>
+        container.hostConfig.Binds.some((bind) => bind.split(":").slice(0, 2).includes(value)),
+  );
+  add("expose", (value) => {
+    const port = value.includes("/") ? value : `${value}/tcp`;
+    return ({ container }) => Object.hasOwn(container.config.ExposedPorts ?? {}, port);
+  });
+  add("publish", () => () => false); // no ports are published
+  add("is-task", (value) => () => value === "false" || value === "0");
+  for (const label of filters.of("label")) {
+    tests.push(({ container }) => matchesLabel(container.config.Labels, label));
+  }
+  return tests;
+}
+
+/** Containers of an image, or of one made on top of it. */
+function ancestorTest(reference: string, engine: Engine): Test {
+  const wanted = engine.images.find(reference);
+  if (!wanted) {
+    const name = familiar(reference);
+    return ({ container }) => familiar(container.config.Image) === name;
+  }
+  const layers = wanted.layers.map((layer) => layer.diffId);
+  return ({ container, image }) =>
+    container.image === wanted.id ||
+    (layers.length > 0 && layers.every((layer, i) => image?.layers[i]?.diffId === layer));
+}
+
+/** By the network's name or id. */
+function networkTest(reference: string, engine: Engine): Test {
+  const network = engine.networks.list().find(({ id, name }) => name === reference || id === reference);
+  return ({ container, sandbox }) =>
+    sandbox?.endpoints.some((each) => each.network === network?.id && each.container === container.id) ??
+    (network !== undefined &&
+      networkNames(container).some((name) => name === network.name || name === network.id));
+}

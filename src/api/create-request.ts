@@ -1,0 +1,198 @@
+/** The body of "Create a container": its schema, and what of it the engine is asked. */
+import type { ContainerConfig, CreateRequest, EndpointSettings, HostConfig } from "../container/types.ts";
+import { invalid } from "../lib/errors.ts";
+import {
+  anything,
+  boolean,
+  command,
+  integer,
+  list,
+  map,
+  object,
+  oneOf,
+  type Schema,
+  text,
+  withoutNulls,
+} from "./schema.ts";
+import type { Minor } from "./version.ts";
+
+const DURATION = integer; // nanoseconds
+
+const hostConfigSchema = object({
+  NetworkMode: text,
+  AutoRemove: boolean,
+  Privileged: boolean,
+  ReadonlyRootfs: boolean,
+  Init: boolean,
+  CapAdd: command,
+  CapDrop: command,
+  SecurityOpt: list({ type: "string" }),
+  GroupAdd: list({ type: "string" }),
+  Binds: list({ type: "string" }),
+  Tmpfs: map({ type: "string" }),
+  Dns: list({ type: "string" }),
+  DnsSearch: list({ type: "string" }),
+  DnsOptions: list({ type: "string" }),
+  ExtraHosts: list({ type: "string" }),
+  Sysctls: map({ type: "string" }),
+  PidMode: text,
+  IpcMode: text,
+  UTSMode: text,
+  UsernsMode: text,
+  CgroupParent: text,
+  ShmSize: { ...integer, minimum: 0 },
+  OomScoreAdj: { ...integer, minimum: -1000, maximum: 1000 },
+  Memory: integer,
+  MemoryReservation: integer,
+  MemorySwap: integer,
+  NanoCpus: integer,
+  CpuShares: integer,
+  CpuPeriod: integer,
+  CpuQuota: integer,
+  CpusetCpus: text,
+  CpusetMems: text,
+  PidsLimit: integer,
+  Ulimits: list({
+    type: "object",
+    properties: { Name: { type: "string" }, Soft: integer, Hard: integer },
+    required: ["Name"],
+  }),
+  RestartPolicy: object({
+    Name: oneOf("", "no", "always", "unless-stopped", "on-failure", null),
+    MaximumRetryCount: integer,
+  }),
+  LogConfig: object({ Type: text, Config: map({ type: "string" }) }),
+  ConsoleSize: { type: ["array", "null"], items: { type: "integer", minimum: 0 }, minItems: 2, maxItems: 2 },
+  MaskedPaths: list({ type: "string" }),
+  ReadonlyPaths: list({ type: "string" }),
+  Runtime: text,
+  PortBindings: map(anything),
+  PublishAllPorts: boolean,
+});
+
+const endpointSchema = object({
+  IPAMConfig: object({ IPv4Address: text, IPv6Address: text, LinkLocalIPs: list({ type: "string" }) }),
+  Aliases: list({ type: "string" }),
+  Links: list({ type: "string" }),
+  MacAddress: text,
+  DriverOpts: map({ type: "string" }),
+});
+
+export const createSchema: Schema = {
+  type: "object",
+  properties: {
+    Hostname: text,
+    Domainname: text,
+    User: text,
+    AttachStdin: boolean,
+    AttachStdout: boolean,
+    AttachStderr: boolean,
+    Tty: boolean,
+    OpenStdin: boolean,
+    StdinOnce: boolean,
+    Env: list({ type: "string" }),
+    Cmd: command,
+    Entrypoint: command,
+    Shell: command,
+    Image: text,
+    Labels: map({ type: "string" }),
+    Volumes: map(anything),
+    WorkingDir: text,
+    NetworkDisabled: boolean,
+    MacAddress: text,
+    OnBuild: list({ type: "string" }),
+    StopSignal: text,
+    StopTimeout: integer,
+    ExposedPorts: map(anything),
+    Healthcheck: object({
+      Test: list({ type: "string" }),
+      Interval: DURATION,
+      Timeout: DURATION,
+      StartPeriod: DURATION,
+      StartInterval: DURATION,
+      Retries: integer,
+    }),
+    HostConfig: hostConfigSchema,
+    NetworkingConfig: object({ EndpointsConfig: map(endpointSchema) }),
+  },
+};
+
+/** As the schema lets it through, as far as it is looked into here. */
+export interface CreateBody extends Readonly<Record<string, unknown>> {
+  readonly Image?: string | null;
+  readonly MacAddress?: string | null;
+  readonly Cmd?: string | readonly string[] | null;
+  readonly Entrypoint?: string | readonly string[] | null;
+  readonly HostConfig?: (Partial<HostConfig> & Readonly<Record<string, unknown>>) | null;
+  readonly NetworkingConfig?: {
+    readonly EndpointsConfig?: Readonly<Record<string, EndpointSettings | null>> | null;
+  } | null;
+}
+
+const asList = (given: string | readonly string[]): readonly string[] =>
+  typeof given === "string" ? [given] : given;
+
+/**
+ * What the body asks of the engine. Members of HostConfig that the engine doesn't know go along as they
+ * are, for it to carry out or refuse.
+ * @throws invalid
+ */
+export function createRequest(
+  body: CreateBody | undefined,
+  query: { readonly name?: string; readonly platform?: string },
+  minor: Minor,
+): CreateRequest {
+  if (!body) throw invalid("config cannot be empty in order to create a container");
+  const { HostConfig, NetworkingConfig, MacAddress: mac, Image, Cmd, Entrypoint, ...rest } = body;
+  if (!Image) throw invalid("no image specified: give Image in order to create a container");
+  const config: Partial<ContainerConfig> & { Image: string } = {
+    ...withoutNulls(rest),
+    Image,
+    ...(Cmd && { Cmd: asList(Cmd) }),
+    ...(Entrypoint && { Entrypoint: asList(Entrypoint) }),
+  };
+  const { ConsoleSize, ...host } = withoutNulls(HostConfig);
+  const hostConfig = {
+    ...host,
+    NetworkMode: networkMode(host.NetworkMode),
+    ...(ConsoleSize && minor >= 42 && { ConsoleSize }), // without effect before
+  };
+  const endpoints = endpointsOf(NetworkingConfig?.EndpointsConfig ?? {}, hostConfig.NetworkMode, mac);
+  if (minor < 44 && Object.keys(endpoints).length > 1) {
+    const names = Object.keys(endpoints).join(", ");
+    throw invalid(`Container cannot be created with multiple network endpoints: ${names}`);
+  }
+  return {
+    ...(query.name && { name: query.name.replace(/^\//, "") }),
+    config,
+    hostConfig,
+    endpoints,
+    ...(query.platform && { platform: query.platform }),
+  };
+}
+
+/** `default` stands for the default network without its name. */
+const networkMode = (given: string | null | undefined): string =>
+  !given || given === "default" ? "bridge" : given;
+
+/** Before 1.44 a MAC address was the container's, and meant its main network. */
+function endpointsOf(
+  given: Readonly<Record<string, EndpointSettings | null>>,
+  mode: string,
+  mac: string | null | undefined,
+): Record<string, EndpointSettings> {
+  const endpoints = Object.fromEntries(
+    Object.entries(given).map(([name, settings]): [string, EndpointSettings] => [
+      name === "default" ? mode : name,
+      settings ?? {},
+    ]),
+  );
+  if (!mac) return endpoints;
+  const main = endpoints[mode];
+  if (main?.MacAddress && main.MacAddress !== mac) {
+    throw invalid(
+      "the container-wide MAC address must match the endpoint-specific MAC address for the main network, or should be left empty",
+    );
+  }
+  return { ...endpoints, [mode]: { ...main, MacAddress: mac } };
+}

@@ -1,0 +1,76 @@
+import type { ServerResponse } from "node:http";
+import { type ErrorKind, invalid, kindOf, messageOf } from "../lib/errors.ts";
+
+/** The one table from kinds of errors to HTTP statuses. */
+const STATUS: Readonly<Record<ErrorKind, number>> = {
+  invalid: 400,
+  forbidden: 403,
+  "not-found": 404,
+  conflict: 409,
+  unchanged: 304,
+  unavailable: 503,
+  "not-built-in": 501,
+  internal: 500,
+};
+
+export interface Failure {
+  readonly status: number;
+  readonly message: string;
+}
+
+/** What the HTTP framework itself refuses, as fastify's errors tell it. */
+interface FrameworkError {
+  readonly code: string;
+  readonly statusCode: number;
+}
+
+const isFrameworkError = (thrown: unknown): thrown is Error & FrameworkError =>
+  thrown instanceof Error &&
+  "code" in thrown &&
+  typeof thrown.code === "string" &&
+  thrown.code.startsWith("FST_") &&
+  "statusCode" in thrown &&
+  typeof thrown.statusCode === "number";
+
+/** What a client is told of whatever was thrown. */
+export function failureOf(thrown: unknown): Failure {
+  if (isFrameworkError(thrown)) return { status: thrown.statusCode, message: thrown.message };
+  return { status: STATUS[kindOf(thrown)], message: messageOf(thrown) };
+}
+
+/** Where the framework has no reply to send it with. */
+export function sendFailure(
+  response: ServerResponse,
+  failure: Failure,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const body = JSON.stringify({ message: failure.message });
+  response.writeHead(failure.status, {
+    ...headers,
+    "Content-Type": "application/json",
+    "Content-Length": Buffer.byteLength(body),
+  });
+  response.end(body);
+}
+
+export const pageNotFound: Failure = { status: 404, message: "page not found" };
+
+/** The part of ajv's error objects that we tell of. */
+interface SchemaError {
+  readonly instancePath: string;
+  readonly keyword: string;
+  readonly message?: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** A request that fails its schema, with the field by name: `query h: must match pattern …`. */
+export function schemaFailure(errors: readonly SchemaError[], where: string): Error {
+  const first = errors[0];
+  const path = first?.instancePath.slice(1).replaceAll("/", ".") ?? "";
+  const allowed = first?.params.allowedValues;
+  const expected = Array.isArray(allowed) ? `must be one of ${allowed.join(", ")}` : first?.message;
+  const place = { querystring: "query", params: "path", body: "body", headers: "header" }[where] ?? where;
+  return invalid(
+    `invalid request: ${[place, path].filter(Boolean).join(" ")}: ${expected ?? "not as described"}`,
+  );
+}

@@ -1,0 +1,207 @@
+/**
+ * Connections that carry a process's streams ("hijacked", in Docker's words): the request is routed and
+ * checked as any other, answered 101 or 200, and the connection is the client's end of a session then.
+ */
+import { ServerResponse } from "node:http";
+import type { Duplex, Readable } from "node:stream";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Session } from "../container/types.ts";
+import { invalid } from "../lib/errors.ts";
+import { failureOf, sendFailure } from "./errors.ts";
+import { type ApiRequest, rawOf, type TakenConnection } from "./request.ts";
+import { frameHeader, type OutputStream } from "./stdcopy.ts";
+import { bodyIsInput } from "./target.ts";
+
+export const RAW_STREAM = "application/vnd.docker.raw-stream";
+export const MULTIPLEXED_STREAM = "application/vnd.docker.multiplexed-stream";
+
+const BODY_LIMIT = 64 << 10;
+const BODY_TIMEOUT = 30_000;
+/** How long a client may go on sending after all was said. */
+const LINGER = 10_000;
+
+/** Read the request's body, then route it like any other, with the connection at hand. */
+export async function takeConnection(
+  request: ApiRequest,
+  stream: Duplex,
+  head: Buffer,
+  route: (request: ApiRequest, response: ServerResponse) => void,
+): Promise<void> {
+  stream.on("error", () => stream.destroy()); // the client has gone; "close" tells everybody
+  if (head.length > 0) stream.unshift(head);
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  // Only the socket's writable half is used, which any Duplex has.
+  response.assignSocket(stream as Parameters<typeof response.assignSocket>[0]);
+  response.once("finish", () => {
+    response.detachSocket(stream as Parameters<typeof response.detachSocket>[0]);
+    lingerThenClose(stream);
+  });
+  const isInput = request.headers["transfer-encoding"] !== undefined && bodyIsInput(request.url ?? "");
+  try {
+    const body = isInput ? Buffer.alloc(0) : await readBody(request, stream);
+    request.taken = { stream, input: isInput ? request : stream, response, body };
+    route(request, response);
+  } catch (thrown) {
+    sendFailure(response, failureOf(thrown));
+  }
+}
+
+/**
+ * A body is in the request where Node parsed it (from Node 25 on); before, Node leaves it on the connection,
+ * in front of what follows.
+ */
+async function readBody(request: ApiRequest, stream: Duplex): Promise<Buffer> {
+  const wanted = Number(request.headers["content-length"] ?? 0);
+  if (wanted > BODY_LIMIT) throw tooLarge();
+  const parts: Buffer[] = [];
+  let size = 0;
+  const add = (part: Buffer) => {
+    parts.push(part);
+    size += part.length;
+    if (size > BODY_LIMIT) throw tooLarge();
+  };
+  const timer = setTimeout(() => stream.destroy(), BODY_TIMEOUT);
+  try {
+    if (request.complete) {
+      for (let part = request.read(); part !== null; part = request.read()) add(part);
+    } else {
+      for await (const part of request.iterator({ destroyOnReturn: false })) add(part);
+    }
+    if (size < wanted) add(await take(stream, wanted - size));
+  } finally {
+    clearTimeout(timer);
+  }
+  return Buffer.concat(parts);
+}
+
+const tooLarge = () => invalid(`request body too large: at most ${BODY_LIMIT} bytes here`);
+
+/** Exactly so many bytes off a stream, the rest left in it. */
+async function take(stream: Duplex, bytes: number): Promise<Buffer> {
+  for (;;) {
+    const got: Buffer | null = stream.read(bytes);
+    if (got?.length === bytes) return got;
+    if (got || stream.readableEnded || stream.destroyed) {
+      throw invalid("invalid JSON: got EOF while reading request body");
+    }
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        for (const event of ["readable", "end", "close"]) stream.removeListener(event, wake);
+        resolve();
+      };
+      for (const event of ["readable", "end", "close"]) stream.once(event, wake);
+    });
+  }
+}
+
+/** The connection of a request that takes it. */
+export function connectionOf(request: FastifyRequest): TakenConnection {
+  const { taken } = rawOf(request);
+  if (!taken) throw new TypeError("this route's connections are taken over before it is called");
+  return taken;
+}
+
+export interface CarryOptions {
+  /** Whether standard input was asked for; what a client sends besides is read and dropped. */
+  readonly stdin: boolean;
+  readonly context: { readonly closing: AbortSignal };
+}
+
+/** Answer that the connection is a stream from now on. Nothing but raw bytes goes over it afterwards. */
+export function acceptConnection(request: FastifyRequest, reply: FastifyReply, contentType: string): void {
+  const { stream, response } = connectionOf(request);
+  reply.hijack();
+  response.detachSocket(stream as Parameters<typeof response.detachSocket>[0]);
+  const upgrade = request.headers.upgrade !== undefined;
+  const lines = [
+    upgrade ? "HTTP/1.1 101 UPGRADED" : "HTTP/1.1 200 OK",
+    `Content-Type: ${upgrade ? contentType : RAW_STREAM}`,
+    ...(upgrade ? ["Connection: Upgrade", "Upgrade: tcp"] : ["Connection: close"]),
+    ...Object.entries(reply.getHeaders()).map(([name, value]) => `${name}: ${value}`),
+  ];
+  stream.write(`${lines.join("\r\n")}\r\n\r\n`);
+}
+
+/** Carry a session's streams until both sides are done. Never rejects: a client that went is no failure. */
+export async function carry(
+  connection: TakenConnection,
+  session: Session,
+  options: CarryOptions,
+): Promise<void> {
+  const { stream, input } = connection;
+  const { closing } = options.context;
+  const end = () => stream.destroy();
+  closing.addEventListener("abort", end);
+  stream.once("close", () => {
+    closing.removeEventListener("abort", end);
+    session.close();
+  });
+  if (closing.aborted) end();
+  if (stream.destroyed) session.close();
+  const sending = sendInput(input, session, options.stdin);
+  try {
+    await writeOutput(stream, session);
+  } finally {
+    lingerThenClose(stream);
+    await sending;
+    session.close();
+  }
+}
+
+/** Not faster than the process takes it. After the process has ended this goes on, and drops what comes. */
+async function sendInput(input: Readable, session: Session, wanted: boolean): Promise<void> {
+  try {
+    for await (const piece of input.iterator({ destroyOnReturn: false })) {
+      if (wanted) await session.write(piece);
+    }
+    if (wanted) await session.endInput();
+  } catch {
+    // The connection broke: its "close" ends the session. Or the process's input broke: it has ended.
+    input.resume();
+  }
+}
+
+async function writeOutput(stream: Duplex, session: Session): Promise<void> {
+  for await (const frame of session.output) {
+    if (!stream.writable) break;
+    const ready = session.terminal ? stream.write(frame.data) : writeFrame(stream, frame.stream, frame.data);
+    if (!ready) await drained(stream);
+  }
+}
+
+/** Header and data in one system call. @returns false where the caller should wait for `drained` */
+export function writeFrame(stream: Duplex, output: OutputStream, data: Uint8Array): boolean {
+  stream.cork();
+  stream.write(frameHeader(output, data.length));
+  const ready = stream.write(data);
+  stream.uncork();
+  return ready;
+}
+
+/** Resolves when more can be written, or the other side has gone. */
+export const drained = (stream: NodeJS.EventEmitter & { readonly destroyed: boolean }): Promise<void> =>
+  new Promise((resolve) => {
+    if (stream.destroyed) return resolve();
+    const wake = () => {
+      stream.removeListener("drain", wake);
+      stream.removeListener("close", wake);
+      resolve();
+    };
+    stream.once("drain", wake);
+    stream.once("close", wake);
+  });
+
+/**
+ * End our half. Closing at once while the client still sends would make the kernel reset the connection,
+ * and the client lose the end of the output: so read on until it closes, for a while.
+ */
+export function lingerThenClose(stream: Duplex): void {
+  if (stream.destroyed || stream.writableEnded) return;
+  stream.end();
+  const timer = setTimeout(() => stream.destroy(), LINGER);
+  timer.unref();
+  stream.once("close", () => clearTimeout(timer));
+  if (stream.readableFlowing === null) stream.resume();
+  if (stream.readableEnded) stream.once("finish", () => stream.destroy());
+}

@@ -1,0 +1,85 @@
+/** What Docker's API has and this engine has not, each with one sentence for whoever asks. */
+import type { FastifyInstance, HTTPMethods } from "fastify";
+import { notBuiltIn, notFound, unavailable } from "../../lib/errors.ts";
+
+const NO_SWARM =
+  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
+const BUILDKIT =
+  "BuildKit is not built in: set DOCKER_BUILDKIT=0, or use a builder of its own: docker buildx create --use";
+
+type Refusal = readonly [methods: readonly HTTPMethods[], url: string, sentence: string];
+
+const NOT_BUILT_IN: readonly Refusal[] = [
+  [["POST"], "/session", BUILDKIT],
+  [["POST"], "/grpc", BUILDKIT],
+  [["POST"], "/build", "building images is not built in: build elsewhere and docker import the result"],
+  [["POST"], "/build/prune", "building images is not built in: there is no build cache"],
+  [["POST"], "/build/cancel", "building images is not built in"],
+  [["POST"], "/auth", "registries are not built in: there is nothing to log in to"],
+  [["GET"], "/distribution/:name/json", "registries are not built in"],
+  [["GET"], "/images/search", "registries are not built in: there is nothing to search"],
+  [["GET"], "/images/get", "saving images is not built in"],
+  [["GET"], "/images/:name/get", "saving images is not built in"],
+  [["POST"], "/images/load", "loading images is not built in: docker import takes a root filesystem's tar"],
+  [["POST"], "/images/:name/push", "registries are not built in: images can't be pushed"],
+  [["POST"], "/images/prune", "pruning images is not built in: docker rmi removes them by name"],
+  [["POST"], "/commit", "committing a container to an image is not built in"],
+  [["GET"], "/containers/:id/top", "top is not built in: docker exec CONTAINER ps"],
+  [["GET"], "/containers/:id/stats", "stats are not built in"],
+  [["GET"], "/containers/:id/changes", "diff is not built in"],
+  [["GET"], "/containers/:id/export", "export is not built in"],
+  [
+    ["GET", "HEAD", "PUT"],
+    "/containers/:id/archive",
+    "copying files is not built in: docker exec CONTAINER tar",
+  ],
+  [["POST"], "/containers/:id/update", "updating a container's limits is not built in: make it anew"],
+  [["GET", "POST"], "/containers/:id/checkpoints", "checkpoints are not built in"],
+  [["POST"], "/containers/prune", "pruning containers is not built in: docker rm removes them by name"],
+  [["POST"], "/networks/create", "making networks is not built in: use bridge, host or none"],
+  [["POST"], "/networks/:id/connect", "connecting to further networks is not built in"],
+  [["POST"], "/networks/:id/disconnect", "disconnecting from a network is not built in"],
+  [["DELETE"], "/networks/:id", "removing networks is not built in"],
+  [["POST"], "/networks/prune", "pruning networks is not built in"],
+  [["POST"], "/volumes/create", "volumes are not built in: bind a directory with -v /path:/path"],
+  [["POST"], "/volumes/prune", "volumes are not built in"],
+  [["GET", "POST"], "/plugins/:name/:action", "plugins are not built in"],
+  [["POST"], "/plugins/create", "plugins are not built in"],
+  [["POST"], "/plugins/pull", "plugins are not built in"],
+  [["GET"], "/plugins/privileges", "plugins are not built in"],
+  [["DELETE"], "/plugins/:name", "plugins are not built in"],
+];
+
+const SWARM = ["swarm", "nodes", "services", "tasks", "secrets", "configs"];
+
+export function absentRoutes(app: FastifyInstance): void {
+  for (const [methods, url, sentence] of NOT_BUILT_IN) {
+    app.route({
+      method: [...methods],
+      url,
+      exposeHeadRoute: false,
+      handler: async () => {
+        throw notBuiltIn(sentence);
+      },
+    });
+  }
+  for (const resource of SWARM) {
+    for (const url of [`/${resource}`, `/${resource}/*`]) {
+      app.all(url, async () => {
+        throw unavailable(NO_SWARM);
+      });
+    }
+  }
+  // Lists of what there is none of, and things by name that aren't there.
+  app.get("/volumes", async () => ({ Volumes: [], Warnings: null }));
+  app.get("/plugins", async () => []);
+  app.get<{ Params: { readonly name: string } }>("/volumes/:name", async ({ params }) => {
+    throw notFound(`get ${params.name}: no such volume`);
+  });
+  app.delete<{ Params: { readonly name: string } }>("/volumes/:name", async ({ params }) => {
+    throw notFound(`get ${params.name}: no such volume`);
+  });
+  app.get<{ Params: { readonly name: string } }>("/plugins/:name/json", async ({ params }) => {
+    throw notFound(`plugin "${params.name}" not found`);
+  });
+}

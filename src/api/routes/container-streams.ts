@@ -1,0 +1,185 @@
+/** Routes that carry a container's output: wait, logs, attach; and the terminal's size. */
+import type { FastifyInstance } from "fastify";
+import type { LogEntry } from "../../container/monitor-types.ts";
+import type { WaitCondition } from "../../container/types.ts";
+import { conflict, invalid, messageOf, notBuiltIn } from "../../lib/errors.ts";
+import type { Context } from "../app.ts";
+import { acceptConnection, carry, connectionOf, MULTIPLEXED_STREAM, RAW_STREAM } from "../hijack.ts";
+import { flag, timestamp, wholeNumber } from "../query.ts";
+import { containerReference } from "../references.ts";
+import { minorOf } from "../request.ts";
+import { path, type Query, query } from "../schema.ts";
+import { frameHeader } from "../stdcopy.ts";
+import { gather, startStreaming } from "../streaming.ts";
+import type { Minor } from "../version.ts";
+
+interface ById {
+  readonly id: string;
+}
+
+const byId = { params: path("id") };
+const CONDITIONS: ReadonlySet<string> = new Set(["not-running", "next-exit", "removed"]);
+
+/** From 1.42 on the media type tells whether a stream is in frames. */
+export const streamType = (terminal: boolean, minor: Minor): string =>
+  !terminal && minor >= 42 ? MULTIPLEXED_STREAM : RAW_STREAM;
+
+/** Rows and columns out of a query. @throws invalid */
+export function terminalSize(given: Query<"h" | "w">): { readonly columns: number; readonly rows: number } {
+  const size = (name: string, text: string | undefined): number => {
+    const number = wholeNumber(`resize ${name}`, text);
+    if (number === undefined || number < 0 || number > 0xffff) {
+      throw invalid(`invalid resize ${name} ${JSON.stringify(text ?? "")}`);
+    }
+    return number;
+  };
+  return { rows: size("height", given.h), columns: size("width", given.w) };
+}
+
+export function containerStreamRoutes(app: FastifyInstance, context: Context): void {
+  const { containers } = context.engine;
+
+  app.post<{ Params: ById; Querystring: Query<"condition"> }>(
+    "/containers/:id/wait",
+    { schema: { ...byId, querystring: query(["condition"]) } },
+    async (request, reply) => {
+      const condition = request.query.condition || "not-running";
+      if (!CONDITIONS.has(condition)) throw invalid(`invalid condition: ${JSON.stringify(condition)}`);
+      const waiting = containers.wait(containerReference(request.params.id), condition as WaitCondition);
+      // `docker run` starts the container once it has seen this answer's head.
+      const answer = startStreaming(request, reply, "application/json", context.closing);
+      const cancel = () => {
+        waiting.cancel();
+        answer.cut();
+      };
+      if (answer.gone.aborted) return cancel();
+      answer.gone.addEventListener("abort", cancel);
+      try {
+        const { code, error } = await waiting.status;
+        answer.gone.removeEventListener("abort", cancel);
+        answer.end(
+          JSON.stringify({ StatusCode: code, ...(error !== undefined && { Error: { Message: error } }) }),
+        );
+      } catch (thrown) {
+        if (!answer.gone.aborted) {
+          context.logger.error({ error: messageOf(thrown), container: request.params.id }, "wait failed");
+          answer.cut();
+        }
+      }
+    },
+  );
+
+  type LogsQuery = Query<
+    "follow" | "stdout" | "stderr" | "since" | "until" | "timestamps" | "tail" | "details"
+  >;
+  app.get<{ Params: ById; Querystring: LogsQuery }>(
+    "/containers/:id/logs",
+    {
+      schema: {
+        ...byId,
+        querystring: query(["follow", "stdout", "stderr", "since", "until", "timestamps", "tail", "details"]),
+      },
+    },
+    async (request, reply) => {
+      const given = request.query;
+      const [stdout, stderr] = [flag(given.stdout), flag(given.stderr)];
+      if (!stdout && !stderr) throw invalid("Bad parameters: you must choose at least one stream");
+      const reference = containerReference(request.params.id);
+      const { container } = containers.inspect(reference);
+      const [since, until] = [timestamp("since", given.since), timestamp("until", given.until)];
+      const tail = tailOf(given.tail);
+      const follow = flag(given.follow);
+      const stop = new AbortController();
+      const entries = containers
+        .logs(container.id, {
+          follow,
+          stdout,
+          stderr,
+          ...(tail !== undefined && { tail }),
+          ...(since !== undefined && { since }),
+          ...(until !== undefined && { until }),
+          signal: stop.signal,
+        })
+        [Symbol.asyncIterator]();
+      // What can't be read is refused with a status; one who follows gets the head before there is a first line.
+      const first = follow ? undefined : await entries.next();
+      const { Tty: terminal } = container.config;
+      const type = streamType(terminal, minorOf(request));
+      const answer = startStreaming(request, reply, type, context.closing);
+      answer.gone.addEventListener("abort", () => stop.abort());
+      if (answer.gone.aborted) stop.abort();
+      const format = { framed: !terminal, timestamps: flag(given.timestamps), details: flag(given.details) };
+      try {
+        for (let next = first ?? (await entries.next()); !next.done; next = await entries.next()) {
+          if (answer.gone.aborted) break;
+          gather(answer.response);
+          await answer.write(logPiece(next.value, format));
+        }
+        await entries.return?.();
+        answer.end();
+      } catch (thrown) {
+        if (!answer.gone.aborted) {
+          context.logger.error({ error: messageOf(thrown), container: container.id }, "logs failed");
+        }
+        answer.cut();
+      }
+    },
+  );
+
+  const attachQuery = ["detachKeys", "logs", "stream", "stdin", "stdout", "stderr"] as const;
+  app.post<{ Params: ById; Querystring: Query<(typeof attachQuery)[number]> }>(
+    "/containers/:id/attach",
+    { schema: { ...byId, querystring: query(attachQuery) } },
+    async (request, reply) => {
+      const given = request.query;
+      const reference = containerReference(request.params.id);
+      const { status } = containers.inspect(reference).container.state;
+      if (status === "paused")
+        throw conflict(`container ${reference} is paused, unpause the container before attach`);
+      if (status === "restarting") {
+        throw conflict(`container ${reference} is restarting, wait until the container is running`);
+      }
+      const connection = connectionOf(request);
+      const session = await containers.attach(reference, {
+        stdin: flag(given.stdin),
+        stdout: flag(given.stdout),
+        stderr: flag(given.stderr),
+        logs: flag(given.logs),
+        stream: flag(given.stream),
+        ...(given.detachKeys !== undefined && { detachKeys: given.detachKeys }),
+      });
+      acceptConnection(request, reply, streamType(session.terminal, minorOf(request)));
+      await carry(connection, session, { stdin: flag(given.stdin), context });
+    },
+  );
+
+  app.get("/containers/:id/attach/ws", { schema: byId }, async () => {
+    throw notBuiltIn("attaching by websocket is not built in: use POST /containers/{id}/attach");
+  });
+
+  app.post<{ Params: ById; Querystring: Query<"h" | "w"> }>(
+    "/containers/:id/resize",
+    { schema: { ...byId, querystring: query(["h", "w"]) } },
+    async (request, reply) => {
+      await containers.resize(containerReference(request.params.id), terminalSize(request.query));
+      return reply.code(200).send();
+    },
+  );
+}
+
+/** The last so many lines; undefined for all, which is what Docker makes of any other word. */
+function tailOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+interface LogFormat {
+  readonly framed: boolean;
+  readonly timestamps: boolean;
+  readonly details: boolean;
+}
+
+function logPiece(entry: LogEntry, format: LogFormat): Uint8Array {
+  const prefix = `${format.timestamps ? `${entry.time} ` : ""}${format.details ? " " : ""}`;
+  const data = prefix === "" ? entry.data : Buffer.concat([Buffer.from(prefix), entry.data]);
+  return format.framed ? Buffer.concat([frameHeader(entry.stream, data.length), data]) : data;
+}

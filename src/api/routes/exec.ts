@@ -1,0 +1,134 @@
+import type { FastifyInstance } from "fastify";
+import type { Session } from "../../container/types.ts";
+import { invalid, messageOf } from "../../lib/errors.ts";
+import type { Context } from "../app.ts";
+import { acceptConnection, carry, connectionOf, lingerThenClose, writeFrame } from "../hijack.ts";
+import { containerReference, execReference } from "../references.ts";
+import { minorOf } from "../request.ts";
+import { boolean, list, object, path, type Query, query, text } from "../schema.ts";
+import { execInspect } from "../shapes/exec.ts";
+import { streamType, terminalSize } from "./container-streams.ts";
+
+interface ById {
+  readonly id: string;
+}
+
+const byId = { params: path("id") };
+const consoleSize = {
+  type: ["array", "null"],
+  items: { type: "integer", minimum: 0, maximum: 0xffff },
+  minItems: 2,
+  maxItems: 2,
+};
+
+interface CreateBody {
+  readonly User?: string | null;
+  readonly Privileged?: boolean | null;
+  readonly Tty?: boolean | null;
+  readonly AttachStdin?: boolean | null;
+  readonly AttachStdout?: boolean | null;
+  readonly AttachStderr?: boolean | null;
+  readonly DetachKeys?: string | null;
+  readonly Env?: readonly string[] | null;
+  readonly WorkingDir?: string | null;
+  readonly Cmd?: readonly string[] | null;
+}
+
+const createSchema = object({
+  User: text,
+  Privileged: boolean,
+  Tty: boolean,
+  ConsoleSize: consoleSize,
+  AttachStdin: boolean,
+  AttachStdout: boolean,
+  AttachStderr: boolean,
+  DetachKeys: text,
+  Env: list({ type: "string" }),
+  WorkingDir: text,
+  Cmd: list({ type: "string" }),
+});
+
+interface StartBody {
+  readonly Detach?: boolean | null;
+  readonly Tty?: boolean | null;
+  /** Rows, then columns. */
+  readonly ConsoleSize?: readonly [number, number] | null;
+}
+
+const startSchema = object({ Detach: boolean, Tty: boolean, ConsoleSize: consoleSize });
+
+export function execRoutes(app: FastifyInstance, context: Context): void {
+  const { containers } = context.engine;
+
+  app.post<{ Params: ById; Body: CreateBody | undefined }>(
+    "/containers/:id/exec",
+    { schema: { ...byId, body: createSchema } },
+    async (request, reply) => {
+      const body = request.body ?? {};
+      if (!body.Cmd?.length) throw invalid("No exec command specified");
+      const id = await containers.createExec(containerReference(request.params.id), {
+        command: body.Cmd,
+        terminal: body.Tty ?? false,
+        stdin: body.AttachStdin ?? false,
+        stdout: body.AttachStdout ?? false,
+        stderr: body.AttachStderr ?? false,
+        environment: body.Env ?? [],
+        user: body.User ?? "",
+        workingDirectory: body.WorkingDir ?? "",
+        privileged: body.Privileged ?? false,
+        ...(body.DetachKeys ? { detachKeys: body.DetachKeys } : {}),
+      });
+      reply.code(201);
+      return { Id: id };
+    },
+  );
+
+  app.post<{ Params: ById; Body: StartBody | undefined }>(
+    "/exec/:id/start",
+    { schema: { ...byId, body: startSchema } },
+    async (request, reply) => {
+      const reference = execReference(request.params.id);
+      const { request: asked } = containers.inspectExec(reference);
+      const { Detach: detach, ConsoleSize: size } = request.body ?? {};
+      const minor = minorOf(request);
+      const options = {
+        detach: detach ?? false,
+        ...(size && asked.terminal && minor >= 42 && { consoleSize: size }),
+      };
+      if (options.detach) {
+        await containers.startExec(reference, options);
+        return reply.code(200).send();
+      }
+      const connection = connectionOf(request);
+      const type = streamType(asked.terminal, minor);
+      let session: Session | undefined;
+      try {
+        session = await containers.startExec(reference, options);
+      } catch (thrown) {
+        // A command that can't be run has ended with 126 or 127: clients look for its code, after a stream.
+        if (containers.inspectExec(reference).exitCode === null) throw thrown;
+        acceptConnection(request, reply, type);
+        const line = Buffer.from(`${messageOf(thrown)}\r\n`);
+        if (asked.terminal) connection.stream.write(line);
+        else writeFrame(connection.stream, "stderr", line);
+        return lingerThenClose(connection.stream);
+      }
+      if (!session) throw new TypeError("an exec that was not detached has a session");
+      acceptConnection(request, reply, type);
+      await carry(connection, session, { stdin: asked.stdin, context });
+    },
+  );
+
+  app.get<{ Params: ById }>("/exec/:id/json", { schema: byId }, async (request) =>
+    execInspect(containers.inspectExec(execReference(request.params.id))),
+  );
+
+  app.post<{ Params: ById; Querystring: Query<"h" | "w"> }>(
+    "/exec/:id/resize",
+    { schema: { ...byId, querystring: query(["h", "w"]) } },
+    async (request, reply) => {
+      await containers.resizeExec(execReference(request.params.id), terminalSize(request.query));
+      return reply.code(200).send();
+    },
+  );
+}

@@ -1,0 +1,65 @@
+import type { FastifyInstance } from "fastify";
+import type { Engine } from "../../engine-types.ts";
+import type { Context } from "../app.ts";
+import { minorOf } from "../request.ts";
+import { type Query, query } from "../schema.ts";
+import { containerSummary } from "../shapes/container.ts";
+import { imageSummary } from "../shapes/image.ts";
+import { networkIdsOf } from "../shapes/network.ts";
+import { type Counts, systemInfo, systemVersion } from "../shapes/system.ts";
+import type { Minor } from "../version.ts";
+
+export function systemRoutes(app: FastifyInstance, { engine }: Context): void {
+  app.get("/_ping", async (_request, reply) => {
+    reply.headers({
+      "Cache-Control": "no-cache, no-store, must-revalidate",
+      Pragma: "no-cache",
+      "Builder-Version": "1", // not BuildKit
+      Swarm: "inactive",
+    });
+    return reply.type("text/plain; charset=utf-8").send("OK");
+  });
+
+  app.get("/version", async () => systemVersion(await engine.system()));
+
+  app.get("/info", async (request) =>
+    systemInfo(await engine.system(), count(engine), new Date(), minorOf(request)),
+  );
+
+  app.get<{ Querystring: Query<"verbose"> & { readonly type?: string | readonly string[] } }>(
+    "/system/df",
+    { schema: { querystring: query(["verbose"], ["type"]) } },
+    async (request) => diskUsage(engine, minorOf(request), [request.query.type ?? []].flat()),
+  );
+}
+
+function count({ containers, images }: Engine): Counts {
+  const views = containers.list();
+  const of = (...wanted: string[]) =>
+    views.filter(({ container }) => wanted.includes(container.state.status)).length;
+  const [running, paused] = [of("running", "restarting"), of("paused")];
+  return { running, paused, stopped: views.length - running - paused, images: images.list().length };
+}
+
+/** `types`: of which kinds; empty for all. */
+async function diskUsage(engine: Engine, minor: Minor, types: readonly string[]) {
+  const wants = (type: string) => types.length === 0 || types.includes(type);
+  const images = engine.images.list();
+  const views = engine.containers.list();
+  const users = (id: string) => views.filter(({ container }) => container.image === id).length;
+  const layers = new Map(images.flatMap((image) => image.layers.map((layer) => [layer.diffId, layer.size])));
+  const given = { minor, networkIdOf: networkIdsOf(engine.networks), now: Date.now() };
+  const containers = () =>
+    Promise.all(
+      views.map(async (view) =>
+        containerSummary(view, given, await engine.containers.sizes(view.container.id)),
+      ),
+    );
+  return {
+    LayersSize: [...layers.values()].reduce((sum, size) => sum + size, 0),
+    Images: wants("image") ? images.map((image) => imageSummary(image, minor, users(image.id))) : null,
+    Containers: wants("container") ? await containers() : null,
+    Volumes: wants("volume") ? [] : null,
+    BuildCache: wants("build-cache") ? [] : null,
+  };
+}

@@ -1,0 +1,26 @@
+import type { ExecView } from "../../container/types.ts";
+
+/** Engine API, "Inspect an exec instance". */
+export function execInspect(exec: ExecView) {
+  const { request } = exec;
+  const [entrypoint = "", ...args] = request.command;
+  return {
+    ID: exec.id,
+    Running: exec.running,
+    ExitCode: exec.exitCode,
+    ProcessConfig: {
+      tty: request.terminal,
+      entrypoint,
+      arguments: args,
+      privileged: request.privileged,
+      ...(request.user !== "" && { user: request.user }),
+    },
+    OpenStdin: request.stdin,
+    OpenStderr: request.stderr,
+    OpenStdout: request.stdout,
+    CanRemove: false,
+    ContainerID: exec.container,
+    DetachKeys: Buffer.from(request.detachKeys ?? "").toString("base64"),
+    Pid: exec.pid,
+  };
+}
