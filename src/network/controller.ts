@@ -230,11 +230,12 @@ class Controller implements Networks {
 
   async #updateResolvConf(container: ContainerID): Promise<void> {
     const entry = this.#entries.get(container);
-    if (entry?.phase !== "open" || entry.record.resolvConf === undefined) return;
+    const written = entry?.record.resolvConf;
+    if (entry?.phase !== "open" || written === undefined) return;
     try {
       const wanted = this.#composer.resolvConf(entry.record);
-      const digest = await updateResolvConf(entry.record, wanted);
-      if (digest === entry.record.resolvConf) return;
+      const digest = await updateResolvConf(entry.record, written, wanted);
+      if (digest === written) return;
       entry.record = { ...entry.record, resolvConf: digest };
       await this.#options.store.commit([putSandbox(entry.record)]);
     } catch (thrown) {

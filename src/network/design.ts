@@ -39,7 +39,6 @@ export function designSandbox(request: SandboxRequest, context: DesignContext): 
       const { key } = shared.sandbox;
       return {
         sandbox: { id, container, key, mode: "shared", endpoints: [] },
-        shares: mode.container,
         files,
       };
     }

@@ -99,14 +99,18 @@ export async function removeFiles(request: FilesRequest): Promise<void> {
 }
 
 /**
- * Bring a sandbox's resolv.conf to `wanted`, unless it was edited inside.
- * @returns the digest of what the engine wrote last; the record's own where the file was left alone
+ * Bring a sandbox's resolv.conf to `wanted`, unless it was edited inside: then its digest isn't `written`.
+ * @returns the digest of what the engine wrote last
  */
-export async function updateResolvConf(record: SandboxRecord, wanted: string): Promise<string> {
-  const path = resolvConfPath(record);
+export async function updateResolvConf(
+  request: FilesRequest,
+  written: string,
+  wanted: string,
+): Promise<string> {
+  const path = resolvConfPath(request);
   const current = await readFile(path, "utf8");
   if (current === wanted) return digestOf(wanted);
-  if (digestOf(current) !== record.resolvConf) return record.resolvConf;
+  if (digestOf(current) !== written) return written;
   await writeInPlace(path, wanted);
   return digestOf(wanted);
 }
