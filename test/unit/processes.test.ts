@@ -100,7 +100,7 @@ async function ends(script: string): Promise<unknown> {
     const watch = reactor.watch(self.fd, { readable: true, writable: false }, () => {});
   `;
   const child = spawn(process.execPath, ["--input-type=module", "-e", prelude + script], {
-    stdio: "inherit",
+    stdio: "ignore",
   });
   const [code] = (await once(child, "exit")) as [unknown];
   return code;
