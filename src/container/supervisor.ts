@@ -87,6 +87,7 @@ class ConmonSupervisor implements Supervisor {
     return this.runtime.start(container);
   }
 
+  /** It runs already: who attaches in the same turn of the event loop misses nothing, since sockets are read in later ones. */
   exec(request: MonitorRequest): Promise<Supervised> {
     return undoing(async (undo) => {
       undo.push("remove what the run left", () => removeTraces(request));

@@ -185,6 +185,15 @@ test("exec: code, streams, terminal, refusal", async () => {
   const quick = await supervisor.exec(bundles.exec(request, { args: ["/bin/busybox", "true"] }));
   assert.equal((await quick.exited).code, 0);
 
+  for (const tty of [false, true, false, true]) {
+    const echo = await supervisor.exec(
+      bundles.exec(request, { args: ["/bin/busybox", "echo", "quick"], terminal: tty }),
+    );
+    const said = collect(echo.attach(ALL).output);
+    assert.equal((await echo.exited).code, 0);
+    assert.equal((await said).stdout.toString().trim(), "quick");
+  }
+
   const terminal = await supervisor.exec(
     bundles.exec(request, { args: sh("read a; /bin/busybox stty size"), terminal: true, openStdin: true }),
   );
