@@ -1,0 +1,39 @@
+/**
+ * `npm run bench -- attach|run [--json] [--runs N]`: Drawbridge beside the kernel's floor and its peers, on this
+ * machine. Everything happens in namespaces that are thrown away. `scripts/bootstrap --peers` installs the peers;
+ * one that is missing is passed over with a line that says so.
+ */
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { isolated } from "../test/support/isolated.ts";
+import { isRoot } from "../test/support/root.ts";
+
+const USAGE = "npm run bench -- attach|run [--json] [--runs N]";
+
+function refuse(why: string): never {
+  console.error(`bench: ${why}`);
+  process.exit(1);
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: "boolean", default: false }, runs: { type: "string" } },
+});
+const [what, ...more] = positionals;
+const runs = values.runs === undefined ? undefined : Number(values.runs);
+if (more.length > 0 || (what !== "attach" && what !== "run")) refuse(USAGE);
+if (runs !== undefined && !(Number.isInteger(runs) && runs > 0))
+  refuse(`--runs ${values.runs}: not a number of runs`);
+if (!isRoot()) refuse("needs root: it makes namespaces, links and mounts");
+
+const print = <Report>(report: Report, format: (report: Report) => string) =>
+  console.log(values.json ? JSON.stringify(report, null, 2) : format(report));
+
+if (what === "attach") {
+  isolated(import.meta);
+  const { benchAttach, formatAttach } = await import("./attach.ts");
+  print(await benchAttach(runs ?? 50), formatAttach);
+} else {
+  const { benchRun, formatRun } = await import("./run.ts");
+  print(await benchRun(runs ?? 15), formatRun);
+}
