@@ -4,6 +4,7 @@ import type { Images } from "../image/types.ts";
 import { conflict, invalid, kindOf } from "../lib/errors.ts";
 import type { ContainerID, ExecID } from "../lib/ids.ts";
 import { attach, logs } from "./attach.ts";
+import { CompiledFilters } from "./compiled-filters.ts";
 import { create } from "./create.ts";
 import { DEFAULT_SHM_SIZE } from "./defaults.ts";
 import type { Entry } from "./entry.ts";
@@ -59,6 +60,7 @@ class ContainerRoom implements Containers {
         driver,
         parent: settings.cgroupParent ?? (driver === "systemd" ? "system.slice" : "/drawbridge"),
       },
+      filters: new CompiledFilters(rest.execRoot),
       shmSize: settings.defaultShmSize ?? DEFAULT_SHM_SIZE,
       tell: (container, action, attributes) => rest.publish(containerEvent(container, action, attributes)),
       isStopping: () => this.#phase !== "running",

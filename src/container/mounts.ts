@@ -31,19 +31,12 @@ function defaultMounts(hostConfig: HostConfig): readonly Mount[] {
     },
     { destination: "/sys", type: "sysfs", source: "sysfs", options: [...guarded, ...access] },
     { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: [...access, ...guarded] },
-    mqueueMount(hostConfig.IpcMode, guarded),
+    // Its queues are those of the IPC namespace, the host's own with `--ipc host`.
+    { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: guarded },
     ...(hostConfig.IpcMode === "none"
       ? []
       : [{ ...shm, options: [...guarded, "mode=1777", `size=${hostConfig.ShmSize}`] }]),
   ];
-}
-
-/** An mqueue filesystem belongs to an IPC namespace: the host's is shown by binding the host's own mount. */
-function mqueueMount(ipcMode: string, guarded: readonly string[]): Mount {
-  const destination = "/dev/mqueue";
-  return ipcMode === "host"
-    ? { destination, type: "bind", source: destination, options: ["rbind", ...guarded] }
-    : { destination, type: "mqueue", source: "mqueue", options: guarded };
 }
 
 const bindMount = (bind: Bind): Mount => ({

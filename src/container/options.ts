@@ -4,6 +4,7 @@ import type { EngineEvent } from "../lib/events.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Networks } from "../network/types.ts";
 import type { Store } from "../store/kv.ts";
+import type { CompiledFilters } from "./compiled-filters.ts";
 import type { HostAbilities } from "./host.ts";
 import type { LogEntry, LogOptions, Supervisor } from "./monitor-types.ts";
 import type { Registry } from "./registry.ts";
@@ -41,6 +42,7 @@ export interface Context extends Omit<ContainersOptions, "settings" | "host"> {
   readonly host: HostAbilities;
   readonly cgroups: CgroupSettings;
   readonly shmSize: number;
+  readonly filters: CompiledFilters;
   /** An event of a container, with Docker's attributes. */
   readonly tell: (
     container: Container,

@@ -46,19 +46,23 @@ export function resourcesOf(hostConfig: HostConfig): Resources {
   };
 }
 
-/** `process.rlimits`. Minus one is no limit: all bits set, and a number that JSON can't carry beyond 2^53. */
+/** `process.rlimits`. */
 export interface Rlimit {
   readonly type: string;
-  readonly soft: number | bigint;
-  readonly hard: number | bigint;
+  readonly soft: number | object;
+  readonly hard: number | object;
 }
 
-const RLIM_INFINITY = 2n ** 64n - 1n;
+/** JSON.rawJSON (ECMAScript, "JSON.parse source text access"): in Node since 21, in no type library yet. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): object };
+
+/** RLIM_INFINITY, 2^64-1: beyond what this language's numbers hold exactly, so it is written as it stands. */
+export const UNLIMITED = rawJSON("18446744073709551615");
 
 export const rlimitName = (name: string): string => `RLIMIT_${name.toUpperCase()}`;
 
 export function rlimitsOf(ulimits: HostConfig["Ulimits"]): readonly Rlimit[] {
-  const limit = (value: number) => (value < 0 ? RLIM_INFINITY : value);
+  const limit = (value: number) => (value < 0 ? UNLIMITED : value);
   return ulimits.map(({ Name, Soft, Hard }) => ({
     type: rlimitName(Name),
     soft: limit(Soft),

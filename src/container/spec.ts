@@ -208,13 +208,3 @@ export function execProcessOf(
     ...(hostConfig.OomScoreAdj !== 0 && { oomScoreAdj: hostConfig.OomScoreAdj }),
   };
 }
-
-/** JSON.rawJSON (ECMAScript, "JSON.parse source text access"): in Node since 21, in no type library yet. */
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): object };
-
-/** As config.json. A limit of 2^64-1 is beyond what this language's numbers hold exactly: bigints are written whole. */
-export function encodeSpec(value: object): string {
-  return JSON.stringify(value, (_key, field: unknown) =>
-    typeof field === "bigint" ? rawJSON(String(field)) : field,
-  );
-}

@@ -15,7 +15,8 @@ import type { Context } from "./options.ts";
 import { bundleOf, logPathOf, monitorDirectoryOf } from "./paths.ts";
 import { makeDirectoryInRoot } from "./rootfs.ts";
 import { filesOf, sandboxRequestOf } from "./sandbox-request.ts";
-import { encodeSpec, specOf } from "./spec.ts";
+import type { SeccompProfile } from "./seccomp-profile.ts";
+import { specOf } from "./spec.ts";
 import type { Container } from "./types.ts";
 import { accountsIn, resolveUser } from "./user.ts";
 
@@ -51,10 +52,11 @@ export function startProcess(
   const { container } = entry;
   return undoing(async (undo) => {
     const { sandbox, rootfs } = await openBoth(context, container, undo);
-    const bundle = writeBundle(context, container, sandbox, rootfs, undo);
+    const { bundle, profile } = writeBundle(context, container, sandbox, rootfs, undo);
     const supervised = await context.supervisor.create(monitorRequestOf(context, container, bundle));
     undo.push("delete the process", () => context.supervisor.delete(container.id));
     undo.push("forget the process", () => context.registry.forgetRun(entry));
+    context.filters.learn(profile, container.id);
     // Before it runs: an engine that dies from here on finds the process again.
     await context.registry.save(entry, { monitor: supervised.record, bootId: context.host.bootId });
     bind(supervised);
@@ -89,7 +91,7 @@ function writeBundle(
   sandbox: Sandbox,
   rootfs: RootFilesystem,
   undo: UndoStack,
-): string {
+): { readonly bundle: string; readonly profile: SeccompProfile | undefined } {
   const { config, hostConfig, id } = container;
   const user = resolveUser(config.User ?? "", hostConfig.GroupAdd, accountsIn(rootfs.path));
   if (config.WorkingDir && config.WorkingDir !== "/") makeDirectoryInRoot(rootfs.path, config.WorkingDir);
@@ -109,8 +111,10 @@ function writeBundle(
   const bundle = bundleOf(context, id, Date.now().toString(36));
   undo.push("remove the bundle", () => rm(bundle, { recursive: true, force: true }));
   mkdirSync(monitorDirectoryOf(bundle), { recursive: true, mode: 0o700 });
-  writeFileSync(join(bundle, "config.json"), encodeSpec(spec), { mode: 0o600 });
-  return bundle;
+  const profile = spec.linux.seccomp;
+  const whole = { ...spec, annotations: context.filters.annotation(profile) };
+  writeFileSync(join(bundle, "config.json"), JSON.stringify(whole), { mode: 0o600 });
+  return { bundle, profile };
 }
 
 /** With `-v`, a source that is missing is made: a directory of root's. @throws with what was being made */
