@@ -1,4 +1,4 @@
-import { closeSync, openSync, rmSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync, statSync } from "node:fs";
 import { bindMount, unmount } from "../linux/mount.ts";
 import type { NetnsPath } from "../linux/plan.ts";
 
@@ -10,7 +10,7 @@ const OWN = "/proc/self/ns/net";
  * @throws KernelError
  */
 export function pinHostNamespace(path: NetnsPath): void {
-  closeSync(openSync(path, "a", 0o444));
+  if (!existsSync(path)) closeSync(openSync(path, "wx", 0o444));
   const own = statSync(OWN);
   const pinned = statSync(path);
   if (pinned.dev === own.dev && pinned.ino === own.ino) return;

@@ -28,11 +28,12 @@ export function succeeds(command: string): boolean {
 export const inside = (sandbox: Sandbox, command: string): string =>
   `nsenter --net=${sandbox.key} ${command}`;
 
-/** Whether one echo is answered within a second. */
-export const pings = (from: Sandbox | "host", to: string): boolean => {
-  const ping = `ping -c1 -W1 ${to}`;
+/** Whether one echo is answered within a second; where none is expected, less is waited for. */
+export const pings = (from: Sandbox | "host", to: string, seconds = 1): boolean => {
+  const ping = `ping -c1 -W${seconds} ${to}`;
   return succeeds(from === "host" ? ping : inside(from, ping));
 };
+export const noEcho = (from: Sandbox | "host", to: string): boolean => !pings(from, to, 0.3);
 
 /** Its one endpoint with an interface, all of it. */
 export function plugOf(sandbox: Sandbox): Required<Endpoint> {
@@ -44,7 +45,7 @@ export function plugOf(sandbox: Sandbox): Required<Endpoint> {
 /** Everything of the kernel that a sandbox could leave behind, as text to compare. */
 export const kernelState = (execRoot: string): string =>
   sh(
-    `ip -o link | sed 's/: <.*//; s/@.*//'; ip -o -4 addr; ip -4 route; ls ${execRoot}/netns; nft list ruleset; grep ${execRoot} /proc/self/mountinfo || true`,
+    `ip -o link | sed 's/: <.*//; s/@.*//'; ip -o -4 addr; ip -4 route | sed 's/ linkdown//'; ls ${execRoot}/netns; nft list ruleset; grep ${execRoot} /proc/self/mountinfo || true`,
   );
 
 /** What outlives an engine: the store, and the kernel's state below one execRoot. */
