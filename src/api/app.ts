@@ -97,7 +97,8 @@ export function createApp(engine: Engine, options: Omit<Context, "engine">): Fas
 function handleFailures(app: FastifyInstance, logger: Logger): void {
   app.setErrorHandler((error, request, reply) => {
     const failure = failureOf(error);
-    if (failure.status >= 500) {
+    // 501 and 503 are answers; 500 is a surprise.
+    if (failure.status === 500) {
       logger.error({ error, method: request.method, url: request.originalUrl }, failure.message);
     }
     reply.code(failure.status);

@@ -8,12 +8,10 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Session } from "../container/types.ts";
 import { invalid } from "../lib/errors.ts";
 import { failureOf, sendFailure } from "./errors.ts";
+import { RAW_STREAM } from "./media-types.ts";
 import { type ApiRequest, rawOf, type TakenConnection } from "./request.ts";
 import { frameHeader, type OutputStream } from "./stdcopy.ts";
 import { bodyIsInput } from "./target.ts";
-
-export const RAW_STREAM = "application/vnd.docker.raw-stream";
-export const MULTIPLEXED_STREAM = "application/vnd.docker.multiplexed-stream";
 
 const BODY_LIMIT = 64 << 10;
 const BODY_TIMEOUT = 30_000;

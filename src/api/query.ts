@@ -14,7 +14,7 @@ export function wholeNumber(name: string, text: string | undefined): number | un
 }
 
 /**
- * `seconds[.fraction]` since 1970, in nanoseconds; undefined for none and for 0, which clients send for none.
+ * `seconds[.fraction]` since 1970, in nanoseconds; undefined for none.
  * Times in words are turned into this by the client (Engine API, since and until). @throws invalid
  */
 export function timestamp(name: string, text: string | undefined): bigint | undefined {
@@ -23,6 +23,5 @@ export function timestamp(name: string, text: string | undefined): bigint | unde
   if (seconds === undefined) {
     throw invalid(`invalid ${name}: ${JSON.stringify(text)}: seconds since 1970, with or without a fraction`);
   }
-  const time = BigInt(seconds) * 1_000_000_000n + BigInt(fraction.padEnd(9, "0"));
-  return time === 0n ? undefined : time;
+  return BigInt(seconds) * 1_000_000_000n + BigInt(fraction.padEnd(9, "0"));
 }

@@ -238,7 +238,7 @@ export class FakeEngine implements Engine {
     osVersion: "1",
     architecture: "x86_64",
     cpus: 2,
-    memory: 4 << 30,
+    memory: 4 * 2 ** 30,
     cgroupVersion: "2",
     cgroupDriver: "cgroupfs",
     storageDriver: "overlay2",
@@ -374,7 +374,7 @@ export class FakeEngine implements Engine {
       tag: async (id, reference) => {
         const at = all.findIndex((image) => image.id === id);
         const image = all[at];
-        if (image) all[at] = { ...image, tags: [...image.tags, reference] };
+        if (image) all[at] = { ...image, tags: [...image.tags, reference.replace(/^docker\.io\//, "")] };
       },
       remove: async (reference, { force, usedBy }) => {
         const image = find(reference);

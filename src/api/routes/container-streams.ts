@@ -4,7 +4,8 @@ import type { LogEntry } from "../../container/monitor-types.ts";
 import type { WaitCondition } from "../../container/types.ts";
 import { conflict, invalid, messageOf, notBuiltIn } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";
-import { acceptConnection, carry, connectionOf, MULTIPLEXED_STREAM, RAW_STREAM } from "../hijack.ts";
+import { acceptConnection, carry, connectionOf } from "../hijack.ts";
+import { MULTIPLEXED_STREAM, RAW_STREAM } from "../media-types.ts";
 import { flag, timestamp, wholeNumber } from "../query.ts";
 import { containerReference } from "../references.ts";
 import { minorOf } from "../request.ts";
@@ -97,7 +98,7 @@ export function containerStreamRoutes(app: FastifyInstance, context: Context): v
           stderr,
           ...(tail !== undefined && { tail }),
           ...(since !== undefined && { since }),
-          ...(until !== undefined && { until }),
+          ...(until && { until }), // 0 is how clients say none,
           signal: stop.signal,
         })
         [Symbol.asyncIterator]();

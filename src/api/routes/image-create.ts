@@ -4,6 +4,7 @@ import type { Engine } from "../../engine-types.ts";
 import { EngineError, invalid, kindOf, messageOf, notBuiltIn } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";
 import { type Query, query } from "../schema.ts";
+import { familiar } from "../shapes/image.ts";
 
 const once = ["fromImage", "fromSrc", "repo", "tag", "message", "platform"] as const;
 
@@ -51,21 +52,18 @@ async function importTar({ images }: Engine, given: CreateQuery, body: unknown):
 
 /** No registry is asked: what is here, or can be made here, is all there is. @throws not-found with what to do */
 async function pull({ images }: Engine, name: string, tag: string | undefined): Promise<Progress[]> {
-  const trimmed = name.replace(/:$/, "");
-  const reference = !tag ? trimmed : tag.includes(":") ? `${trimmed}@${tag}` : `${trimmed}:${tag}`;
+  const repository = name.replace(/:$/, "");
+  // The tag may be a digest.
+  const given = !tag ? repository : `${repository}${tag.includes(":") ? "@" : ":"}${tag}`;
+  const reference = familiar(given);
   const there = images.find(reference);
   try {
-    const image = there ?? (await images.resolve(reference));
-    const shown = image.tags[0] ?? image.id;
-    const status = there
-      ? `Status: Image is up to date for ${shown}`
-      : `Status: Made ${shown} from this machine's own busybox`;
-    return [{ status }];
+    await images.resolve(reference);
   } catch (thrown) {
     if (kindOf(thrown) !== "not-found") throw thrown;
-    const story = messageOf(thrown);
-    throw new EngineError("not-found", `pull access denied for ${trimmed}, no registry is asked: ${story}`, {
-      cause: thrown,
-    });
+    const story = `pull access denied for ${familiar(repository).replace(/:latest$/, "")}, no registry is asked`;
+    throw new EngineError("not-found", `${story}: ${messageOf(thrown)}`, { cause: thrown });
   }
+  if (there) return [{ status: `Status: Image is up to date for ${reference}` }];
+  return [{ status: `Status: Made ${reference} from this machine's own busybox` }];
 }
