@@ -15,7 +15,7 @@ import {
   type Stats,
 } from "node:fs";
 import { join } from "node:path";
-import { invalid } from "../lib/errors.ts";
+import { inContext, invalid } from "../lib/errors.ts";
 
 /** As many as the kernel follows (path_resolution(7)). */
 const MAX_LINKS = 40;
@@ -23,8 +23,14 @@ const MAX_LINKS = 40;
 /** More than any real passwd or group file; what is larger was made to hurt. */
 const MAX_BYTES = 4 << 20;
 
+/** Below a file there is nothing, as there is nothing below what does not exist. */
 function lstatOf(path: string): Stats | undefined {
-  return lstatSync(path, { throwIfNoEntry: false });
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (thrown) {
+    if (isAbsence(thrown)) return undefined;
+    throw thrown;
+  }
 }
 
 /**
@@ -97,5 +103,9 @@ export function makeDirectoryInRoot(root: string, path: string): void {
   const stats = lstatOf(target);
   if (stats?.isDirectory()) return;
   if (stats) throw invalid(`Cannot mkdir: ${path} is not a directory`);
-  mkdirSync(target, { recursive: true, mode: 0o755 });
+  try {
+    mkdirSync(target, { recursive: true, mode: 0o755 });
+  } catch (thrown) {
+    throw inContext(`make the directory ${path} in the container`, thrown);
+  }
 }
