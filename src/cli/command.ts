@@ -85,9 +85,9 @@ async function runEntry(entry: Entry, argv: readonly string[], host: string | un
       return thrown.status;
     }
     if (thrown instanceof UsageError) {
-      const hint = `Run 'drawbridge ${entry.path} --help' for more information`;
+      const hint = `${thrown.few ? "See" : "Run"} 'drawbridge ${entry.path} --help' for more information`;
       process.stderr.write(`${thrown.message}\n\n${usageLine(entry.path, definition)}\n\n${hint}\n`);
-      return failure;
+      return thrown.status;
     }
     const prefix = failure === 125 ? "drawbridge: " : "";
     process.stderr.write(`${prefix}${messageOf(thrown)}\n`);
@@ -104,6 +104,7 @@ function unknownCommand(words: readonly string[]): number {
   );
   const path = scope === undefined ? name : `${scope} ${name}`;
   process.stderr.write(`drawbridge: unknown command: drawbridge ${path}${guess}\n\n`);
+  if (scope !== undefined) process.stderr.write(`Usage:  drawbridge ${scope}\n\n`);
   process.stderr.write(
     `Run 'drawbridge ${scope === undefined ? "" : `${scope} `}--help' for more information\n`,
   );

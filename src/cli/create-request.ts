@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { readEnvironment, readLabels } from "./environment.ts";
+import { ExitError, UsageError } from "./errors.ts";
 import { parseNetworks } from "./network-flag.ts";
 import type { RunOptions } from "./run-flags.ts";
 
@@ -36,10 +37,12 @@ export function parseUlimit(text: string): {
   const [name, limits] = pair(text);
   const [soft = "", hard = soft, ...more] = limits.split(":");
   if (!name || more.length > 0 || ![soft, hard].every((limit) => /^-1$|^\d+$/.test(limit))) {
-    throw new Error(`invalid ulimit argument: ${text}`);
+    throw new UsageError(`invalid argument "${text}" for "--ulimit" flag: invalid ulimit argument: ${text}`);
   }
   if (Number(hard) !== -1 && (Number(soft) > Number(hard) || Number(soft) === -1)) {
-    throw new Error(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
+    throw new UsageError(
+      `invalid argument "${text}" for "--ulimit" flag: ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`,
+    );
   }
   return { Name: name, Soft: Number(soft), Hard: Number(hard) };
 }
@@ -79,7 +82,10 @@ function mounts(volumes: readonly string[]): Mounts {
 
 function extraHost(text: string): string {
   const [name, address] = text.includes("=") ? pair(text) : pair(text, ":");
-  if (!name || !address) throw new Error(`bad format for add-host: ${JSON.stringify(text)}`);
+  if (!name || !address)
+    throw new UsageError(
+      `invalid argument "${text}" for "--add-host" flag: bad format for add-host: "${text}"`,
+    );
   return `${name}:${address.replace(/^\[(.*)\]$/, "$1")}`;
 }
 
@@ -110,7 +116,7 @@ export function attachedStreams({ attach, detach, interactive }: RunOptions): At
   const named = attach.map((word) => word.toLowerCase());
   const wrong = named.find((name) => !STREAMS.some((stream) => stream === name));
   if (wrong !== undefined) {
-    throw new Error(
+    throw new UsageError(
       `invalid argument "${wrong}" for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR`,
     );
   }
@@ -125,7 +131,7 @@ export function attachedStreams({ attach, detach, interactive }: RunOptions): At
 
 function check(options: RunOptions): void {
   if (options.detach && options.attach.length > 0)
-    throw new Error("conflicting options: cannot specify both --attach and --detach");
+    throw new ExitError(1, "conflicting options: cannot specify both --attach and --detach");
   if (options.rm && options.restart && parseRestartPolicy(options.restart).Name !== "no") {
     throw new Error("conflicting options: cannot specify both --restart and --rm");
   }

@@ -1,5 +1,6 @@
 /** `-e`, `--env-file` and labels. */
 import { readFileSync } from "node:fs";
+import { UsageError } from "./errors.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -36,7 +37,10 @@ export function readEnvironment(
 ): readonly string[] {
   const fromFiles = files.flatMap(linesOf).flatMap((line) => resolved(line, environment));
   for (const word of words) {
-    if (word === "" || word.startsWith("=")) throw new Error(`invalid environment variable: ${word}`);
+    if (word === "" || word.startsWith("="))
+      throw new UsageError(
+        `invalid argument "${word}" for "-e, --env" flag: invalid environment variable: ${word}`,
+      );
   }
   return [...fromFiles, ...words.flatMap((word) => resolved(word, environment))];
 }

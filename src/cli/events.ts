@@ -3,7 +3,7 @@ import { lines } from "./lines.ts";
 import { compileTemplate } from "./template.ts";
 import { toJson } from "./template-functions.ts";
 import { localNanoseconds } from "./time.ts";
-import { parseTimestamp } from "./values.ts";
+import { timestamp } from "./values.ts";
 import { flag, verb } from "./verb.ts";
 import type { Message } from "./wire.ts";
 
@@ -50,8 +50,8 @@ export default verb<Options>({
     const stream = await client.stream("GET", "/events", {
       query: {
         filters: filtersParameter(filter),
-        since: since && parseTimestamp(since, now),
-        until: until && parseTimestamp(until, now),
+        since: timestamp("since", since, now),
+        until: timestamp("until", until, now),
       },
     });
     for await (const line of lines(stream)) out(`${show(parseMessage(line))}\n`);

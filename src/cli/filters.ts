@@ -7,7 +7,7 @@ export function filtersParameter(filters: readonly string[]): string | undefined
     const equals = filter.indexOf("=");
     if (equals < 0) {
       throw new UsageError(
-        `invalid argument ${JSON.stringify(filter)} for "-f, --filter" flag: invalid filter '${filter}': name=value is wanted`,
+        `invalid argument ${JSON.stringify(filter)} for "-f, --filter" flag: bad format of filter (expected name=value)`,
       );
     }
     const name = filter.slice(0, equals).trim().toLowerCase();

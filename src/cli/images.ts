@@ -46,7 +46,7 @@ const columns = (whole: boolean): readonly Column<Row>[] => [
   ),
   column("SharedSize", "SHARED SIZE", () => "N/A"),
   column("UniqueSize", "UNIQUE SIZE", () => "N/A"),
-  column("VirtualSize", "SIZE", ({ image }) => formatSize(image.Size, 3)),
+  column("VirtualSize", "SIZE", ({ image }) => formatSize(image.Size)),
 ];
 
 interface Options {

@@ -20,7 +20,7 @@ async function lookUp(
 ): Promise<unknown> {
   for (const type of types) {
     const path = PATHS[type];
-    if (!path) throw new ExitError(1, `${JSON.stringify(type)} is not a valid value for --type`);
+    if (!path) continue;
     try {
       return await client.get(path(reference), type === "container" ? { size } : {});
     } catch (thrown) {
@@ -43,6 +43,14 @@ export default verb<InspectOptions & { size: boolean; type?: string }>({
   most: Number.POSITIVE_INFINITY,
   async run(context, words, { format, size, type }) {
     const types = type ? [type] : Object.keys(PATHS);
+    if (type && !PATHS[type]) {
+      throw new ExitError(
+        1,
+        `unknown type: ${JSON.stringify(type)}: must be one of ${Object.keys(PATHS)
+          .map((one) => `"${one}"`)
+          .join(", ")}`,
+      );
+    }
     await inspectAll(context, words, format, (word) => lookUp(context, word, types, size));
   },
 });

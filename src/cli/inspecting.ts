@@ -1,7 +1,7 @@
 /** What the inspect verbs share: look each reference up, print all that was found, then what went wrong. */
 import { messageOf } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
-import { ExitError } from "./errors.ts";
+import { ExitError, TemplateError } from "./errors.ts";
 import { compileTemplate } from "./template.ts";
 import { toJson } from "./template-functions.ts";
 
@@ -28,7 +28,8 @@ export async function inspectAll(
       found.push(value);
       if (template) context.out(`${template(value)}\n`);
     } catch (thrown) {
-      errors.push(messageOf(thrown));
+      const message = messageOf(thrown);
+      errors.push(thrown instanceof TemplateError ? `template parsing error: ${message}` : message);
     }
   }
   if (!template) context.out(format === "json" ? `${toJson(found)}\n` : `${indented(found)}\n`);

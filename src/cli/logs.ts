@@ -1,6 +1,6 @@
 import { containerPath } from "./container-path.ts";
 import { writeOutput } from "./engine-client.ts";
-import { parseTimestamp } from "./values.ts";
+import { timestamp } from "./values.ts";
 import { flag, verb } from "./verb.ts";
 
 interface Options {
@@ -43,8 +43,8 @@ export default verb<Options>({
         follow,
         timestamps,
         tail: tail ?? "all",
-        since: since && parseTimestamp(since, now),
-        until: until && parseTimestamp(until, now),
+        since: timestamp("since", since, now),
+        until: timestamp("until", until, now),
       },
     });
     await writeOutput(output, { stdout: process.stdout, stderr: process.stderr });

@@ -52,14 +52,14 @@ function columns(whole: boolean): readonly Column<ContainerSummary>[] {
     ),
     column("Mounts", "MOUNTS", (row) => mountsOf(row, whole)),
     column("LocalVolumes", "LOCAL VOLUMES", ({ Mounts }) =>
-      String((Mounts ?? []).filter((mount) => mount.Type === "volume").length),
+      String((Mounts ?? []).filter((mount) => mount.Driver === "local").length),
     ),
     column("Networks", "NETWORKS", ({ NetworkSettings }) =>
       Object.keys(NetworkSettings?.Networks ?? {})
         .sort()
         .join(","),
     ),
-    column("Platform", "PLATFORM", () => ""),
+    column("Platform", "PLATFORM", () => null),
     column(
       "Label",
       "",

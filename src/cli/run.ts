@@ -5,7 +5,7 @@ import { containerPath } from "./container-path.ts";
 import type { Context } from "./context.ts";
 import { attachedStreams, createBody } from "./create-request.ts";
 import { isNotBuiltIn } from "./engine-client.ts";
-import { ExitError } from "./errors.ts";
+import { ExitError, UsageError } from "./errors.ts";
 import { pullImage } from "./pull.ts";
 import { type RunOptions, runFlags } from "./run-flags.ts";
 import { checkTerminal, terminalSize } from "./session.ts";
@@ -81,7 +81,7 @@ export default verb<RunOptions>({
     try {
       return await run(context, words, options);
     } catch (thrown) {
-      throw thrown instanceof ExitError ? thrown : failure(messageOf(thrown));
+      throw thrown instanceof ExitError || thrown instanceof UsageError ? thrown : failure(messageOf(thrown));
     }
   },
 });

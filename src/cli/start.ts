@@ -24,7 +24,7 @@ async function startAll(context: Context, words: readonly string[]): Promise<voi
       failed.push(word);
     }
   }
-  if (failed.length > 0) throw new ExitError(1, `failed to start containers: ${failed.join(", ")}`);
+  if (failed.length > 0) throw new ExitError(1, `Error: failed to start containers: ${failed.join(", ")}`);
 }
 
 async function startAttached(context: Context, reference: string, options: Options): Promise<number> {

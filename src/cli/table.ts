@@ -51,14 +51,15 @@ export function formatList<Row>(
   columns: readonly Column<Row>[],
   options: ListOptions,
 ): string {
-  const fields = (row: Row) => Object.fromEntries(columns.map(({ name, value }) => [name, value(row)]));
+  const byName = columns.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const fields = (row: Row) => Object.fromEntries(byName.map(({ name, value }) => [name, value(row)]));
   const format = options.format.replaceAll("\\t", "\t").replaceAll("\\n", "\n");
   const isTable = format === "" || format === "table" || /^table\s/.test(format);
   if (options.quiet !== undefined && isTable) {
     return rows.map((row) => `${fields(row)[options.quiet ?? ""]}\n`).join("");
   }
   if (format === "json") {
-    return rows.map((row) => `${toJson(plain(fields(row)))}\n`).join("");
+    return rows.map((row) => `${escapeHtml(toJson(fields(row)))}\n`).join("");
   }
   const own = isTable ? format.replace(/^table\s*/, "") : format;
   const template = compileTemplate(own || options.fallback.map((name) => `{{.${name}}}`).join("\t"));
@@ -70,10 +71,6 @@ export function formatList<Row>(
   return layOut([template(headers), ...lines].map((line) => line.split("\t")));
 }
 
-/** Without methods, by name: what JSON shows. */
-const plain = (fields: Readonly<Record<string, unknown>>): object =>
-  Object.fromEntries(
-    Object.entries(fields)
-      .filter(([, value]) => typeof value !== "function")
-      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
-  );
+/** As Go's encoder writes what could be read as HTML. */
+const escapeHtml = (json: string): string =>
+  json.replace(/[<>&]/g, (letter) => `\\u00${letter.charCodeAt(0).toString(16)}`);

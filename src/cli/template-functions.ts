@@ -1,5 +1,5 @@
 /** The functions of Go's text/template and those that Docker adds (docker/cli, templates). */
-import { TemplateError } from "./template-parse.ts";
+import { TemplateError } from "./errors.ts";
 
 export type TemplateFunction = (...args: readonly unknown[]) => unknown;
 

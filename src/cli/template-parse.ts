@@ -1,4 +1,6 @@
 /** Go templates (text/template), as far as `--format` is used: from text to a tree. */
+import { TemplateError } from "./errors.ts";
+import { FUNCTIONS } from "./template-functions.ts";
 
 export type Node =
   | { readonly kind: "text"; readonly text: string }
@@ -35,11 +37,6 @@ export type Operand =
       readonly fields: readonly string[];
       readonly text: string;
     };
-
-/** A template that can't be read, in Go's words as far as they go. */
-export class TemplateError extends Error {
-  override readonly name = "TemplateError";
-}
 
 const fail = (message: string) => new TemplateError(`template: :1: ${message}`);
 
@@ -195,6 +192,10 @@ class ActionParser {
 function named(name: string): Operand {
   if (name === "true" || name === "false") return { kind: "constant", value: name === "true" };
   if (name === "nil") return { kind: "constant", value: null };
+  // `and` and `or` are no functions: they stop at what decides.
+  if (name !== "and" && name !== "or" && !Object.hasOwn(FUNCTIONS, name)) {
+    throw fail(`function ${JSON.stringify(name)} not defined`);
+  }
   return { kind: "name", name };
 }
 

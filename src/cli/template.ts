@@ -2,10 +2,9 @@
  * Go templates as `--format` takes them: fields, `index`, `range`, `if`, `with`, variables, pipes, and
  * Docker's functions. Values are what JSON gives; a function among a value's fields is a method.
  */
+import { TemplateError } from "./errors.ts";
 import { FUNCTIONS, isTrue, show } from "./template-functions.ts";
-import { type Node, type Operand, type Pipe, parseTemplate, TemplateError } from "./template-parse.ts";
-
-export { TemplateError } from "./template-parse.ts";
+import { type Node, type Operand, type Pipe, parseTemplate } from "./template-parse.ts";
 
 /** Runs a template on a value. @throws TemplateError */
 export type Template = (data: unknown) => string;
@@ -22,6 +21,9 @@ function scopeOf(name: string, scope: Scope): Scope {
 
 const executing = (text: string, message: string) =>
   new TemplateError(`template: :1: executing "" at <${text}>: ${message}`);
+
+const missing = (text: string, key: string | undefined) =>
+  executing(text, `map has no entry for key ${JSON.stringify(key)}`);
 
 /** The field of a value. One that isn't there is undefined: false in a condition, an error where it is printed. */
 function field(value: unknown, name: string, text: string): unknown {
@@ -45,13 +47,21 @@ function runOperand(operand: Operand, dot: unknown, scope: Scope, args: readonly
   if (root === "dot") value = dot;
   else if (typeof root === "string") value = scopeOf(root, scope).variables.get(root);
   else value = runPipe(root, dot, scope);
-  for (const name of fields) value = field(value, name, text);
+  fields.forEach((name, i) => {
+    if (value === undefined && i > 0) throw missing(text, fields[i - 1]);
+    value = field(value, name, text);
+  });
   return typeof value === "function" ? value(...args) : value;
 }
 
 function call(name: string, args: readonly unknown[]): unknown {
   const found = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
   if (!found) throw new TemplateError(`template: :1: function ${JSON.stringify(name)} not defined`);
+  if (args.length < found.length) {
+    throw new TemplateError(
+      `template: :1: executing "" at <${name}>: wrong number of args for ${name}: want ${found.length} got ${args.length}`,
+    );
+  }
   return found(...args);
 }
 
@@ -146,7 +156,7 @@ function printed(pipe: Pipe, dot: unknown, scope: Scope): string {
   }
   const last = pipe.commands.at(-1)?.[0];
   if (value === undefined && last?.kind === "path" && last.fields.length > 0) {
-    throw executing(last.text, `map has no entry for key ${JSON.stringify(last.fields.at(-1))}`);
+    throw missing(last.text, last.fields.at(-1));
   }
   return show(value);
 }

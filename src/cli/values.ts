@@ -112,7 +112,15 @@ export function parseTimestamp(text: string, now: number): string {
     const at = Date.parse(`${date}T${hour}:${minute}:${second}${zone}`);
     if (!Number.isNaN(at)) return `${Math.trunc(at / 1000)}.${fraction.padEnd(9, "0").slice(0, 9)}`;
   }
-  throw new Error(
-    `failed to parse ${JSON.stringify(text)} as a time: wanted 2013-01-02T13:23:37Z, 42m, or seconds since 1970`,
-  );
+  throw new Error(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
+}
+
+/** Of a flag that may be unset. @throws naming it */
+export function timestamp(flag: string, text: string | undefined, now: number): string | undefined {
+  if (!text) return undefined;
+  try {
+    return parseTimestamp(text, now);
+  } catch (thrown) {
+    throw new Error(`invalid value for "${flag}": ${thrown instanceof Error ? thrown.message : thrown}`);
+  }
 }

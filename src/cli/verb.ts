@@ -117,6 +117,7 @@ export function readCommandLine(
     throw thrown;
   }
   const problem = countProblem(definition, positional.length);
-  if (problem) throw new UsageError(`drawbridge: 'drawbridge ${path}' ${problem}`);
+  if (problem)
+    throw new UsageError(`drawbridge: 'drawbridge ${path}' ${problem}`, 1, problem.includes("at least"));
   return { words: positional, options: command.opts() };
 }

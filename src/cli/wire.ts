@@ -23,7 +23,7 @@ export interface ContainerSummary {
   readonly Status: string;
   readonly NetworkSettings?: { readonly Networks?: Readonly<Record<string, unknown>> | null } | null;
   readonly Mounts?:
-    | readonly { readonly Type?: string; readonly Name?: string; readonly Source?: string }[]
+    | readonly { readonly Driver?: string; readonly Name?: string; readonly Source?: string }[]
     | null;
 }
 
