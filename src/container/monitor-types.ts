@@ -131,4 +131,6 @@ export interface LogOptions {
   /** Nanoseconds since 1970, inclusive. */
   readonly since?: bigint;
   readonly until?: bigint;
+  /** The reader has gone: a follow ends at once. (An iterator's `return` waits for the line it is waiting for.) */
+  readonly signal?: AbortSignal;
 }
