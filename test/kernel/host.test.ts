@@ -6,6 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { EngineProcess } from "../support/engine-process.ts";
 import { needsRoot, ThrowawayHost } from "../support/host.ts";
 import { FAR, HOST, OUTSIDE } from "../support/internet.ts";
 
@@ -132,6 +133,42 @@ test("nothing is left when it is disposed of, whatever was done in it", async (t
   await host[Symbol.asyncDispose]();
   await assertGone({ directory, cgroupParent, namespace });
 });
+
+test("an engine is killed and started again, and its containers go with the host", async (t) => {
+  if (needsRoot(t)) return;
+  const host = await ThrowawayHost.create();
+  const { directory, cgroupParent, pid } = host;
+  const namespace = readlinkSync(`/proc/${pid}/ns/pid`);
+  try {
+    const first = await host.startEngine();
+    const { Id } = await created(first);
+    assert.equal((await first.request("POST", `/containers/${Id}/start`)).status, 204);
+    await first.kill9();
+    assert.equal(await first.exited, 137);
+    const second = await host.startEngine({ flags: ["--log-level", "debug"] });
+    assert.notEqual(second.pid, first.pid);
+    const { State } = JSON.parse((await second.request("GET", `/containers/${Id}/json`)).text);
+    assert.equal(State.Running, true);
+    assert.equal(await second.stop(), 0);
+    assert.match(second.log(), /API listen on .*API listen on .*stopped/s);
+    await assert.rejects(
+      host.startEngine({ flags: ["--no-such-flag"] }),
+      /the engine ended with code \d+:.*no-such-flag/s,
+    );
+  } finally {
+    await host[Symbol.asyncDispose]();
+  }
+  await assertGone({ directory, cgroupParent, namespace });
+});
+
+async function created(engine: EngineProcess): Promise<{ Id: string }> {
+  const answer = await engine.request("POST", "/containers/create", {
+    Image: "busybox",
+    Cmd: ["sleep", "1000"],
+  });
+  assert.equal(answer.status, 201, answer.text);
+  return JSON.parse(answer.text);
+}
 
 test("nothing is left of a test that threw", async (t) => {
   if (needsRoot(t)) return;
