@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { type Mac, parseAddress, parseMac } from "../../src/lib/ip.ts";
 import { startKernel } from "../../src/linux/kernel-client.ts";
@@ -23,7 +24,7 @@ let b: Sandbox;
 before(async () => {
   // What the rules alone must hold against: the host's other defences are off.
   sh(`sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
-    sysctl -qw net.ipv4.conf.all.route_localnet=1 net.ipv4.conf.all.arp_ignore=0`);
+    sysctl -qw net.ipv4.conf.all.route_localnet=1 net.ipv4.conf.all.accept_local=1`);
   addOutside();
   networks = await host.start();
   a = await networks.openSandbox(host.request("a"));
@@ -211,6 +212,18 @@ describe("the guard at a container's port", () => {
         sender: { mac: macs().false, ip: address("172.17.0.2") },
         target: { mac: macs().theirs, ip: address("172.17.0.3") },
       }),
+    "ARP in a frame from another's MAC address": () =>
+      arp(macs().theirs, macs().false, {
+        operation: "request",
+        sender: { mac: macs().own, ip: address("172.17.0.2") },
+        target: { mac: NOBODY, ip: address("172.17.0.3") },
+      }),
+    "an ARP probe with another's MAC address inside": () =>
+      arp(BROADCAST, macs().own, {
+        operation: "request",
+        sender: { mac: macs().false, ip: address("0.0.0.0") },
+        target: { mac: NOBODY, ip: address("172.17.0.3") },
+      }),
     "an ARP reply from 0.0.0.0": () =>
       arp(macs().theirs, macs().own, {
         operation: "reply",
@@ -249,6 +262,12 @@ describe("--icc=false", () => {
       alive: [a.container, b.container],
     });
     const { mac } = plugOf(b);
+    // Without it, frames of one bridge never come to the inet tables.
+    const filtered = existsSync("/proc/sys/net/bridge") ? ["1", "0"] : [];
+    for (const value of filtered) {
+      sh(`sysctl -qw net.bridge.bridge-nf-call-iptables=${value}`);
+      assert.ok(noEcho(a, "172.17.0.3"));
+    }
     assert.ok(pings(a, "172.17.0.1"));
     assert.ok(pings(a, "203.0.113.1"));
     assert.ok(pings("host", "172.17.0.3"));
