@@ -51,8 +51,7 @@ export function drawPath(left: End, bridge: Bridge, right: End): string {
   const middle = `───── ${bridge.name} ─────`;
   const under = (text: string) =>
     " ".repeat(leftPort.length + 1 + Math.max(0, Math.floor((middle.length - text.length) / 2))) + text;
-  const indexes =
-    `index ${left.hostIfindex}`.padEnd(leftPort.length + middle.length + 2) + `index ${right.hostIfindex}`;
+  const indexes = `${`index ${left.hostIfindex}`.padEnd(leftPort.length + middle.length + 2)}index ${right.hostIfindex}`;
   const host = box("host", [
     `${leftPort} ${middle} ${rightPort}`,
     indexes,

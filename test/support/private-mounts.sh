@@ -11,7 +11,11 @@ mount -t sysfs sysfs /sys
 mount --move /run/cgroup /sys/fs/cgroup
 rmdir /run/cgroup
 
-# crun refuses cgroup v1 with the hybrid `unified` mount beside it.
-if [ -d /sys/fs/cgroup/unified ]; then umount -l /sys/fs/cgroup/unified; fi
+# crun refuses cgroup v1 with the hybrid `unified` mount beside it. In its place it makes plain directories: a
+# tmpfs of our own takes them, or they would stay in the machine's.
+if [ -d /sys/fs/cgroup/unified ]; then
+  umount -l /sys/fs/cgroup/unified
+  mount -t tmpfs tmpfs /sys/fs/cgroup/unified
+fi
 
 ip link set lo up

@@ -11,3 +11,6 @@ export function needsRoot(test: TestContext): boolean {
   test.skip(NEEDS_ROOT);
   return true;
 }
+
+/** For `describe`: the reason to skip a whole suite, or false. */
+export const withoutRoot: string | false = isRoot() ? false : NEEDS_ROOT;
