@@ -1,5 +1,7 @@
 /** Sandboxes as the kernel has them: facts, failures, crashes. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
@@ -76,6 +78,22 @@ describe("the host, before any container", () => {
       await host.start({ settings: { ...settings, bridge } });
       assert.equal(json("ip -j -4 addr show db0")[0].addr_info[0].local, "172.30.0.1");
     } finally {
+      sh("ip link del docker0");
+    }
+  });
+
+  test("who holds it is named: an engine that runs here, by its pid", async () => {
+    sh("ip link add docker0 type bridge");
+    const dockerd = spawn("sleep", ["60"], { argv0: "dockerd", stdio: "ignore" });
+    try {
+      await assert.rejects(host.start(), {
+        message: new RegExp(`docker0 .* \\(Docker, running with pid ${dockerd.pid}\\): start with `),
+      });
+      dockerd.kill();
+      await once(dockerd, "exit");
+      await assert.rejects(host.start(), { message: /\(by its name of Docker, which does not run here\)/ });
+    } finally {
+      dockerd.kill();
       sh("ip link del docker0");
     }
   });

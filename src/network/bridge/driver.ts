@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { conflict } from "../../lib/errors.ts";
+import { conflict, internal } from "../../lib/errors.ts";
 import { type Address, lastOf, type Mac, macOf } from "../../lib/ip.ts";
 import type { NetnsPath, Plan } from "../../linux/plan.ts";
 import { linkAlias } from "../alias.ts";
@@ -92,7 +92,7 @@ interface Plug {
 /** The parts that every endpoint of a bridge network has. */
 function plugOf({ hostInterface, interfaceName, mac, address, networkName }: Endpoint): Plug {
   if (hostInterface === undefined || interfaceName === undefined || !mac || !address) {
-    throw conflict(`an endpoint of ${networkName} without an interface`);
+    throw internal(`an endpoint of ${networkName} without an interface`);
   }
   return { port: hostInterface, name: interfaceName, mac, prefix: address, address: address.address };
 }

@@ -19,7 +19,7 @@ const ENGINES: readonly Engine[] = [
 /** Another Drawbridge makes links of any name. */
 const DRAWBRIDGE: Engine = { name: "Drawbridge", links: /./, process: /drawbridge\S* (.* )?daemon\b/ };
 
-/** ` (Docker, dockerd is pid 123)`; empty where nobody can be named. */
+/** ` (Docker, running with pid 123)`; empty where nobody can be named. */
 export function describeHolder(link: string): string {
   const processes = processesHere();
   for (const engine of [...ENGINES.filter(({ links }) => links.test(link)), DRAWBRIDGE]) {
@@ -27,7 +27,7 @@ export function describeHolder(link: string): string {
     if (found) return ` (${engine.name}, running with pid ${found.pid})`;
   }
   const likely = ENGINES.find(({ links }) => links.test(link));
-  return likely ? ` (by its name of ${likely.name}, which does not run)` : "";
+  return likely ? ` (by its name of ${likely.name}, which does not run here)` : "";
 }
 
 interface Process {
