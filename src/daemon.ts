@@ -88,14 +88,15 @@ async function serve(
 /**
  * `drawbridge daemon`: runs until it is told to stop.
  * @param flags by long name, as typed
+ * @returns the exit code: 1 where it could not start or stop, which its log tells
  * @throws ConfigError; whatever keeps the engine from starting
  */
-export async function runDaemon(flags: DaemonFlags): Promise<void> {
+export async function runDaemon(flags: DaemonFlags): Promise<number> {
   const config = loadConfig(flags);
   if (flags.get("validate")?.at(-1) === "true") {
     for (const warning of config.warnings) process.stderr.write(`warning: ${warning}\n`);
     process.stderr.write("configuration OK\n");
-    return;
+    return 0;
   }
   checkMachine();
   process.umask(0o022);
@@ -104,13 +105,14 @@ export async function runDaemon(flags: DaemonFlags): Promise<void> {
   if (flags.get("clean")?.at(-1) === "true") {
     const { cleanHost } = await import("./engine.ts");
     for (const line of await cleanHost(settings)) process.stdout.write(`${line}\n`);
-    return;
+    return 0;
   }
   for (const warning of config.warnings) logger.warn({}, warning);
   try {
     await serve(config, flags, settings, logger);
+    return 0;
   } catch (thrown) {
     logger.fatal({ err: asError(thrown) }, `the engine could not start or stop: ${messageOf(thrown)}`);
-    process.exitCode = 1;
+    return 1;
   }
 }

@@ -33,6 +33,6 @@ export default verb<Readonly<Record<string, readonly string[] | undefined>>>({
       if (values) flags.set(option.name(), values);
     }
     const { runDaemon } = await import("../daemon.ts");
-    await runDaemon(flags);
+    return runDaemon(flags);
   },
 });

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Image } from "../image/types.ts";
-import { notFound } from "../lib/errors.ts";
+import { notBuiltIn, notFound } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import { type ContainerID, newId } from "../lib/ids.ts";
 import { undoing } from "../lib/undo.ts";
@@ -15,7 +15,8 @@ import type { Context } from "./options.ts";
 import { directoryOf, networkFilesOf } from "./paths.ts";
 import { networkName, networkSysctls, sandboxModeOf } from "./sandbox-request.ts";
 import type { Container, CreateRequest, HostConfig, State } from "./types.ts";
-import { validateConfig, validateEndpoints, validateHostConfig } from "./validate.ts";
+import { unsupportedEndpointSettings, unsupportedHostConfig } from "./unsupported.ts";
+import { validateConfig, validateHostConfig } from "./validate.ts";
 
 const NEVER = "0001-01-01T00:00:00Z";
 
@@ -38,6 +39,7 @@ export interface Created {
 
 /** @throws invalid, not-found, not-built-in, conflict; in Docker's words where there are any */
 export async function create(context: Context, request: CreateRequest): Promise<Created> {
+  refuseNotBuiltIn(request);
   const wanted = request.name ? checkName(request.name) : undefined;
   const id = newId<ContainerID>();
   const image = await context.images.resolve(request.config.Image);
@@ -60,6 +62,21 @@ export async function create(context: Context, request: CreateRequest): Promise<
     context.tell(entry.container, "create");
     return { id, warnings };
   });
+}
+
+/** @throws not-built-in, that names all of what was asked for in vain */
+function refuseNotBuiltIn({ hostConfig, endpoints }: CreateRequest): void {
+  const fields = [
+    ...unsupportedHostConfig(hostConfig as Readonly<Record<string, unknown>>).map(
+      (name) => `HostConfig.${name}`,
+    ),
+    ...Object.entries(endpoints).flatMap(([network, settings]) =>
+      unsupportedEndpointSettings(settings as Readonly<Record<string, unknown>>).map(
+        (name) => `${network}.${name}`,
+      ),
+    ),
+  ];
+  if (fields.length > 0) throw notBuiltIn(`not built in yet: ${fields.join(", ")}`);
 }
 
 /** The whole of it, but for its name. */
@@ -86,7 +103,6 @@ function describe(
   const endpoints = Object.fromEntries(
     Object.entries(request.endpoints).map(([name, settings]) => [networkName(name), settings]),
   );
-  validateEndpoints(endpoints);
   context.networks.check({
     mode: sandboxModeOf(hostConfig, endpoints),
     dns: hostConfig.Dns,

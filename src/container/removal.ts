@@ -13,7 +13,7 @@ import { directoryOf, runtimeDirectoryOf } from "./paths.ts";
 export async function removeStopped(context: Context, entry: Entry): Promise<void> {
   const { registry } = context;
   const { id, state } = entry.container;
-  const last = { code: state.exitCode, ...(state.error && { error: state.error }) };
+  const last = { code: state.exitCode };
   await registry.save(entry, { state: { ...state, status: "removing" } });
   try {
     await Promise.all([

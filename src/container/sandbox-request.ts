@@ -1,5 +1,5 @@
 /** What a container asks of the network (Docker API, NetworkMode and EndpointsConfig). */
-import { conflict } from "../lib/errors.ts";
+import { conflict, invalid } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
 import { parseAddress, parseMac } from "../lib/ip.ts";
 import type { EndpointRequest, SandboxRequest } from "../network/types.ts";
@@ -19,11 +19,19 @@ export function sandboxModeOf(
   endpoints: Endpoints,
 ): SandboxRequest["mode"] {
   const mode = hostConfig.NetworkMode;
+  if (mode === "host" || containerOfMode(mode) !== undefined) refuseMac(endpoints);
   if (mode === "host") return { kind: "host" };
   const shared = containerOfMode(mode);
   if (shared !== undefined) return { kind: "container", container: shared as ContainerID };
   const names = new Set([mode, ...Object.keys(endpoints)]);
   return { kind: "own", endpoints: [...names].map((name) => endpointRequest(name, endpoints[name])) };
+}
+
+/** Without a namespace of its own it has no interface of its own. @throws invalid */
+function refuseMac(endpoints: Endpoints): void {
+  if (Object.values(endpoints).some(({ MacAddress }) => MacAddress)) {
+    throw invalid("conflicting options: mac-address and the network mode");
+  }
 }
 
 function endpointRequest(network: string, settings: EndpointSettings | undefined): EndpointRequest {

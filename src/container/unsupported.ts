@@ -56,6 +56,15 @@ const FIELDS: Readonly<Record<string, Check>> = {
   VolumesFrom: isEmpty,
 };
 
+/** The same of a network's EndpointSettings. Those that the engine itself sets are shown, and may come back. */
+const ENDPOINT_FIELDS: Readonly<Record<string, Check>> = {
+  Links: isEmpty,
+  DriverOpts: isEmpty,
+  GwPriority: isEmpty,
+};
+
+const IPAM_FIELDS: Readonly<Record<string, Check>> = { IPv6Address: isEmpty, LinkLocalIPs: isEmpty };
+
 /** Those that are carried out: the names of HostConfig in types.ts. */
 const CARRIED_OUT = new Set(
   (
@@ -71,7 +80,22 @@ const CARRIED_OUT = new Set(
  * that Docker does not know pass, as they do with Docker. `PortBindings` counts when any port is bound.
  */
 export function unsupportedHostConfig(hostConfig: Readonly<Record<string, unknown>>): string[] {
-  return Object.entries(hostConfig)
-    .filter(([name, value]) => !CARRIED_OUT.has(name) && !(FIELDS[name] ?? anything)(value))
-    .map(([name]) => name);
+  return refused(hostConfig, FIELDS).filter((name) => !CARRIED_OUT.has(name));
 }
+
+/** Likewise of one network's settings: `["IPAMConfig.IPv6Address"]`. */
+export function unsupportedEndpointSettings(settings: Readonly<Record<string, unknown>>): string[] {
+  const ipam = Object(settings.IPAMConfig ?? {}) as Readonly<Record<string, unknown>>;
+  return [
+    ...refused(settings, ENDPOINT_FIELDS),
+    ...refused(ipam, IPAM_FIELDS).map((name) => `IPAMConfig.${name}`),
+  ];
+}
+
+const refused = (
+  given: Readonly<Record<string, unknown>>,
+  checks: Readonly<Record<string, Check>>,
+): string[] =>
+  Object.entries(given)
+    .filter(([name, value]) => !(checks[name] ?? anything)(value))
+    .map(([name]) => name);

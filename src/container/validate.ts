@@ -9,7 +9,7 @@ import { customProfile } from "./seccomp.ts";
 import { parseSecurity } from "./security.ts";
 import { parseSignal } from "./signals.ts";
 import type { CgroupSettings } from "./spec.ts";
-import type { ContainerConfig, EndpointSettings, HostConfig } from "./types.ts";
+import type { ContainerConfig, HostConfig } from "./types.ts";
 
 /** HOST_NAME_MAX (linux/limits.h). */
 const MAX_HOSTNAME = 64;
@@ -177,14 +177,5 @@ function validateUlimits({ Ulimits, OomScoreAdj }: HostConfig, host: HostAbiliti
     throw invalid(
       `oom score adj ${OomScoreAdj}: this machine withholds CAP_SYS_RESOURCE, so none below ${host.oomScoreAdj} can be given`,
     );
-  }
-}
-
-/** @throws not-built-in for what the network can't be asked for yet */
-export function validateEndpoints(endpoints: Readonly<Record<string, EndpointSettings>>): void {
-  for (const [network, { IPAMConfig }] of Object.entries(endpoints)) {
-    if (IPAMConfig?.IPv6Address) {
-      throw notBuiltIn(`EndpointsConfig: ${network}: an IPv6 address of one's own is not built in`);
-    }
   }
 }

@@ -32,7 +32,10 @@ for (const version of ["1.50", "1.41"]) {
     test("exit codes come through", async () => {
       assert.equal((await call(["run", "--rm", "busybox", "sh", "-c", "exit 7"])).code, 7);
       assert.equal((await call(["run", "--rm", "busybox", "true"])).code, 0);
-      assert.equal((await call(["run", "--rm", "busybox", "sh", "-c", "sleep 9 & kill -9 $!; wait $!"])).code, 137);
+      assert.equal(
+        (await call(["run", "--rm", "busybox", "sh", "-c", "sleep 9 & kill -9 $!; wait $!"])).code,
+        137,
+      );
       const missing = await call(["run", "--rm", "busybox", "no-such-command"]);
       assert.equal(missing.code, 127);
       assert.match(missing.stderr, /executable file not found in \$PATH/);
