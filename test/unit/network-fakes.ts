@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EngineEvent } from "../../src/lib/events.ts";
 import { type ContainerID, newId } from "../../src/lib/ids.ts";
-import { parseAddress } from "../../src/lib/ip.ts";
+import { formatPrefix, parseAddress } from "../../src/lib/ip.ts";
 import type { Logger } from "../../src/lib/log.ts";
 import type { Kernel, Link } from "../../src/linux/kernel.ts";
 import type { Fact, Plan, Step } from "../../src/linux/plan.ts";
 import { createNetworks } from "../../src/network/controller.ts";
 import type { NetworkSettings } from "../../src/network/settings.ts";
-import type { Networks, SandboxRequest } from "../../src/network/types.ts";
+import type { Networks, Sandbox, SandboxRequest } from "../../src/network/types.ts";
 import type { Change, Store } from "../../src/store/kv.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 
@@ -193,3 +193,7 @@ export class FakeHost implements Disposable {
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
+
+/** `172.17.0.2/16` for each interface. */
+export const addressesOf = (sandbox: Sandbox): string[] =>
+  sandbox.endpoints.flatMap(({ address }) => (address ? formatPrefix(address) : []));
