@@ -40,7 +40,7 @@ export function createApp(engine: Engine, options: Omit<Context, "engine">): Fas
   const context: Context = { engine, ...options };
   const app = fastify({
     bodyLimit: BODY_LIMIT,
-    routerOptions: { maxParamLength: 512 },
+    routerOptions: { maxParamLength: 16 << 10 }, // as Node limits a request's head
     rewriteUrl: (raw) => {
       const target = parseTarget(raw.method ?? "", raw.url ?? "/");
       if (raw instanceof ApiRequest) raw.version = target.version;

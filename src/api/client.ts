@@ -152,7 +152,7 @@ export class ApiClient {
       ...this.#target,
       method,
       path: `${this.#prefix}${path}${search(query)}`,
-      headers: { Host: this.#target.socketPath ? "drawbridge" : undefined, ...headers },
+      headers: { ...(this.#target.socketPath && { Host: "drawbridge" }), ...headers },
       agent: agent ?? false,
     });
   }

@@ -78,44 +78,41 @@ const endpointSchema = object({
   DriverOpts: map({ type: "string" }),
 });
 
-export const createSchema: Schema = {
-  type: "object",
-  properties: {
-    Hostname: text,
-    Domainname: text,
-    User: text,
-    AttachStdin: boolean,
-    AttachStdout: boolean,
-    AttachStderr: boolean,
-    Tty: boolean,
-    OpenStdin: boolean,
-    StdinOnce: boolean,
-    Env: list({ type: "string" }),
-    Cmd: command,
-    Entrypoint: command,
-    Shell: command,
-    Image: text,
-    Labels: map({ type: "string" }),
-    Volumes: map(anything),
-    WorkingDir: text,
-    NetworkDisabled: boolean,
-    MacAddress: text,
-    OnBuild: list({ type: "string" }),
-    StopSignal: text,
-    StopTimeout: integer,
-    ExposedPorts: map(anything),
-    Healthcheck: object({
-      Test: list({ type: "string" }),
-      Interval: DURATION,
-      Timeout: DURATION,
-      StartPeriod: DURATION,
-      StartInterval: DURATION,
-      Retries: integer,
-    }),
-    HostConfig: hostConfigSchema,
-    NetworkingConfig: object({ EndpointsConfig: map(endpointSchema) }),
-  },
-};
+export const createSchema: Schema = object({
+  Hostname: text,
+  Domainname: text,
+  User: text,
+  AttachStdin: boolean,
+  AttachStdout: boolean,
+  AttachStderr: boolean,
+  Tty: boolean,
+  OpenStdin: boolean,
+  StdinOnce: boolean,
+  Env: list({ type: "string" }),
+  Cmd: command,
+  Entrypoint: command,
+  Shell: command,
+  Image: text,
+  Labels: map({ type: "string" }),
+  Volumes: map(anything),
+  WorkingDir: text,
+  NetworkDisabled: boolean,
+  MacAddress: text,
+  OnBuild: list({ type: "string" }),
+  StopSignal: text,
+  StopTimeout: integer,
+  ExposedPorts: map(anything),
+  Healthcheck: object({
+    Test: list({ type: "string" }),
+    Interval: DURATION,
+    Timeout: DURATION,
+    StartPeriod: DURATION,
+    StartInterval: DURATION,
+    Retries: integer,
+  }),
+  HostConfig: hostConfigSchema,
+  NetworkingConfig: object({ EndpointsConfig: map(endpointSchema) }),
+});
 
 /** As the schema lets it through, as far as it is looked into here. */
 export interface CreateBody extends Readonly<Record<string, unknown>> {
@@ -138,7 +135,7 @@ const asList = (given: string | readonly string[]): readonly string[] =>
  * @throws invalid
  */
 export function createRequest(
-  body: CreateBody | undefined,
+  body: CreateBody | null | undefined,
   query: { readonly name?: string; readonly platform?: string },
   minor: Minor,
 ): CreateRequest {

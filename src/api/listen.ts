@@ -1,6 +1,7 @@
 /** Where the API listens: unix sockets, and TCP under conditions. */
-import { chmodSync, chownSync, lstatSync, readFileSync, unlinkSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { connect, type Server } from "node:net";
+import { dirname } from "node:path";
 import { conflict, inContext, invalid } from "../lib/errors.ts";
 import { contains, parsePrefix, tryParseAddress } from "../lib/ip.ts";
 
@@ -66,6 +67,7 @@ export async function listen(server: Server, listener: Listener): Promise<void> 
 }
 
 async function listenUnix(server: Server, path: string): Promise<void> {
+  statSync(dirname(path)); // bind's own error for a missing directory reaches us as EACCES
   await removeStale(path);
   await listening(server, () => {
     // The socket is made inside this call; with this mask nobody else can connect before its group is set.

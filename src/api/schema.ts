@@ -46,7 +46,7 @@ export type Query<Name extends string> = Readonly<Partial<Record<Name, string>>>
 /** A reference in the path: what it may be made of is checked by `references.ts`, so that a bad one is "No such …". */
 export const path = (name: string): Schema => ({
   type: "object",
-  properties: { [name]: { type: "string", minLength: 1, maxLength: 512 } },
+  properties: { [name]: { type: "string", minLength: 1 } },
   required: [name],
 });
 

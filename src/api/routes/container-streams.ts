@@ -107,16 +107,21 @@ export function containerStreamRoutes(app: FastifyInstance, context: Context): v
       const { Tty: terminal } = container.config;
       const type = streamType(terminal, minorOf(request));
       const answer = startStreaming(request, reply, type, context.closing);
-      answer.gone.addEventListener("abort", () => stop.abort());
-      if (answer.gone.aborted) stop.abort();
+      const gone = new Promise<IteratorResult<LogEntry>>((resolve) => {
+        const end = () => {
+          stop.abort();
+          resolve({ done: true, value: undefined });
+        };
+        if (answer.gone.aborted) end();
+        else answer.gone.addEventListener("abort", end, { once: true });
+      });
       const format = { framed: !terminal, timestamps: flag(given.timestamps), details: flag(given.details) };
       try {
-        for (let next = first ?? (await entries.next()); !next.done; next = await entries.next()) {
-          if (answer.gone.aborted) break;
+        const read = () => Promise.race([entries.next(), gone]);
+        for (let next = first ?? (await read()); !next.done; next = await read()) {
           gather(answer.response);
           await answer.write(logPiece(next.value, format));
         }
-        await entries.return?.();
         answer.end();
       } catch (thrown) {
         if (!answer.gone.aborted) {

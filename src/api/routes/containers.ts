@@ -41,7 +41,7 @@ export function containerRoutes(app: FastifyInstance, { engine }: Context): void
     },
   );
 
-  app.post<{ Querystring: Query<"name" | "platform">; Body: CreateBody | undefined }>(
+  app.post<{ Querystring: Query<"name" | "platform">; Body: CreateBody | null }>(
     "/containers/create",
     { schema: { querystring: query(["name", "platform"]), body: createSchema } },
     async (request, reply) => {

@@ -60,7 +60,7 @@ const startSchema = object({ Detach: boolean, Tty: boolean, ConsoleSize: console
 export function execRoutes(app: FastifyInstance, context: Context): void {
   const { containers } = context.engine;
 
-  app.post<{ Params: ById; Body: CreateBody | undefined }>(
+  app.post<{ Params: ById; Body: CreateBody | null }>(
     "/containers/:id/exec",
     { schema: { ...byId, body: createSchema } },
     async (request, reply) => {
@@ -83,7 +83,7 @@ export function execRoutes(app: FastifyInstance, context: Context): void {
     },
   );
 
-  app.post<{ Params: ById; Body: StartBody | undefined }>(
+  app.post<{ Params: ById; Body: StartBody | null }>(
     "/exec/:id/start",
     { schema: { ...byId, body: startSchema } },
     async (request, reply) => {
