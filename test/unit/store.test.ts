@@ -93,7 +93,8 @@ test("what was acknowledged survives kill -9", async () => {
   const writer = `
     const { EmbeddedStore } = await import(${JSON.stringify(store)});
     const store = new EmbeddedStore(${JSON.stringify(path)});
-    for (let i = 0; ; i += 1) {
+    // Bounded, for the case that nobody is left to kill it.
+    for (let i = 0; i < 20_000; i += 1) {
       await store.commit([{ key: "last", value: i }, { key: "n/" + i, value: i }]);
       process.stdout.write(i + "\\n");
     }`;
