@@ -3,21 +3,17 @@
  * checked as any other, answered 101 or 200, and the connection is the client's end of a session then.
  */
 import { ServerResponse } from "node:http";
-import type { Duplex, Readable } from "node:stream";
+import type { Duplex } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Session } from "../container/types.ts";
 import { invalid } from "../lib/errors.ts";
+import { lingerThenClose } from "./carry.ts";
 import { failureOf, sendFailure } from "./errors.ts";
 import { RAW_STREAM } from "./media-types.ts";
 import { type ApiRequest, rawOf, type TakenConnection } from "./request.ts";
-import { frameHeader, type OutputStream } from "./stdcopy.ts";
 import { bodyIsInput } from "./target.ts";
 
 const BODY_LIMIT = 64 << 10;
 const BODY_TIMEOUT = 30_000;
-/** How long a client may go on sending after all was said. */
-const LINGER = 10_000;
-
 /** Read the request's body, then route it like any other, with the connection at hand. */
 export async function takeConnection(
   request: ApiRequest,
@@ -60,6 +56,8 @@ async function readBody(request: ApiRequest, stream: Duplex): Promise<Buffer> {
     if (size > BODY_LIMIT) throw tooLarge();
   };
   const timer = setTimeout(() => stream.destroy(), BODY_TIMEOUT);
+  const cut = () => request.destroy(endOfBody());
+  stream.once("close", cut);
   try {
     if (request.complete) {
       for (let part = request.read(); part !== null; part = request.read()) add(part);
@@ -69,10 +67,12 @@ async function readBody(request: ApiRequest, stream: Duplex): Promise<Buffer> {
     if (size < wanted) add(await take(stream, wanted - size));
   } finally {
     clearTimeout(timer);
+    stream.removeListener("close", cut);
   }
   return Buffer.concat(parts);
 }
 
+const endOfBody = () => invalid("invalid JSON: got EOF while reading request body");
 const tooLarge = () => invalid(`request body too large: at most ${BODY_LIMIT} bytes here`);
 
 /** Exactly so many bytes off a stream, the rest left in it. */
@@ -81,7 +81,7 @@ async function take(stream: Duplex, bytes: number): Promise<Buffer> {
     const got: Buffer | null = stream.read(bytes);
     if (got?.length === bytes) return got;
     if (got || stream.readableEnded || stream.destroyed) {
-      throw invalid("invalid JSON: got EOF while reading request body");
+      throw endOfBody();
     }
     await new Promise<void>((resolve) => {
       const wake = () => {
@@ -100,12 +100,6 @@ export function connectionOf(request: FastifyRequest): TakenConnection {
   return taken;
 }
 
-export interface CarryOptions {
-  /** Whether standard input was asked for; what a client sends besides is read and dropped. */
-  readonly stdin: boolean;
-  readonly context: { readonly closing: AbortSignal };
-}
-
 /** Answer that the connection is a stream from now on. Nothing but raw bytes goes over it afterwards. */
 export function acceptConnection(request: FastifyRequest, reply: FastifyReply, contentType: string): void {
   const { stream, response } = connectionOf(request);
@@ -119,87 +113,4 @@ export function acceptConnection(request: FastifyRequest, reply: FastifyReply, c
     ...Object.entries(reply.getHeaders()).map(([name, value]) => `${name}: ${value}`),
   ];
   stream.write(`${lines.join("\r\n")}\r\n\r\n`);
-}
-
-/** Carry a session's streams until both sides are done. Never rejects: a client that went is no failure. */
-export async function carry(
-  connection: TakenConnection,
-  session: Session,
-  options: CarryOptions,
-): Promise<void> {
-  const { stream, input } = connection;
-  const { closing } = options.context;
-  const end = () => stream.destroy();
-  closing.addEventListener("abort", end);
-  stream.once("close", () => {
-    closing.removeEventListener("abort", end);
-    session.close();
-  });
-  if (closing.aborted) end();
-  if (stream.destroyed) session.close();
-  const sending = sendInput(input, session, options.stdin);
-  try {
-    await writeOutput(stream, session);
-  } finally {
-    lingerThenClose(stream);
-    await sending;
-    session.close();
-  }
-}
-
-/** Not faster than the process takes it. After the process has ended this goes on, and drops what comes. */
-async function sendInput(input: Readable, session: Session, wanted: boolean): Promise<void> {
-  try {
-    for await (const piece of input.iterator({ destroyOnReturn: false })) {
-      if (wanted) await session.write(piece);
-    }
-    if (wanted) await session.endInput();
-  } catch {
-    // The connection broke: its "close" ends the session. Or the process's input broke: it has ended.
-    input.resume();
-  }
-}
-
-async function writeOutput(stream: Duplex, session: Session): Promise<void> {
-  for await (const frame of session.output) {
-    if (!stream.writable) break;
-    const ready = session.terminal ? stream.write(frame.data) : writeFrame(stream, frame.stream, frame.data);
-    if (!ready) await drained(stream);
-  }
-}
-
-/** Header and data in one system call. @returns false where the caller should wait for `drained` */
-export function writeFrame(stream: Duplex, output: OutputStream, data: Uint8Array): boolean {
-  stream.cork();
-  stream.write(frameHeader(output, data.length));
-  const ready = stream.write(data);
-  stream.uncork();
-  return ready;
-}
-
-/** Resolves when more can be written, or the other side has gone. */
-export const drained = (stream: NodeJS.EventEmitter & { readonly destroyed: boolean }): Promise<void> =>
-  new Promise((resolve) => {
-    if (stream.destroyed) return resolve();
-    const wake = () => {
-      stream.removeListener("drain", wake);
-      stream.removeListener("close", wake);
-      resolve();
-    };
-    stream.once("drain", wake);
-    stream.once("close", wake);
-  });
-
-/**
- * End our half. Closing at once while the client still sends would make the kernel reset the connection,
- * and the client lose the end of the output: so read on until it closes, for a while.
- */
-export function lingerThenClose(stream: Duplex): void {
-  if (stream.destroyed || stream.writableEnded) return;
-  stream.end();
-  const timer = setTimeout(() => stream.destroy(), LINGER);
-  timer.unref();
-  stream.once("close", () => clearTimeout(timer));
-  if (stream.readableFlowing === null) stream.resume();
-  if (stream.readableEnded) stream.once("finish", () => stream.destroy());
 }

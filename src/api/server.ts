@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { createServer as createHttpServer, type Server as HttpServer, type ServerResponse } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Engine } from "../engine-types.ts";
 import { asError, messageOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -38,18 +38,18 @@ export async function startServer(engine: Engine, options: ServerOptions): Promi
   setMaxListeners(0, closing.signal); // one a stream
   const app = createApp(engine, { logger: options.logger, closing: closing.signal });
   await app.ready();
-  const open: { readonly server: HttpServer; readonly sockets: Set<Socket> }[] = [];
+  const open: { readonly server: HttpServer; readonly connections: Connections }[] = [];
   const close = async () => {
     closing.abort();
-    await Promise.all(open.map(({ server, sockets }) => closeServer(server, sockets)));
+    await Promise.all(open.map(({ server, connections }) => closeServer(server, connections)));
     await app.close();
   };
   try {
     for (const listener of options.listeners) {
       const server = createServer(listener, app.routing, options.logger);
-      const sockets = trackSockets(server);
+      const connections = trackConnections(server);
       await listen(server, listener);
-      open.push({ server, sockets });
+      open.push({ server, connections });
     }
   } catch (thrown) {
     await close();
@@ -96,22 +96,31 @@ function createServer(listener: Listener, route: Route, logger: Logger): HttpSer
   return server;
 }
 
-function trackSockets(server: HttpServer): Set<Socket> {
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
-  return sockets;
+/** A server's connections, and those of them that are streams. */
+interface Connections {
+  readonly all: ReadonlySet<Duplex>;
+  readonly streams: ReadonlySet<Duplex>;
 }
 
-async function closeServer(server: HttpServer, sockets: ReadonlySet<Socket>): Promise<void> {
+function trackConnections(server: HttpServer): Connections {
+  const [all, streams] = [new Set<Duplex>(), new Set<Duplex>()];
+  const keepIn = (set: Set<Duplex>, stream: Duplex) => {
+    set.add(stream);
+    stream.once("close", () => set.delete(stream));
+  };
+  server.on("connection", (socket) => keepIn(all, socket));
+  server.on("upgrade", (_request, stream) => keepIn(streams, stream));
+  return { all, streams };
+}
+
+async function closeServer(server: HttpServer, { all, streams }: Connections): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   // A connection gets idle when its answer is out, and would be kept for the client's next request.
   const idle = setInterval(() => server.closeIdleConnections(), 20);
   const grace = setTimeout(() => {
-    for (const socket of sockets) socket.destroy();
+    for (const connection of all) connection.destroy();
   }, GRACE);
+  for (const stream of streams) stream.destroy();
   server.closeIdleConnections();
   await closed;
   clearInterval(idle);

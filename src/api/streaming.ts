@@ -1,7 +1,7 @@
 /** Answers that go on: their head goes out at once, and they end when either side does. */
 import type { ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { drained } from "./hijack.ts";
+import { drained } from "./carry.ts";
 
 export interface StreamingAnswer {
   readonly response: ServerResponse;

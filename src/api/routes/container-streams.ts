@@ -4,7 +4,8 @@ import type { LogEntry } from "../../container/monitor-types.ts";
 import type { WaitCondition } from "../../container/types.ts";
 import { conflict, invalid, messageOf, notBuiltIn } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";
-import { acceptConnection, carry, connectionOf } from "../hijack.ts";
+import { carry } from "../carry.ts";
+import { acceptConnection, connectionOf } from "../hijack.ts";
 import { MULTIPLEXED_STREAM, RAW_STREAM } from "../media-types.ts";
 import { flag, timestamp, wholeNumber } from "../query.ts";
 import { containerReference } from "../references.ts";
@@ -155,7 +156,7 @@ export function containerStreamRoutes(app: FastifyInstance, context: Context): v
         ...(given.detachKeys !== undefined && { detachKeys: given.detachKeys }),
       });
       acceptConnection(request, reply, streamType(session.terminal, minorOf(request)));
-      await carry(connection, session, { stdin: flag(given.stdin), context });
+      await carry(connection, session, { stdin: flag(given.stdin) });
     },
   );
 

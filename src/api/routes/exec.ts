@@ -2,7 +2,8 @@ import type { FastifyInstance } from "fastify";
 import type { Session } from "../../container/types.ts";
 import { invalid, messageOf } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";
-import { acceptConnection, carry, connectionOf, lingerThenClose, writeFrame } from "../hijack.ts";
+import { carry, lingerThenClose, writeFrame } from "../carry.ts";
+import { acceptConnection, connectionOf } from "../hijack.ts";
 import { containerReference, execReference } from "../references.ts";
 import { minorOf } from "../request.ts";
 import { boolean, list, object, path, type Query, query, text } from "../schema.ts";
@@ -115,7 +116,7 @@ export function execRoutes(app: FastifyInstance, context: Context): void {
       }
       if (!session) throw new TypeError("an exec that was not detached has a session");
       acceptConnection(request, reply, type);
-      await carry(connection, session, { stdin: asked.stdin, context });
+      await carry(connection, session, { stdin: asked.stdin });
     },
   );
 
