@@ -9,8 +9,12 @@ import { closeSync } from "node:fs";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink/socket.ts";
 import { makeNamespace } from "./netns.ts";
 import { changeLink } from "./rtnetlink/link.ts";
+import { exchangeSysctl } from "./sysctl.ts";
 
 const LOOPBACK_INDEX = 1;
+
+/** Settings of the new namespace, by key. */
+type Sysctls = Readonly<Record<string, string>>;
 
 /** A namespace with nothing in it but `lo`, up. Whoever has it closes both. */
 export interface EmptyNamespace {
@@ -19,29 +23,35 @@ export interface EmptyNamespace {
 }
 
 export class EmptyNamespaces {
-  #reserve: EmptyNamespace | undefined;
+  #reserve: { readonly namespace: EmptyNamespace; readonly sysctls: string } | undefined;
 
-  /** @throws KernelError */
-  take(): EmptyNamespace {
-    const namespace = this.#reserve ?? make();
+  /** One with these settings. @throws KernelError, invalid */
+  take(sysctls: Sysctls): EmptyNamespace {
+    if (this.#reserve?.sysctls !== JSON.stringify(sysctls)) return make(sysctls);
+    const { namespace } = this.#reserve;
     this.#reserve = undefined;
     return namespace;
   }
 
-  /** Have one in reserve. @throws KernelError */
-  prepare(): void {
-    this.#reserve ??= make();
+  /** Have one with these settings in reserve. @throws KernelError, invalid */
+  prepare(sysctls: Sysctls): void {
+    if (this.#reserve?.sysctls === JSON.stringify(sysctls)) return;
+    this.discard();
+    this.#reserve = { namespace: make(sysctls), sysctls: JSON.stringify(sysctls) };
   }
 
   /** Give the reserve up. */
   discard(): void {
-    if (this.#reserve) close(this.#reserve);
+    if (this.#reserve) close(this.#reserve.namespace);
     this.#reserve = undefined;
   }
 }
 
-function make(): EmptyNamespace {
-  const { fd, result: route } = makeNamespace(() => new NetlinkSocket(NETLINK_ROUTE));
+function make(sysctls: Sysctls): EmptyNamespace {
+  const { fd, result: route } = makeNamespace(() => {
+    for (const [key, value] of Object.entries(sysctls)) exchangeSysctl(key, value);
+    return new NetlinkSocket(NETLINK_ROUTE);
+  });
   const namespace = { fd, route };
   try {
     route.request(changeLink("set link lo up", { ifindex: LOOPBACK_INDEX, up: true }));

@@ -50,7 +50,8 @@ export class Executor {
 
   /** Do beforehand what the next plan of this kind can use. For idle moments. @throws KernelError */
   prepareAfter(plan: Plan): void {
-    if (!this.#closed && plan.some((step) => step.do === "add-netns")) this.#home.namespaces.prepare();
+    const made = plan.find((step) => step.do === "add-netns");
+    if (made && !this.#closed) this.#home.namespaces.prepare(made.sysctls ?? {});
   }
 
   /** As `Kernel.dismantle`. Links are deleted alongside the other steps. */

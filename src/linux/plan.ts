@@ -30,7 +30,12 @@ export interface SetElement {
 
 export type Step =
   /** Make a network namespace, its `lo` up, and pin it at `path`; the file is made, its directory must exist. */
-  | { readonly do: "add-netns"; readonly path: NetnsPath }
+  | {
+      readonly do: "add-netns";
+      readonly path: NetnsPath;
+      /** Set before anything is in it: those that every namespace of a kind has, so that one can be kept in reserve. */
+      readonly sysctls?: Readonly<Record<string, string>>;
+    }
   /** Unpin it. Links in it go when its last user does, in the kernel's own time. */
   | { readonly do: "remove-netns"; readonly path: NetnsPath }
   /** A bridge, down. */

@@ -63,7 +63,7 @@ export function carryOut(step: Step, scope: Scope): Fact {
 }
 
 function addNetns(step: StepOf<"add-netns">, scope: Scope): Fact {
-  const namespace = scope.home.namespaces.take();
+  const namespace = scope.home.namespaces.take(step.sysctls ?? {});
   // Before it is pinned: the scope closes what it has open, whatever happens.
   scope.adopt(step.path, namespace);
   pinNamespace(namespace.fd, step.path);
@@ -83,7 +83,9 @@ function removeNetns(step: StepOf<"remove-netns">, scope: Scope): Fact {
 function addBridge(step: StepOf<"add-bridge">, scope: Scope): Fact {
   const what = describe(step);
   const { name, mac, mtu } = step;
-  scope.home.route.request(createLink(what, { kind: "bridge", name, mtu, ...(mac && { mac }) }));
+  scope.home.route.request(
+    createLink(what, { kind: "bridge", name, mtu, noLinkLocalLearn: true, ...(mac && { mac }) }),
+  );
   undoLink(what, name, scope);
   return { ifindex: scope.ifindex(what, undefined, name) };
 }

@@ -52,10 +52,7 @@ export function openPlan(
   if (sandbox.mode !== "own") return asked;
   return [
     ...openFirewallPlan(sandbox, networkOf),
-    { do: "add-netns", path: sandbox.key },
-    ...Object.entries(SYSCTLS)
-      .filter(([key]) => sysctls[key] === undefined)
-      .map(([key, value]) => sysctl(sandbox, key, value)),
+    { do: "add-netns", path: sandbox.key, sysctls: SYSCTLS },
     ...sandbox.endpoints.flatMap((endpoint) => {
       const network = networkOf(endpoint);
       return drivers[network.driver].attach(network, endpoint, sandbox.key);

@@ -240,8 +240,7 @@ describe("the guard at a container's port", () => {
 
   test("keeps the bridge from learning another's place, by frames to reserved addresses as well", async () => {
     const { own, theirs } = macs();
-    // All but LLDP's 0e: of that one the bridge asks nobody, see docs/network.md.
-    const reserved = [..."0123456789abcdf"].map((digit) => `01:80:c2:00:00:0${digit}` as Mac);
+    const reserved = [..."0123456789abcdef"].map((digit) => `01:80:c2:00:00:0${digit}` as Mac);
     const taught = parseMac("02:42:ac:11:00:64");
     await seen(
       ...reserved.flatMap((to) => [theirs, taught].map((from) => other(to, from, 0x88cc, SECRET))),

@@ -37,14 +37,17 @@ describe("opening a sandbox", () => {
     assert.deepEqual(steps, [
       "add-elements",
       "add-netns",
-      "net.ipv4.ip_unprivileged_port_start",
-      "net.ipv4.ping_group_range",
-      ...(existsSync("/proc/sys/net/ipv6") ? ["net.ipv6.conf.all.disable_ipv6"] : []),
       "add-veth",
       "add-address",
       "add-route",
       "net.ipv4.conf.eth0.forwarding",
     ]);
+    const made = host.kernel.applied.at(-1)?.find((step) => step.do === "add-netns");
+    assert.deepEqual(made?.sysctls, {
+      "net.ipv4.ip_unprivileged_port_start": "0",
+      "net.ipv4.ping_group_range": "0\t2147483647",
+      ...(existsSync("/proc/sys/net/ipv6") && { "net.ipv6.conf.all.disable_ipv6": "1" }),
+    });
   });
 
   test("a user's sysctl takes the place of a default one", async () => {

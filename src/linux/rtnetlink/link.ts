@@ -47,6 +47,8 @@ const IFLA_LINK_NETNSID = 37;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
+const IFLA_BR_MULTI_BOOLOPT = 46;
+const BR_BOOLOPT_NO_LL_LEARN = 1; // bit 0
 
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
@@ -67,6 +69,11 @@ export interface LinkRequest {
   readonly group?: number;
   /** The namespace that it is born in, or moved to. */
   readonly netnsFd?: number;
+  /**
+   * Of a bridge: learn no addresses from frames to 01:80:c2:00:00:0x (linux/if_link.h, BR_BOOLOPT_NO_LL_LEARN).
+   * Those pass every netfilter hook by, so a port could take a neighbour's frames over with them.
+   */
+  readonly noLinkLocalLearn?: boolean;
   /** A veth's other end, as it is born. */
   readonly peer?: LinkRequest;
 }
@@ -84,14 +91,22 @@ export function putLink(to: Writer, link: LinkRequest): void {
   if (link.alias !== undefined) putBytes(to, IFLA_IFALIAS, Buffer.from(link.alias));
   if (link.group !== undefined) putU32(to, IFLA_GROUP, link.group);
   if (link.netnsFd !== undefined) putU32(to, IFLA_NET_NS_FD, link.netnsFd);
-  if (link.kind !== undefined) putKind(to, link.kind, link.peer);
+  if (link.kind !== undefined) putKind(to, link.kind, link);
 }
 
-function putKind(to: Writer, kind: string, peer: LinkRequest | undefined): void {
+function putKind(to: Writer, kind: string, { peer, noLinkLocalLearn }: LinkRequest): void {
   putNested(to, IFLA_LINKINFO, () => {
     putString(to, IFLA_INFO_KIND, kind);
-    if (!peer) return;
-    putNested(to, IFLA_INFO_DATA, () => put(to, VETH_INFO_PEER, () => putLink(to, peer)));
+    if (!peer && noLinkLocalLearn === undefined) return;
+    putNested(to, IFLA_INFO_DATA, () => {
+      if (peer) put(to, VETH_INFO_PEER, () => putLink(to, peer));
+      if (noLinkLocalLearn !== undefined) {
+        // struct br_boolopt_multi { __u32 optval; __u32 optmask; }
+        put(to, IFLA_BR_MULTI_BOOLOPT, () =>
+          to.u32(noLinkLocalLearn ? BR_BOOLOPT_NO_LL_LEARN : 0).u32(BR_BOOLOPT_NO_LL_LEARN),
+        );
+      }
+    });
   });
 }
 
