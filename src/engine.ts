@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createContainers } from "./container/containers.ts";
 import { readLog } from "./container/logfile.ts";
+import type { Supervisor } from "./container/monitor-types.ts";
 import { runningContainers } from "./container/running.ts";
 import { startSupervisor } from "./container/supervisor.ts";
 import { EventLog } from "./engine-events.ts";
@@ -11,14 +12,17 @@ import type { EngineSettings, ReloadableSettings } from "./engine-settings.ts";
 import { systemView } from "./engine-system.ts";
 import type { Engine } from "./engine-types.ts";
 import { createImages } from "./image/images.ts";
+import type { Images } from "./image/types.ts";
 import { conflict, inContext, throwAll } from "./lib/errors.ts";
 import { formatTime, nowNanoseconds } from "./lib/events.ts";
 import { type UndoStack, undoing } from "./lib/undo.ts";
 import { defaultCgroupDriver } from "./linux/host.ts";
+import type { Kernel } from "./linux/kernel.ts";
 import { startKernel } from "./linux/kernel-client.ts";
 import { lockFile } from "./linux/lock.ts";
 import { cleanNetworks } from "./network/clean.ts";
 import { createNetworks } from "./network/controller.ts";
+import type { Networks } from "./network/types.ts";
 import { EmbeddedStore } from "./store/embedded.ts";
 import type { Store } from "./store/kv.ts";
 
@@ -32,6 +36,17 @@ export interface RunningEngine extends Engine {
    */
   stop(): Promise<void>;
 }
+
+/** What is put between the engine and its parts, for tests of what it does when one of them fails. */
+export interface Between {
+  readonly store?: (store: Store) => Store;
+  readonly kernel?: (kernel: Kernel) => Kernel;
+  readonly supervisor?: (supervisor: Supervisor) => Supervisor;
+  readonly images?: (images: Images) => Images;
+  readonly networks?: (networks: Networks) => Networks;
+}
+
+const itself = <T>(part: T): T => part;
 
 /** The parts that every use of the data root begins with, each released by `undo`. */
 async function openRoots(settings: EngineSettings, undo: UndoStack) {
@@ -68,24 +83,29 @@ async function engineId(store: Store): Promise<string> {
  * missing. Whatever fails undoes what was begun; containers that run are never touched by that.
  * @throws conflict where another engine uses the data root, or holds the bridge or its subnet
  */
-export function createEngine(settings: EngineSettings): Promise<RunningEngine> {
+export function createEngine(settings: EngineSettings, between: Between = {}): Promise<RunningEngine> {
   return undoing(async (undo) => {
     const startedAt = formatTime(nowNanoseconds());
-    const { store, kernel } = await openRoots(settings, undo);
+    const opened = await openRoots(settings, undo);
+    const store = (between.store ?? itself)(opened.store);
+    const kernel = (between.kernel ?? itself)(opened.kernel);
     const { logger, dataRoot, execRoot } = settings;
     const events = new EventLog(logger);
     const publish = events.publish.bind(events);
     const cgroupDriver = settings.cgroupDriver ?? defaultCgroupDriver();
-    const supervisor = await startSupervisor({
+    const realSupervisor = await startSupervisor({
       execRoot,
       logger,
       systemdCgroup: cgroupDriver === "systemd",
     });
-    undo.push("let go of processes", () => supervisor.close());
-    const images = createImages({ store, dataRoot, logger, publish });
+    undo.push("let go of processes", () => realSupervisor.close());
+    const supervisor = (between.supervisor ?? itself)(realSupervisor);
+    const images = (between.images ?? itself)(createImages({ store, dataRoot, logger, publish }));
     await images.start();
     undo.push("stop images", () => images.stop());
-    const networks = createNetworks({ kernel, store, events, logger, execRoot, settings });
+    const networks = (between.networks ?? itself)(
+      createNetworks({ kernel, store, events, logger, execRoot, settings }),
+    );
     const containers = createContainers({
       readLog: (path, options, ended) => readLog(path, options, { ended }),
       store,

@@ -1,7 +1,6 @@
 /** A container's start and end, and what happens at its end: network and mounts go, it is removed, or starts again. */
 import { rm } from "node:fs/promises";
 import { asError, conflict, messageOf, unavailable, unchanged } from "../lib/errors.ts";
-import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import type { Entry, Run } from "./entry.ts";
 import type { ExitStatus, Supervised } from "./monitor-types.ts";
 import type { Context } from "./options.ts";
@@ -38,19 +37,7 @@ async function start(context: Context, entry: Entry): Promise<void> {
     entry.arrivals.clear();
   }).catch((thrown: unknown) => startFailed(context, entry, thrown));
   entry.restarting = false;
-  const { state } = entry.container;
   watch(context, entry, supervised, bundle);
-  await context.registry.save(entry, {
-    state: {
-      ...state,
-      status: "running",
-      pid: supervised.record.process.pid,
-      exitCode: 0,
-      error: "",
-      oomKilled: false,
-      startedAt: formatTime(nowNanoseconds()),
-    },
-  });
   context.tell(entry.container, "start");
 }
 

@@ -5,6 +5,7 @@ import type { Store } from "../store/kv.ts";
 import type { Entry } from "./entry.ts";
 import { Names } from "./names.ts";
 import { type Changing, creation, deletion, stateChange } from "./record.ts";
+import type { State } from "./types.ts";
 
 export class Registry {
   readonly names = new Names();
@@ -63,6 +64,11 @@ export class Registry {
       throw conflict(`container ${entry.container.id} is gone`);
     }
     await this.#store.commit([stateChange(entry.container)]);
+  }
+
+  /** A change of state that could not be made durable is taken back; the next commit tells the store as well. */
+  restoreState(entry: Entry, state: State): void {
+    entry.container = { ...entry.container, state };
   }
 
   /** The run is over and taken down: nothing of it needs to be found again. */

@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { RootFilesystem } from "../image/types.ts";
 import { conflict, inContext } from "../lib/errors.ts";
+import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import { type UndoStack, undoing } from "../lib/undo.ts";
 import type { Sandbox } from "../network/types.ts";
 import { parseBind } from "./binds.ts";
@@ -12,12 +13,12 @@ import type { Entry } from "./entry.ts";
 import type { MonitorRequest, Supervised } from "./monitor-types.ts";
 import { containerOfMode, type JoinedNamespaces } from "./namespaces.ts";
 import type { Context } from "./options.ts";
-import { bundleOf, logPathOf, monitorDirectoryOf } from "./paths.ts";
+import { bundleOf, logPathOf, monitorDirectoryOf, runtimeDirectoryOf } from "./paths.ts";
 import { makeDirectoryInRoot } from "./rootfs.ts";
 import { filesOf, sandboxRequestOf } from "./sandbox-request.ts";
 import type { SeccompProfile } from "./seccomp-profile.ts";
 import { specOf } from "./spec.ts";
-import type { Container } from "./types.ts";
+import type { Container, State } from "./types.ts";
 import { accountsIn, resolveUser } from "./user.ts";
 
 export interface Started {
@@ -61,9 +62,21 @@ export function startProcess(
     await context.registry.save(entry, { monitor: supervised.record, bootId: context.host.bootId });
     bind(supervised);
     await context.supervisor.start(container.id);
+    undo.push("call it running", () => context.registry.restoreState(entry, container.state));
+    await context.registry.save(entry, { state: runningState(container.state, supervised) });
     return { supervised, bundle };
   });
 }
+
+const runningState = (before: State, { record }: Supervised): State => ({
+  ...before,
+  status: "running",
+  pid: record.process.pid,
+  exitCode: 0,
+  error: "",
+  oomKilled: false,
+  startedAt: formatTime(nowNanoseconds()),
+});
 
 async function openBoth(
   context: Context,
@@ -109,7 +122,8 @@ function writeBundle(
     devices: hostConfig.Privileged ? hostDevices() : [],
   });
   const bundle = bundleOf(context, id, Date.now().toString(36));
-  undo.push("remove the bundle", () => rm(bundle, { recursive: true, force: true }));
+  // A container that does not run has nothing else there.
+  undo.push("remove the bundle", () => rm(runtimeDirectoryOf(context, id), { recursive: true, force: true }));
   mkdirSync(monitorDirectoryOf(bundle), { recursive: true, mode: 0o700 });
   const profile = spec.linux.seccomp;
   const whole = { ...spec, annotations: context.filters.annotation(profile) };
