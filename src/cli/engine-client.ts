@@ -143,7 +143,9 @@ class HttpClient implements EngineClient {
     { query, body }: { readonly query?: Query; readonly body?: object },
   ): Promise<Connection> {
     return new Promise((resolve, reject) => {
-      const sent = this.#request("POST", path, query, { Connection: "Upgrade", Upgrade: "tcp" }, reject);
+      // Its own connection: it is not given back.
+      const upgrade = { Connection: "Upgrade", Upgrade: "tcp" };
+      const sent = this.#request("POST", path, query, upgrade, reject, false);
       sent.once("upgrade", (message, socket, head) => {
         if (head.length > 0) socket.unshift(head);
         resolve(outputOf(socket, message));
@@ -182,8 +184,10 @@ class HttpClient implements EngineClient {
     query: Query | undefined,
     headers: Readonly<Record<string, string>>,
     reject: (error: Error) => void,
+    agent?: false,
   ): ClientRequest {
     const sent = request({
+      ...(agent === false && { agent }),
       ...this.#target,
       method,
       path: `/v${NEWEST_API}${path}${search(query)}`,

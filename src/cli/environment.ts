@@ -4,11 +4,10 @@ import { UsageError } from "./errors.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** `A=b` as it is; `A` alone takes our own value, and is left out where we have none. */
-function resolved(word: string, environment: Environment): readonly string[] {
-  if (word.includes("=")) return [word];
-  const value = environment[word];
-  return value === undefined ? [] : [`${word}=${value}`];
+/** `A=b` as it is; `A` alone takes our own value. Where we have none it stays alone: the engine then unsets it. */
+function resolved(word: string, environment: Environment): string {
+  const value = word.includes("=") ? undefined : environment[word];
+  return value === undefined ? word : `${word}=${value}`;
 }
 
 /** Lines of an environment or label file: `#` begins a comment, empty lines are passed over. @throws naming file and line */
@@ -27,7 +26,16 @@ export function parseLines(path: string, text: string): readonly string[] {
     });
 }
 
-const linesOf = (path: string): readonly string[] => parseLines(path, readFileSync(path, "utf8"));
+function linesOf(path: string): readonly string[] {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (thrown) {
+    const missing = thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT";
+    throw missing ? new Error(`open ${path}: no such file or directory`, { cause: thrown }) : thrown;
+  }
+  return parseLines(path, text);
+}
 
 /** Files first, so that `-e` wins. */
 export function readEnvironment(
@@ -35,14 +43,18 @@ export function readEnvironment(
   files: readonly string[],
   environment: Environment = process.env,
 ): readonly string[] {
-  const fromFiles = files.flatMap(linesOf).flatMap((line) => resolved(line, environment));
+  // A file's names without a value anywhere are left out.
+  const fromFiles = files
+    .flatMap(linesOf)
+    .map((line) => resolved(line, environment))
+    .filter((line) => line.includes("="));
   for (const word of words) {
     if (word === "" || word.startsWith("="))
       throw new UsageError(
         `invalid argument "${word}" for "-e, --env" flag: invalid environment variable: ${word}`,
       );
   }
-  return [...fromFiles, ...words.flatMap((word) => resolved(word, environment))];
+  return [...fromFiles, ...words.map((word) => resolved(word, environment))];
 }
 
 /** `key=value`; a key alone has the empty value. */

@@ -1,5 +1,6 @@
 /** The flags of `run`, by Docker's names. */
-import { type Flag, flag } from "./verb.ts";
+import { UsageError } from "./errors.ts";
+import { type Flag, flag, type Kind } from "./verb.ts";
 
 export interface RunOptions {
   readonly addHost: readonly string[];
@@ -68,6 +69,52 @@ export interface RunOptions {
   readonly uts?: string;
   readonly volume: readonly string[];
   readonly workdir?: string;
+}
+
+/** Docker's flags that this engine does not carry out yet: known, so that nobody takes them for a slip. */
+const ABSENT = [
+  ["-p, --publish", "list"],
+  ["-P, --publish-all", "bool"],
+  ["--mount", "list"],
+  ["--volumes-from", "list"],
+  ["--volume-driver", "string"],
+  ["--link", "list"],
+  ["--link-local-ip", "list"],
+  ["--health-cmd", "string"],
+  ["--health-interval", "string"],
+  ["--health-retries", "string"],
+  ["--health-start-interval", "string"],
+  ["--health-start-period", "string"],
+  ["--health-timeout", "string"],
+  ["--no-healthcheck", "bool"],
+  ["--device", "list"],
+  ["--device-cgroup-rule", "list"],
+  ["--device-read-bps", "list"],
+  ["--device-read-iops", "list"],
+  ["--device-write-bps", "list"],
+  ["--device-write-iops", "list"],
+  ["--blkio-weight", "string"],
+  ["--blkio-weight-device", "list"],
+  ["--gpus", "string"],
+  ["--userns", "string"],
+  ["--cgroupns", "string"],
+  ["--cpu-rt-period", "string"],
+  ["--cpu-rt-runtime", "string"],
+  ["--kernel-memory", "string"],
+  ["--memory-swappiness", "string"],
+  ["--oom-kill-disable", "bool"],
+  ["--storage-opt", "list"],
+  ["--annotation", "list"],
+  ["--isolation", "string"],
+  ["--use-api-socket", "bool"],
+] as const;
+
+function absent(spelling: string, kind: Kind): Flag {
+  const option = flag(spelling, kind, "Not built in yet").hideHelp();
+  return option.argParser((text: string) => {
+    if (kind === "bool" && text === "false") return false;
+    throw new UsageError(`${option.long} is not built in yet`);
+  });
 }
 
 export const runFlags = (): readonly Flag[] => [
@@ -145,4 +192,5 @@ export const runFlags = (): readonly Flag[] => [
   flag("--uts", "string", "UTS namespace to use"),
   flag("-v, --volume", "list", "Bind mount a volume"),
   flag("-w, --workdir", "string", "Working directory inside the container"),
+  ...ABSENT.map(([spelling, kind]) => absent(spelling, kind)),
 ];

@@ -63,7 +63,7 @@ export class Reader {
     } catch (thrown) {
       const shown = typeof element === "string" ? element : JSON.stringify(element);
       const message = messageOf(thrown);
-      this.wrong(key, message.includes(shown) ? message : `${shown}: ${message}`);
+      this.wrong(key, message.split(/[\s:,]+/).includes(shown) ? message : `${shown}: ${message}`);
       return undefined;
     }
   }
