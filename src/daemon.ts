@@ -112,7 +112,8 @@ export async function runDaemon(flags: DaemonFlags): Promise<number> {
     await serve(config, flags, settings, logger);
     return 0;
   } catch (thrown) {
-    logger.fatal({ err: asError(thrown) }, `the engine could not start or stop: ${messageOf(thrown)}`);
+    logger.debug({ err: asError(thrown) }, "the whole story");
+    logger.fatal({}, messageOf(thrown));
     return 1;
   }
 }

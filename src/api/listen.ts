@@ -8,6 +8,8 @@ import { contains, parsePrefix, tryParseAddress } from "../lib/ip.ts";
 export interface UnixListener {
   readonly kind: "unix";
   readonly path: string;
+  /** Who may connect besides root; `docker` where there is such a group. */
+  readonly group?: string;
 }
 
 /** PEM texts. */
@@ -59,14 +61,16 @@ export async function listen(server: Server, listener: Listener): Promise<void> 
   const name =
     listener.kind === "unix" ? `unix://${listener.path}` : `tcp://${listener.host}:${listener.port}`;
   try {
-    if (listener.kind === "unix") await listenUnix(server, listener.path);
+    if (listener.kind === "unix") await listenUnix(server, listener);
     else await listening(server, () => server.listen(listener.port, listener.host));
   } catch (thrown) {
     throw inContext(`listen on ${name}`, thrown);
   }
 }
 
-async function listenUnix(server: Server, path: string): Promise<void> {
+async function listenUnix(server: Server, { path, group }: UnixListener): Promise<void> {
+  const owner = groupId(group ?? "docker");
+  if (group !== undefined && owner === undefined) throw invalid(`there is no group ${group}`);
   statSync(dirname(path)); // bind's own error for a missing directory reaches us as EACCES
   await removeStale(path);
   await listening(server, () => {
@@ -78,8 +82,7 @@ async function listenUnix(server: Server, path: string): Promise<void> {
       process.umask(umask);
     }
   });
-  const group = groupId("docker");
-  if (group !== undefined) chownSync(path, process.getuid?.() ?? 0, group);
+  if (owner !== undefined) chownSync(path, process.getuid?.() ?? 0, owner);
   chmodSync(path, 0o660);
 }
 

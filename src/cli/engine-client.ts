@@ -191,7 +191,7 @@ class HttpClient implements EngineClient {
       ...this.#target,
       method,
       path: `/v${NEWEST_API}${path}${search(query)}`,
-      headers: { Host: "drawbridge", "Content-Type": "application/json", ...headers },
+      headers: { "Content-Type": "application/json", ...headers },
     });
     return sent.once("error", (error) => reject(unreachable(this.#host, error)));
   }

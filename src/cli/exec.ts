@@ -29,11 +29,10 @@ const consoleSize = (): readonly [number, number] | undefined => {
   return size && [size.rows, size.columns];
 };
 
-/** Docker's status of a command that could not be started: 126 and 127 as the shell has them, else 1. */
+/** Docker's status of a command that isn't there or can't be run is 126 here, where `run` tells the two apart. */
 function cannotStart(thrown: unknown): ExitError {
   const message = messageOf(thrown);
-  const status = startStatus(message);
-  return new ExitError(status === 125 ? 1 : status, message);
+  return new ExitError(startStatus(message) === 125 ? 1 : 126, message);
 }
 
 async function interact(context: Context, id: string, options: Options): Promise<number> {

@@ -98,7 +98,7 @@ function tlsFiles(read: Reader, directory: string): TlsFiles | undefined {
 }
 
 function listeners(read: Reader, tls: TlsFiles | undefined): readonly Where[] {
-  const group = read.text("group") ?? "docker";
+  const group = read.text("group");
   const seen = new Set<string>();
   const found = read.each("hosts", (text) => {
     const listener = parseHost(String(text), { group, tls });
@@ -107,7 +107,7 @@ function listeners(read: Reader, tls: TlsFiles | undefined): readonly Where[] {
     seen.add(name);
     return listener;
   });
-  return found.length > 0 ? found : [{ kind: "unix", path: DEFAULT_SOCKET, group }];
+  return found.length > 0 ? found : [parseHost(`unix://${DEFAULT_SOCKET}`, { group })];
 }
 
 function labels(read: Reader): readonly string[] {

@@ -13,7 +13,7 @@ export interface TlsFiles {
 
 /** A socket to be. */
 export type Where =
-  | { readonly kind: "unix"; readonly path: string; readonly group: string }
+  | { readonly kind: "unix"; readonly path: string; readonly group?: string }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number; readonly tls?: TlsFiles };
 
 export const DEFAULT_SOCKET = "/run/drawbridge.sock";
@@ -24,12 +24,12 @@ export function formatWhere(where: Where): string {
   return `tcp://${where.host.includes(":") ? `[${where.host}]` : where.host}:${where.port}`;
 }
 
-function parseUnix(path: string, group: string): Where {
+function parseUnix(path: string, group: string | undefined): Where {
   const whole = path || DEFAULT_SOCKET;
   if (!isAbsolute(whole)) throw invalid("the socket's path must be absolute: unix:///run/drawbridge.sock");
   // sockaddr_un.sun_path, unix(7): 108 bytes with the final zero.
   if (Buffer.byteLength(whole) > 107) throw invalid("the socket's path is longer than 107 bytes");
-  return { kind: "unix", path: whole, group };
+  return { kind: "unix", path: whole, ...(group !== undefined && { group }) };
 }
 
 function parseTcp(rest: string, tls: TlsFiles | undefined): Where {
@@ -55,7 +55,10 @@ const isHost = (name: string): boolean => name === "localhost" || tryParseAddres
  * @param text `unix://[PATH]`, `tcp://[ADDRESS][:PORT]`; without a scheme tcp, as dockerd has it.
  * @throws invalid: what is wrong with it, without the text itself
  */
-export function parseHost(text: string, options: { group: string; tls?: TlsFiles | undefined }): Where {
+export function parseHost(
+  text: string,
+  options: { group?: string | undefined; tls?: TlsFiles | undefined },
+): Where {
   const trimmed = text.trim();
   const [scheme, rest] = trimmed.includes("://")
     ? [trimmed.slice(0, trimmed.indexOf("://")), trimmed.slice(trimmed.indexOf("://") + 3)]

@@ -27,7 +27,7 @@ export const loadConfig = (flags: DaemonFlags): DaemonConfig => readConfig(flags
 /** With the PEM files' texts in place of their paths. @throws for one that can't be read */
 export function openListeners(config: DaemonConfig): readonly Listener[] {
   return config.listeners.map((where) => {
-    if (where.kind === "unix") return { kind: "unix", path: where.path };
+    if (where.kind === "unix") return where;
     const { kind, host, port, tls } = where;
     if (!tls) return { kind, host, port };
     const texts = { cert: pem("--tlscert", tls.cert), key: pem("--tlskey", tls.key) };

@@ -29,7 +29,7 @@ function problems(flags: string, file?: object): readonly string[] {
 
 test("nothing said: the defaults", () => {
   const { engine, listeners, pidFile, logLevel, warnings } = read();
-  assert.deepEqual(listeners, [{ kind: "unix", path: "/run/drawbridge.sock", group: "docker" }]);
+  assert.deepEqual(listeners, [{ kind: "unix", path: "/run/drawbridge.sock" }]);
   assert.deepEqual(
     [engine.dataRoot, engine.execRoot, pidFile],
     ["/var/lib/drawbridge", "/run/drawbridge", "/run/drawbridge/drawbridge.pid"],
