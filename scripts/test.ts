@@ -17,7 +17,7 @@ import { standing } from "./leaks.ts";
 const root = join(import.meta.dirname, "..");
 const PATIENCE = 10_000;
 /** Of one file. */
-const TIME_LIMIT = 180_000;
+const TIME_LIMIT = 120_000;
 
 function check(command: string, args: readonly string[]): boolean {
   console.log(`> ${[command, ...args].join(" ")}`);
