@@ -10,9 +10,9 @@ const MOST_LINES = 400;
 /** The one file of the command line that makes requests. */
 const HTTP_CLIENT = "cli/engine-client.ts";
 
-/** A room is a directory of src/, or a file that stands there by itself. */
+/** A room is a directory of src/. */
 interface Room {
-  /** Rooms of which it may import anything. */
+  /** Rooms, or single files of them without their ending, of which it may import anything. */
   readonly imports: readonly string[];
   /** Rooms of which it may import types, and nothing that is there when it runs. */
   readonly types?: readonly string[];
@@ -48,10 +48,10 @@ const ROOMS: Readonly<Record<string, Room>> = {
     types: ["network", "container"],
     why: "works on hosts that another engine runs",
   },
-  "engine-types": { imports: ["lib"], types: BELOW_API, why: "all that the API can ask, as types" },
+  engine: { imports: BELOW_API, why: "the only place where the parts are wired together" },
   api: {
     imports: ["lib"],
-    types: ["engine-types", "container", "image", "network", "store"],
+    types: ["engine/types", "container", "image", "network"],
     why: "HTTP and Docker's JSON: it calls the engine through its types, so it can be tested without a kernel",
   },
   cli: {
@@ -59,12 +59,8 @@ const ROOMS: Readonly<Record<string, Room>> = {
     types: ["api"],
     why: "a client like any other, that shares the framing with the server; `drawbridge daemon` hands over to the daemon",
   },
-  engine: {
-    imports: [...BELOW_API, "engine-types"],
-    why: "the only place where the parts are wired together",
-  },
   daemon: {
-    imports: ["engine", "engine-types", "api", "lib"],
+    imports: ["engine", "api", "lib"],
     why: "flags, sockets and signals around one engine",
   },
 };
@@ -87,23 +83,16 @@ function importsOf(file: string, text: string): Import[] {
   }));
 }
 
-/** `network/bridge/plan.ts` → `network`; `engine.ts` and `engine-*.ts` that belong to it → `engine`. */
-function roomOf(path: string): string {
-  const [first = "", ...inside] = path.split("/");
-  if (inside.length > 0) return first;
-  const name = first.replace(/\.ts$/, "");
-  return name in ROOMS ? name : name.replace(/-.*/, "");
-}
+/** `network/bridge/plan.ts` → `network`. */
+const roomOf = (path: string): string => path.split("/", 1)[0] ?? path;
 
 /** Paths relative to src/, of what a statement in `file` brings in; undefined for packages. */
 const targetOf = ({ file, from }: Import): string | undefined =>
   from.startsWith(".") ? normalize(join(dirname(file), from)) : undefined;
 
-/** Whether `target` lies in one of `rooms`; `api/client` names a directory or a file inside a room. */
+/** Whether `target` lies in one of `rooms`, or is one of the files named there. */
 const within = (target: string, rooms: readonly string[]): boolean =>
-  rooms.some(
-    (room) => roomOf(target) === room || target.startsWith(`${room}.`) || target.startsWith(`${room}/`),
-  );
+  rooms.some((room) => target === `${room}.ts` || target.startsWith(`${room}/`));
 
 function mayImport(statement: Import): boolean {
   const target = targetOf(statement);

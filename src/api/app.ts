@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import fastify, { type FastifyInstance } from "fastify";
-import type { Engine } from "../engine-types.ts";
+import type { Engine } from "../engine/types.ts";
 import { invalid } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { failureOf, pageNotFound, schemaFailure, sendFailure } from "./errors.ts";

@@ -1,6 +1,6 @@
 /** Which containers a list shows (Engine API, "List containers"). */
 import type { ContainerView } from "../container/types.ts";
-import type { Engine } from "../engine-types.ts";
+import type { Engine } from "../engine/types.ts";
 import { invalid } from "../lib/errors.ts";
 import { type Filters, matcherOf, matchesLabel } from "./filters.ts";
 import { networkNames } from "./shapes/endpoint.ts";

@@ -2,7 +2,7 @@ import { setMaxListeners } from "node:events";
 import { createServer as createHttpServer, type Server as HttpServer, type ServerResponse } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
-import type { Engine } from "../engine-types.ts";
+import type { Engine } from "../engine/types.ts";
 import { asError, messageOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { createApp } from "./app.ts";

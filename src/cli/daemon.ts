@@ -32,7 +32,7 @@ export default verb<Readonly<Record<string, readonly string[] | undefined>>>({
       const values = options[option.attributeName()];
       if (values) flags.set(option.name(), values);
     }
-    const { runDaemon } = await import("../daemon.ts");
+    const { runDaemon } = await import("../daemon/daemon.ts");
     return runDaemon(flags);
   },
 });

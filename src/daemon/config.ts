@@ -3,7 +3,7 @@
  * wrong is told at once.
  */
 import { join, resolve } from "node:path";
-import type { BridgeSettings, EngineSettings } from "../engine-settings.ts";
+import type { BridgeSettings, EngineSettings } from "../engine/settings.ts";
 import { EngineError } from "../lib/errors.ts";
 import { type Address, contains, firstOf, formatPrefix, type Prefix, subnetOf } from "../lib/ip.ts";
 import { DEFAULT_SOCKET, formatWhere, parseHost, type TlsFiles, type Where } from "./hosts.ts";

@@ -1,5 +1,5 @@
 /** Single values of the daemon's options. All throw `invalid` with what is wrong; the caller names the option. */
-import type { AddressPool } from "../engine-settings.ts";
+import type { AddressPool } from "../engine/settings.ts";
 import { invalid } from "../lib/errors.ts";
 import { type Address, firstOf, lastOf, type Prefix, parseAddress, parsePrefix } from "../lib/ip.ts";
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { ReloadableSettings } from "../engine-settings.ts";
+import type { ReloadableSettings } from "../engine/settings.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { DaemonConfig } from "./config.ts";
 import type { DaemonLogger } from "./logger.ts";

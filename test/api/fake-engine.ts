@@ -10,7 +10,7 @@ import type {
   CreateRequest,
   State,
 } from "../../src/container/types.ts";
-import type { Engine, SystemView } from "../../src/engine-types.ts";
+import type { Engine, SystemView } from "../../src/engine/types.ts";
 import type { ImportRequest } from "../../src/image/types.ts";
 import { Bus } from "../../src/lib/bus.ts";
 import { conflict, EngineError, invalid, notFound, unchanged } from "../../src/lib/errors.ts";

@@ -8,8 +8,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Between, createEngine, type RunningEngine } from "../../src/engine.ts";
-import type { EngineSettings } from "../../src/engine-settings.ts";
+import { type Between, createEngine, type RunningEngine } from "../../src/engine/engine.ts";
+import type { EngineSettings } from "../../src/engine/settings.ts";
 import { messageOf } from "../../src/lib/errors.ts";
 import { parseAddress, parsePrefix } from "../../src/lib/ip.ts";
 import { silent } from "../../src/lib/log.ts";

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
-import type { Engine } from "../../engine-types.ts";
+import type { Engine } from "../../engine/types.ts";
 import { EngineError, invalid, kindOf, messageOf, notBuiltIn } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";
 import { type Query, query } from "../schema.ts";

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import type { Engine } from "../../engine-types.ts";
+import type { Engine } from "../../engine/types.ts";
 import type { Image, UsedBy } from "../../image/types.ts";
 import { invalid, notFound } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";

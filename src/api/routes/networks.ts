@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import type { Engine } from "../../engine-types.ts";
+import type { Engine } from "../../engine/types.ts";
 import { notFound } from "../../lib/errors.ts";
 import type { Network } from "../../network/types.ts";
 import type { Context } from "../app.ts";

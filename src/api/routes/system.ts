@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import type { Engine } from "../../engine-types.ts";
+import type { Engine } from "../../engine/types.ts";
 import type { Context } from "../app.ts";
 import { minorOf } from "../request.ts";
 import { type Query, query } from "../schema.ts";

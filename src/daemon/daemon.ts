@@ -1,18 +1,18 @@
 /** The engine as a service: flags and file, log, sockets, signals, start and stop. */
 import { writeSync } from "node:fs";
 import { flushCompileCache } from "node:module";
-import type { DaemonConfig } from "./daemon/config.ts";
-import { loadConfig, openListeners } from "./daemon/load.ts";
-import { createLogger, type DaemonLogger } from "./daemon/logger.ts";
-import { notifyReady } from "./daemon/notify.ts";
-import { writePidFile } from "./daemon/pid-file.ts";
-import { reload } from "./daemon/reload.ts";
-import { missingParts, thisMachine } from "./daemon/requirements.ts";
-import { watchForStop } from "./daemon/signals.ts";
-import type { DaemonFlags } from "./daemon/values.ts";
-import type { EngineSettings } from "./engine-settings.ts";
-import { asError, messageOf, unavailable } from "./lib/errors.ts";
-import { packageVersion } from "./lib/version.ts";
+import type { EngineSettings } from "../engine/settings.ts";
+import { asError, messageOf, unavailable } from "../lib/errors.ts";
+import { packageVersion } from "../lib/version.ts";
+import type { DaemonConfig } from "./config.ts";
+import { loadConfig, openListeners } from "./load.ts";
+import { createLogger, type DaemonLogger } from "./logger.ts";
+import { notifyReady } from "./notify.ts";
+import { writePidFile } from "./pid-file.ts";
+import { reload } from "./reload.ts";
+import { missingParts, thisMachine } from "./requirements.ts";
+import { watchForStop } from "./signals.ts";
+import type { DaemonFlags } from "./values.ts";
 
 function loggerFor(config: DaemonConfig): DaemonLogger {
   const terminal = process.stderr.isTTY === true;
@@ -61,10 +61,10 @@ async function serve(
     process.exit(1);
   });
   try {
-    const { createEngine } = await import("./engine.ts");
+    const { createEngine } = await import("../engine/engine.ts");
     const engine = await createEngine(settings);
     try {
-      const { startServer } = await import("./api/server.ts");
+      const { startServer } = await import("../api/server.ts");
       const server = await startServer(engine, { listeners, logger });
       let inForce = config;
       process.on("SIGHUP", () => {
@@ -103,7 +103,7 @@ export async function runDaemon(flags: DaemonFlags): Promise<number> {
   const logger = loggerFor(config);
   const settings: EngineSettings = { ...config.engine, version: packageVersion(), logger };
   if (flags.get("clean")?.at(-1) === "true") {
-    const { cleanHost } = await import("./engine.ts");
+    const { cleanHost } = await import("../engine/engine.ts");
     for (const line of await cleanHost(settings)) process.stdout.write(`${line}\n`);
     return 0;
   }

@@ -1,7 +1,7 @@
-import type { Events } from "./engine-types.ts";
-import { Bus } from "./lib/bus.ts";
-import { type EngineEvent, nowNanoseconds } from "./lib/events.ts";
-import type { Logger } from "./lib/log.ts";
+import { Bus } from "../lib/bus.ts";
+import { type EngineEvent, nowNanoseconds } from "../lib/events.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Events } from "./types.ts";
 
 /** How many past events `docker events --since` can still be told; as many as dockerd keeps. */
 const KEPT = 256;

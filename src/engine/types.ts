@@ -1,7 +1,7 @@
-import type { Containers } from "./container/types.ts";
-import type { Images } from "./image/types.ts";
-import type { EngineEvent } from "./lib/events.ts";
-import type { Networks } from "./network/types.ts";
+import type { Containers } from "../container/types.ts";
+import type { Images } from "../image/types.ts";
+import type { EngineEvent } from "../lib/events.ts";
+import type { Networks } from "../network/types.ts";
 
 /** What the engine is and stands on, for `version` and `info`. */
 export interface SystemView {

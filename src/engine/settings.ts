@@ -2,10 +2,10 @@
  * What the engine is told at its start: flags and configuration file, checked and with defaults filled in.
  * `daemon/config.ts` makes it; `createEngine` and `cleanHost` take it.
  */
-import type { Logger } from "./lib/log.ts";
-import type { NetworkSettings } from "./network/settings.ts";
+import type { Logger } from "../lib/log.ts";
+import type { NetworkSettings } from "../network/settings.ts";
 
-export type { AddressPool, BridgeSettings } from "./network/settings.ts";
+export type { AddressPool, BridgeSettings } from "../network/settings.ts";
 
 /** The part that a running engine can be given anew (SIGHUP). */
 export interface ReloadableSettings {

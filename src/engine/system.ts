@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
-import type { Supervisor } from "./container/monitor-types.ts";
-import type { EngineSettings } from "./engine-settings.ts";
-import type { SystemView } from "./engine-types.ts";
-import { cgroupVersion, hostFacts } from "./linux/host.ts";
+import type { Supervisor } from "../container/monitor-types.ts";
+import { cgroupVersion, hostFacts } from "../linux/host.ts";
+import type { EngineSettings } from "./settings.ts";
+import type { SystemView } from "./types.ts";
 
 /** What `systemView` tells of parts that are fixed while the engine runs. */
 export interface SystemParts {
