@@ -155,7 +155,7 @@ describe("an engine that must not start", { skip: withoutRoot }, () => {
       "ip link add docker0 type bridge; ip addr add 172.17.0.1/16 dev docker0; ip link set docker0 up",
     ]);
     const state = async () =>
-      (await host.run("sh", ["-ec", "ip -o addr; ip route; nft list ruleset; sysctl net.ipv4.ip_forward"]))
+      (await host.run("sh", ["-ec", "ip -4 -o addr; ip route; nft list ruleset; sysctl net.ipv4.ip_forward"]))
         .stdout;
     const before = await state();
     const said = await start(host);
@@ -221,7 +221,7 @@ describe("an engine that must not start", { skip: withoutRoot }, () => {
       (
         await host.run("sh", [
           "-ec",
-          "ip -o -br addr; ip route; nft list ruleset; sysctl net.ipv4.ip_forward; findmnt -ln -o TARGET",
+          "ip -4 -o addr; ip route; nft list ruleset; sysctl net.ipv4.ip_forward; findmnt -ln -o TARGET",
         ])
       ).stdout;
     const before = await state();
