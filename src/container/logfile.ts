@@ -24,15 +24,19 @@ export function readLog(
   return {
     [Symbol.asyncIterator]() {
       const changes = new Changes(path);
-      const stop = () => changes.stop();
+      const entries = new LogReading(path, options, changes).entries(following.ended);
+      const stop = () => {
+        changes.stop();
+        // Where it had given an entry that nobody takes any more, only this lets go of the file.
+        void entries.return(undefined).catch(() => {}); // nobody is left to be told
+      };
       options.signal?.addEventListener("abort", stop, { once: true });
       if (options.signal?.aborted) stop();
-      const entries = new LogReading(path, options, changes).entries(following.ended);
       return {
         next: () => doing(`read log ${path}`, () => entries.next()),
         return: async () => {
           options.signal?.removeEventListener("abort", stop);
-          stop();
+          changes.stop();
           return entries.return(undefined);
         },
       };

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -160,3 +169,26 @@ test("a follower that goes away is let go of while it waits", async () => {
   assert.equal((await alsoWaiting).done, true);
   assert.equal((await readLog(path, options, NEVER)[Symbol.asyncIterator]().next()).done, true);
 });
+
+test("a follower that goes away between two entries leaves no file open", async () => {
+  write("FO one", "FO two");
+  const gone = new AbortController();
+  const entries = readLog(path, { ...EVERYTHING, follow: true, signal: gone.signal }, NEVER)[
+    Symbol.asyncIterator
+  ]();
+  assert.equal((await entries.next()).done, false);
+  assert.equal(descriptorsOf(path), 1);
+  gone.abort();
+  assert.equal((await entries.next()).done, true);
+  assert.equal(descriptorsOf(path), 0);
+});
+
+function descriptorsOf(file: string): number {
+  return readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === file;
+    } catch {
+      return false; // the one that the directory was read by
+    }
+  }).length;
+}
