@@ -7,8 +7,6 @@ import { before, describe, test } from "node:test";
 const SRC = join(import.meta.dirname, "../src");
 const ROOT = dirname(SRC);
 const MOST_LINES = 400;
-/** The one file of the command line that makes requests. */
-const HTTP_CLIENT = "cli/engine-client.ts";
 
 /** A room is a directory of src/. */
 interface Room {
@@ -55,9 +53,9 @@ const ROOMS: Readonly<Record<string, Room>> = {
     why: "HTTP and Docker's JSON: it calls the engine through its types, so it can be tested without a kernel",
   },
   cli: {
-    imports: ["lib", "api/stdcopy", "api/version", "daemon", "trace", "doctor", "observe"],
+    imports: ["lib", "api/client", "daemon", "trace", "doctor", "observe"],
     types: ["api"],
-    why: "a client like any other, that shares the framing with the server; `drawbridge daemon` hands over to the daemon",
+    why: "a client like any other, that asks through the API's own; `drawbridge daemon` hands over to the daemon",
   },
   daemon: {
     imports: ["engine", "api", "lib"],
@@ -160,8 +158,8 @@ describe("rooms", () => {
     assert.deepEqual(others, []);
   });
 
-  test("only api/ speaks HTTP and knows its status codes, and the client at the other end", () => {
-    const speaks = (file: string) => roomOf(file) === "api" || file === HTTP_CLIENT;
+  test("only api/ speaks HTTP and knows its status codes", () => {
+    const speaks = (file: string) => roomOf(file) === "api";
     const others = allImports().filter(
       ({ file, from }) => /^(node:http2?|node:https|fastify|@fastify\/.*)$/.test(from) && !speaks(file),
     );
@@ -227,7 +225,7 @@ describe("the reading of imports", () => {
     assert.equal(statement("network/bridge/a.ts", "../../container/types.ts", true), false);
     assert.equal(statement("api/server.ts", "../container/types.ts", true), true);
     assert.equal(statement("api/server.ts", "../container/types.ts"), false);
-    assert.equal(statement("cli/ps.ts", "../api/version.ts"), true);
+    assert.equal(statement("cli/ps.ts", "../api/client.ts"), true);
     assert.equal(statement("cli/ps.ts", "../api/server.ts"), false);
     assert.equal(statement("container/a.ts", "../network/types.ts"), true);
   });

@@ -1,48 +1,42 @@
-/** The Engine API as verbs call it, and its refusals in Docker's words. */
-import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from "node:http";
-import type { Duplex, Readable, Writable } from "node:stream";
-import { FrameReader } from "../api/stdcopy.ts";
-import { formatVersion, NEWEST } from "../api/version.ts";
+/** The Engine API as verbs call it: what goes wrong is told in Docker's words, with what to do. */
+import type { Readable, Writable } from "node:stream";
+import {
+  ApiClient,
+  ApiError,
+  type Connection,
+  formatVersion,
+  framesOf,
+  NEWEST,
+  type Output,
+  type Query,
+} from "../api/client.ts";
 import { parseEndpoint } from "./host.ts";
 
+export type { Connection } from "../api/client.ts";
+
 export const NEWEST_API = formatVersion(NEWEST);
-const MULTIPLEXED = "application/vnd.docker.multiplexed-stream";
-
-/** What isn't there is left out; false is the API's default; a list is said several times. */
-export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
-
-export interface Output {
-  readonly stream: Readable;
-  /** Standard output and error in frames; else one stream of a terminal's. */
-  readonly multiplexed: boolean;
-}
-
-/** A connection that carries a process's streams. Ending it closes the process's standard input alone. */
-export interface Connection extends Output {
-  readonly stream: Duplex;
-}
 
 export interface EngineClient {
   get<T>(path: string, query?: Query): Promise<T>;
   post<T>(path: string, query?: Query, body?: object): Promise<T>;
   remove<T>(path: string, query?: Query): Promise<T>;
-  /** The answer's body as it comes; resolves with its head. A stream is sent as a tar. */
+  /** The answer's body as it comes; resolves with its head. */
   stream(
     method: "GET" | "POST",
     path: string,
-    options: { readonly query?: Query; readonly body?: NodeJS.ReadableStream },
+    options: { readonly query?: Query; readonly body?: Readable },
   ): Promise<Readable>;
-  output(path: string, options: { readonly query?: Query }): Promise<Output>;
+  output(path: string, query?: Query): Promise<Output>;
   connect(path: string, options: { readonly query?: Query; readonly body?: object }): Promise<Connection>;
 }
 
 /** The engine's refusal. */
 export class DaemonError extends Error {
   readonly status: number;
-  constructor(status: number, message: string) {
-    super(`Error response from daemon: ${message}`);
+  constructor(refusal: ApiError) {
+    super(`Error response from daemon: ${refusal.message}`, { cause: refusal });
     this.name = "DaemonError";
-    this.status = status;
+    this.status = refusal.status;
   }
 }
 
@@ -68,152 +62,32 @@ function unreachable(host: string, error: NodeJS.ErrnoException): Error {
   );
 }
 
-function search(query: Query = {}): string {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    if (value === undefined || value === false || value === "") continue;
-    if (typeof value === "object") for (const one of value) parameters.append(name, one);
-    else parameters.append(name, value === true ? "1" : String(value));
-  }
-  return parameters.size > 0 ? `?${parameters}` : "";
+/** Errors on the way there; others (a file that can't be sent) are told as they are. */
+function isTransport(thrown: unknown): thrown is NodeJS.ErrnoException {
+  if (!(thrown instanceof Error)) return false;
+  const { syscall, code }: NodeJS.ErrnoException = thrown;
+  return syscall === "connect" || syscall === "getaddrinfo" || code === "ECONNRESET";
 }
-
-async function textOf(message: IncomingMessage): Promise<string> {
-  let text = "";
-  for await (const piece of message.setEncoding("utf8")) text += piece;
-  return text;
-}
-
-async function refusal(message: IncomingMessage): Promise<DaemonError> {
-  const text = await textOf(message);
-  let said = text.trim() || (message.statusMessage ?? "");
-  try {
-    said = (JSON.parse(text) as { message?: string }).message ?? said;
-  } catch {
-    // Whatever answered there does not speak JSON: its own words are told.
-  }
-  return new DaemonError(message.statusCode ?? 0, said);
-}
-
-const isGood = ({ statusCode = 0 }: IncomingMessage): boolean => statusCode < 400;
-
-const outputOf = <S extends Readable>(stream: S, { headers }: IncomingMessage) => ({
-  stream,
-  multiplexed: headers["content-type"] === MULTIPLEXED,
-});
-
-class HttpClient implements EngineClient {
-  readonly #host: string;
-  readonly #target: RequestOptions;
-
-  constructor(host: string) {
-    this.#host = host;
-    const endpoint = parseEndpoint(host);
-    this.#target =
-      endpoint.kind === "unix" ? { socketPath: endpoint.path } : { host: endpoint.host, port: endpoint.port };
-  }
-
-  get<T>(path: string, query?: Query): Promise<T> {
-    return this.#json("GET", path, query);
-  }
-
-  post<T>(path: string, query?: Query, body?: object): Promise<T> {
-    return this.#json("POST", path, query, body);
-  }
-
-  remove<T>(path: string, query?: Query): Promise<T> {
-    return this.#json("DELETE", path, query);
-  }
-
-  async stream(
-    method: "GET" | "POST",
-    path: string,
-    { query, body }: { readonly query?: Query; readonly body?: NodeJS.ReadableStream },
-  ): Promise<Readable> {
-    return this.#answer(method, path, query, body);
-  }
-
-  async output(path: string, { query }: { readonly query?: Query }): Promise<Output> {
-    const message = await this.#answer("GET", path, query);
-    return outputOf(message, message);
-  }
-
-  connect(
-    path: string,
-    { query, body }: { readonly query?: Query; readonly body?: object },
-  ): Promise<Connection> {
-    return new Promise((resolve, reject) => {
-      // Its own connection: it is not given back.
-      const upgrade = { Connection: "Upgrade", Upgrade: "tcp" };
-      const sent = this.#request("POST", path, query, upgrade, reject, false);
-      sent.once("upgrade", (message, socket, head) => {
-        if (head.length > 0) socket.unshift(head);
-        resolve(outputOf(socket, message));
-      });
-      // An engine that does not switch has refused.
-      sent.once("response", (message) => void refusal(message).then(reject, reject));
-      sent.end(body && JSON.stringify(body));
-    });
-  }
-
-  async #json<T>(method: string, path: string, query?: Query, body?: object): Promise<T> {
-    const text = await textOf(await this.#answer(method, path, query, body));
-    return (text.trim() === "" ? undefined : JSON.parse(text)) as T;
-  }
-
-  async #answer(
-    method: string,
-    path: string,
-    query?: Query,
-    body?: object | NodeJS.ReadableStream,
-  ): Promise<IncomingMessage> {
-    const message = await new Promise<IncomingMessage>((resolve, reject) => {
-      const type = isStream(body) ? { "Content-Type": "application/x-tar" } : {};
-      const sent = this.#request(method, path, query, type, reject);
-      sent.once("response", resolve);
-      if (isStream(body)) body.once("error", reject).pipe(sent);
-      else sent.end(body && JSON.stringify(body));
-    });
-    if (isGood(message)) return message;
-    throw await refusal(message);
-  }
-
-  #request(
-    method: string,
-    path: string,
-    query: Query | undefined,
-    headers: Readonly<Record<string, string>>,
-    reject: (error: Error) => void,
-    agent?: false,
-  ): ClientRequest {
-    const sent = request({
-      ...(agent === false && { agent }),
-      ...this.#target,
-      method,
-      path: `/v${NEWEST_API}${path}${search(query)}`,
-      headers: { "Content-Type": "application/json", ...headers },
-    });
-    return sent.once("error", (error) => reject(unreachable(this.#host, error)));
-  }
-}
-
-const isStream = (body: object | undefined): body is NodeJS.ReadableStream =>
-  body !== undefined && "pipe" in body;
 
 /** A client for the engine at `host`; nothing is connected, or even parsed, before the first call. */
 export function lazyClient(host: string): EngineClient {
-  let made: HttpClient | undefined;
-  const client = () => {
-    made ??= new HttpClient(host);
-    return made;
+  let made: ApiClient | undefined;
+  const call = async <T>(work: (client: ApiClient) => Promise<T>): Promise<T> => {
+    made ??= new ApiClient(parseEndpoint(host));
+    try {
+      return await work(made);
+    } catch (thrown) {
+      if (thrown instanceof ApiError) throw new DaemonError(thrown);
+      throw isTransport(thrown) ? unreachable(host, thrown) : thrown;
+    }
   };
   return {
-    get: async (...args) => client().get(...args),
-    post: async (...args) => client().post(...args),
-    remove: async (...args) => client().remove(...args),
-    stream: async (...args) => client().stream(...args),
-    output: async (...args) => client().output(...args),
-    connect: async (...args) => client().connect(...args),
+    get: (path, query) => call((client) => client.get(path, query)),
+    post: (path, query, body) => call((client) => client.post(path, query, body)),
+    remove: (path, query) => call((client) => client.delete(path, query)),
+    stream: (method, path, options) => call((client) => client.stream(method, path, options)),
+    output: (path, query) => call((client) => client.output(path, query)),
+    connect: (path, options) => call((client) => client.connect(path, options)),
   };
 }
 
@@ -221,15 +95,11 @@ const drained = (stream: Writable): Promise<void> => new Promise((resolve) => st
 
 /** Write a process's output where it belongs, until it ends. What nobody asked for is dropped. */
 export async function writeOutput(
-  { stream, multiplexed }: Output,
+  output: Output,
   to: { readonly stdout: Writable | undefined; readonly stderr: Writable | undefined },
 ): Promise<void> {
-  const frames = new FrameReader();
-  for await (const piece of stream as AsyncIterable<Buffer>) {
-    const parts = multiplexed ? frames.read(piece) : [{ stream: "stdout" as const, data: piece }];
-    for (const part of parts) {
-      const target = to[part.stream];
-      if (target && !target.write(part.data)) await drained(target);
-    }
+  for await (const { stream, data } of framesOf(output)) {
+    const target = to[stream];
+    if (target && !target.write(data)) await drained(target);
   }
 }

@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
+import type { Readable } from "node:stream";
 import { ExitError } from "./errors.ts";
 import { lines } from "./lines.ts";
 import { flag, verb } from "./verb.ts";
@@ -16,7 +17,7 @@ interface Options {
   readonly platform?: string;
 }
 
-async function source(file: string): Promise<NodeJS.ReadableStream> {
+async function source(file: string): Promise<Readable> {
   if (file === "-") {
     if (process.stdin.isTTY)
       throw new ExitError(1, "import: standard input is a terminal; pipe a tar into it");

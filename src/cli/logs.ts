@@ -36,16 +36,14 @@ export default verb<Options>({
   async run({ client }, [container = ""], { details, follow, since, until, tail, timestamps }) {
     const now = Date.now();
     const output = await client.output(containerPath(container, "logs"), {
-      query: {
-        stdout: true,
-        stderr: true,
-        details,
-        follow,
-        timestamps,
-        tail: tail ?? "all",
-        since: timestamp("since", since, now),
-        until: timestamp("until", until, now),
-      },
+      stdout: true,
+      stderr: true,
+      details,
+      follow,
+      timestamps,
+      tail: tail ?? "all",
+      since: timestamp("since", since, now),
+      until: timestamp("until", until, now),
     });
     await writeOutput(output, { stdout: process.stdout, stderr: process.stderr });
   },
