@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -20,11 +20,16 @@ isolated(import.meta);
 
 const directory = mkdtempSync(join(tmpdir(), "drawbridge-faults-"));
 const parent = `drawbridge-test-${process.pid}-${Date.now().toString(36)}`;
-/** Without what stands in for the hybrid `unified` hierarchy: there, crun makes plain directories (isolated.ts). */
+/** Our parent in each, without what stands in for the hybrid `unified` one: there, crun makes plain directories (isolated.ts). */
 const hierarchies = readdirSync("/sys/fs/cgroup")
   .filter((name) => name !== "unified")
-  .map((name) => `/sys/fs/cgroup/${name}`)
-  .join(" ");
+  .map((name) => join("/sys/fs/cgroup", name, parent));
+
+const directories = (path: string): string[] =>
+  readdirSync(path, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? [join(path, entry.name)] : [],
+  );
+
 const settings: EngineSettings = {
   version: "0",
   dataRoot: join(directory, "data"),
@@ -119,7 +124,7 @@ function traces(): unknown {
       .map((line) => line.split(" ")[4])
       .sort(),
     processes: say("ps -e -o comm= | grep -E 'conmon|crun|runc|sleep' || true"),
-    cgroups: say(`find ${hierarchies} -path '*${parent}/*' -type d`),
+    cgroups: hierarchies.flatMap((path) => (existsSync(path) ? directories(path) : [])),
     netns: list(join(settings.execRoot, "netns")),
     runtime: list(join(settings.execRoot, "runtime")),
     runs: list(join(settings.execRoot, "containers")),
@@ -136,7 +141,7 @@ describe("a start that fails half-way", () => {
   });
   after(async () => {
     await engine.stop();
-    say(`find ${hierarchies} -depth -path '*${parent}*' -type d -exec rmdir {} \\;`);
+    for (const path of hierarchies) if (existsSync(path)) rmdirSync(path);
     rmSync(directory, { recursive: true });
   });
 
