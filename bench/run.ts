@@ -2,12 +2,12 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findProgram } from "../src/lib/programs.ts";
 import { ThrowawayHost } from "../test/support/host.ts";
 import { startDockerd } from "./contestants/dockerd.ts";
 import { BundleContestant, engineContestant, PHASES, type RunPhase } from "./contestants/run.ts";
 import { ApiClient } from "./lib/api-client.ts";
 import { memoryOf, pss, total } from "./lib/memory.ts";
-import { findProgram } from "./lib/program.ts";
 import { makeRootfs, packRootfs } from "./lib/rootfs.ts";
 import { type Absent, type Result, race } from "./lib/rounds.ts";
 import { digits, ratio, table } from "./lib/table.ts";

@@ -4,7 +4,8 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { findProgram, runProgram } from "../lib/program.ts";
+import { findProgram } from "../../src/lib/programs.ts";
+import { runProgram } from "../lib/program.ts";
 import type { Absent, Contestant } from "../lib/rounds.ts";
 import { timed } from "../lib/statistics.ts";
 import type { DrawbridgeNetworks } from "./drawbridge.ts";

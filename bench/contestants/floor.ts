@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
-import { findProgram, runProgram } from "../lib/program.ts";
+import { findProgram } from "../../src/lib/programs.ts";
+import { runProgram } from "../lib/program.ts";
 import type { Absent } from "../lib/rounds.ts";
 
 const SOURCE = join(import.meta.dirname, "../floor.c");

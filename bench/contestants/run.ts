@@ -5,9 +5,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
+import { findProgram } from "../../src/lib/programs.ts";
 import type { ThrowawayHost } from "../../test/support/host.ts";
 import type { ApiClient } from "../lib/api-client.ts";
-import { findProgram } from "../lib/program.ts";
 import { makeRootfs } from "../lib/rootfs.ts";
 import type { Absent, Contestant } from "../lib/rounds.ts";
 

@@ -1,25 +1,6 @@
 /** Programs that a contestant runs: each run counts from its start to its end. */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
 import process from "node:process";
-
-/** The first of `paths` that can be run; a bare name is looked for in PATH. */
-export function findProgram(...paths: readonly string[]): string | undefined {
-  const places = (process.env.PATH ?? "").split(delimiter);
-  return paths
-    .flatMap((path) => (path.includes("/") ? [path] : places.map((place) => join(place, path))))
-    .find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 export interface Invocation {
   readonly args?: readonly string[];

@@ -1,7 +1,8 @@
 /** The machine's static busybox as a root filesystem: the same for every contestant. */
 import { copyFileSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { findProgram, runProgram } from "./program.ts";
+import { findProgram } from "../../src/lib/programs.ts";
+import { runProgram } from "./program.ts";
 
 /** Make it in `directory`. @throws Error where the machine has no busybox */
 export function makeRootfs(directory: string): void {

@@ -1,6 +1,7 @@
 /** What this machine and this process can give to containers: read once, for it does not change while we run. */
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cpus, hostname, release } from "node:os";
+import { findProgram } from "../lib/programs.ts";
 import { bootId, cgroupVersion, hostFacts } from "../linux/host.ts";
 import { capabilitiesOfMask } from "./capabilities.ts";
 
@@ -42,10 +43,13 @@ export function readHostAbilities(): HostAbilities {
     capabilities: effectiveCapabilities(readFileSync("/proc/self/status", "utf8")),
     hardLimits: parseLimits(readFileSync("/proc/self/limits", "utf8")),
     oomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "utf8")),
-    init: findInit(),
+    init: findProgram(...INITS),
     maskedCpuPaths: thermalPaths(),
   };
 }
+
+/** What `--init` runs as process 1, by the names of its packages. */
+const INITS = ["docker-init", "tini-static", "tini"];
 
 /** cgroups(7), "cgroup.controllers". */
 function unifiedControllers(): ReadonlySet<string> {
@@ -90,27 +94,6 @@ export function parseLimits(text: string): Readonly<Record<string, number>> {
     if (hard !== undefined) limits[name] = hard === "unlimited" ? Number.POSITIVE_INFINITY : Number(hard);
   }
   return limits;
-}
-
-/** Where distributions and Docker's packages put it, after PATH. */
-const INIT_DIRECTORIES = ["/usr/bin", "/usr/local/bin", "/usr/libexec/docker", "/usr/local/libexec/docker"];
-
-function findInit(): string | undefined {
-  const directories = [...(process.env.PATH ?? "").split(":").filter(Boolean), ...INIT_DIRECTORIES];
-  for (const name of ["docker-init", "tini-static", "tini"]) {
-    const found = directories.map((directory) => `${directory}/${name}`).find(isExecutable);
-    if (found) return found;
-  }
-  return undefined;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Counters of the processors' heat, through which a neighbour's work can be watched. */

@@ -4,7 +4,8 @@ import { basename, join } from "node:path";
 import { unavailable } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
 import type { Logger } from "../lib/log.ts";
-import { findProgram, howToInstall, requireProgram, run } from "./programs.ts";
+import { findProgram } from "../lib/programs.ts";
+import { howToInstall, requireProgram, run } from "./programs.ts";
 import { RuntimeError, refusalOf, runtimeMessage } from "./refusal.ts";
 
 export interface RuntimeOptions {

@@ -1,8 +1,9 @@
 /** What the engine stands on, looked for before anything is touched, and told all at once. */
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { findProgram } from "../lib/programs.ts";
 
-/** How this machine is looked at. */
+/** How a machine is looked at. */
 export interface Machine {
   hasProgram(name: string): boolean;
   hasLibrary(name: string): boolean;
@@ -27,7 +28,7 @@ const PARTS: readonly Part[] = [
   {
     name: "conmon, which watches over containers",
     install: "conmon",
-    isThere: (machine) => machine.hasProgram("conmon") || machine.exists("/usr/libexec/podman/conmon"),
+    isThere: (machine) => machine.hasProgram("conmon"),
   },
   {
     name: "libnftables.so.1, which sets firewall rules",
@@ -61,15 +62,6 @@ export function missingParts(machine: Machine): readonly string[] {
   return sentences;
 }
 
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Where ld.so(8) looks by default, and Debian's multiarch directories. */
 function libraryDirectories(): string[] {
   const roots = ["/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib"];
@@ -85,8 +77,7 @@ function libraryDirectories(): string[] {
 }
 
 export const thisMachine: Machine = {
-  hasProgram: (name) =>
-    (process.env.PATH ?? "").split(delimiter).some((directory) => isExecutable(join(directory, name))),
+  hasProgram: (name) => findProgram(name) !== undefined,
   hasLibrary: (name) => libraryDirectories().some((directory) => existsSync(join(directory, name))),
   exists: existsSync,
   read(path) {

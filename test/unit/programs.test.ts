@@ -3,9 +3,10 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { findProgram, howToInstall, requireProgram, run } from "../../src/container/programs.ts";
+import { howToInstall, requireProgram, run } from "../../src/container/programs.ts";
 import { startSupervisor } from "../../src/container/supervisor.ts";
 import { silent } from "../../src/lib/log.ts";
+import { findProgram } from "../../src/lib/programs.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "drawbridge-programs-"));
 after(() => rmSync(directory, { recursive: true }));
