@@ -2,11 +2,12 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ApiClient } from "../src/api/client.ts";
 import { findProgram } from "../src/lib/programs.ts";
 import { ThrowawayHost } from "../test/support/host.ts";
 import { startDockerd } from "./contestants/dockerd.ts";
 import { BundleContestant, engineContestant, PHASES, type RunPhase } from "./contestants/run.ts";
-import { ApiClient } from "./lib/api-client.ts";
+import { clientOf, createContainer, importImage } from "./lib/engines.ts";
 import { memoryOf, pss, total } from "./lib/memory.ts";
 import { makeRootfs, packRootfs } from "./lib/rootfs.ts";
 import { type Absent, type Result, race } from "./lib/rounds.ts";
@@ -46,7 +47,7 @@ async function drawbridge(host: ThrowawayHost): Promise<Subject> {
   return {
     name: "drawbridge",
     note: "on docker0, with its rules; conmon and the runtime included",
-    client: new ApiClient(engine.socket),
+    client: clientOf(engine.socket),
     weigh: () => pss(engine.pid),
     beside: () => total(memoryOf(host.pid, ["conmon"])),
   };
@@ -55,7 +56,7 @@ async function drawbridge(host: ThrowawayHost): Promise<Subject> {
 async function docker(host: ThrowawayHost): Promise<Subject | Absent> {
   if (!findProgram("dockerd")) return { absent: "dockerd: not installed (scripts/bootstrap --peers)" };
   const client = await startDockerd(host);
-  const { Version } = JSON.parse(await client.call("GET", "/version"));
+  const { Version } = await client.get<{ readonly Version: string }>("/version");
   return {
     name: `dockerd ${Version}`,
     note: "on its docker0, with its rules",
@@ -72,7 +73,7 @@ export async function benchRun(rounds: number): Promise<RunReport> {
     await using other = await ThrowawayHost.create();
     const found = [await drawbridge(own), await docker(other)];
     const subjects = found.filter((one): one is Subject => "client" in one);
-    await importImage(directory, subjects);
+    await giveImage(directory, subjects);
     const before = subjects.map(({ weigh }) => weigh());
 
     const contestants = subjects.map(({ name, note, client }) => engineContestant(name, note, client, IMAGE));
@@ -105,25 +106,23 @@ export async function benchRun(rounds: number): Promise<RunReport> {
   }
 }
 
-async function importImage(directory: string, subjects: readonly Subject[]): Promise<void> {
+async function giveImage(directory: string, subjects: readonly Subject[]): Promise<void> {
   const rootfs = join(directory, "rootfs");
   makeRootfs(rootfs);
   const archive = readFileSync(packRootfs(rootfs));
-  for (const { client } of subjects) {
-    await client.call("POST", `/images/create?fromSrc=-&repo=${IMAGE}&tag=latest`, archive);
-  }
+  for (const { client } of subjects) await importImage(client, IMAGE, archive);
 }
 
 /** What stands beside each of several containers that run: code that they share counts in parts. */
 async function weighBeside({ client, beside }: Subject): Promise<number> {
   const ids: string[] = [];
   for (let i = 0; i < TOGETHER; i += 1) {
-    const id = await client.create(IMAGE, ["sleep", "1000"]);
-    await client.call("POST", `/containers/${id}/start`);
+    const id = await createContainer(client, IMAGE, ["sleep", "1000"]);
+    await client.post(`/containers/${id}/start`);
     ids.push(id);
   }
   const kilobytes = beside();
-  for (const id of ids) await client.call("DELETE", `/containers/${id}?force=true`);
+  for (const id of ids) await client.delete(`/containers/${id}`, { force: true });
   return kilobytes / TOGETHER;
 }
 

@@ -3,8 +3,9 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ApiClient } from "../../src/api/client.ts";
 import type { ThrowawayHost } from "../../test/support/host.ts";
-import { ApiClient } from "../lib/api-client.ts";
+import { clientOf } from "../lib/engines.ts";
 
 const PATIENCE = 30_000;
 
@@ -18,10 +19,16 @@ export async function startDockerd(host: ThrowawayHost): Promise<ApiClient> {
   const log = openSync(logFile, "a");
   const daemon = spawn(command, args, { env: host.environment, stdio: ["ignore", log, log] });
   closeSync(log);
-  const client = new ApiClient(socket);
+  const client = clientOf(socket);
   for (const deadline = Date.now() + PATIENCE; ; await sleep(50)) {
     const late = Date.now() > deadline;
     if (daemon.exitCode !== null || late) throw new Error(`dockerd: ${readFileSync(logFile, "utf8")}`);
-    if (existsSync(socket) && (await client.call("GET", "/_ping").catch(() => "")) === "OK") return client;
+    if (!existsSync(socket)) continue;
+    try {
+      await client.get("/version");
+      return client;
+    } catch {
+      // Not yet: until it is late, when its log tells why.
+    }
   }
 }

@@ -4,8 +4,8 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { readConfig } from "../../src/daemon/config.ts";
 import { type ContainerID, newId } from "../../src/lib/ids.ts";
-import { parseAddress, parsePrefix } from "../../src/lib/ip.ts";
 import { silent } from "../../src/lib/log.ts";
 import type { Kernel } from "../../src/linux/kernel.ts";
 import { startKernel } from "../../src/linux/kernel-client.ts";
@@ -45,22 +45,7 @@ export class DrawbridgeNetworks implements AsyncDisposable {
       events: { publish: () => {} },
       logger: silent,
       execRoot: directory,
-      settings: {
-        bridge: {
-          name: "docker0",
-          bip: parsePrefix("172.17.0.1/16"),
-          mtu: 1500,
-          icc: true,
-          hostBindingIp: parseAddress("0.0.0.0"),
-        },
-        ipMasq: true,
-        ipForward: true,
-        ipForwardNoDrop: false,
-        defaultAddressPools: [],
-        dns: [],
-        dnsSearch: [],
-        dnsOptions: [],
-      },
+      settings: readConfig(new Map([["bip", ["172.17.0.1/16"]]]), undefined).engine,
     });
     await networks.start(new Set());
     return new DrawbridgeNetworks(directory, kernel, store, networks);

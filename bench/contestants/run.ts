@@ -5,9 +5,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
+import type { ApiClient } from "../../src/api/client.ts";
 import { findProgram } from "../../src/lib/programs.ts";
 import type { ThrowawayHost } from "../../test/support/host.ts";
-import type { ApiClient } from "../lib/api-client.ts";
+import { createContainer } from "../lib/engines.ts";
 import { makeRootfs } from "../lib/rootfs.ts";
 import type { Absent, Contestant } from "../lib/rounds.ts";
 
@@ -30,11 +31,13 @@ export function engineContestant(
         times.push(performance.now());
         return result;
       };
-      const id = lap(await client.create(image, ["true"]));
-      lap(await client.call("POST", `/containers/${id}/start`));
-      const { StatusCode } = JSON.parse(lap(await client.call("POST", `/containers/${id}/wait`)));
+      const id = lap(await createContainer(client, image, ["true"]));
+      lap(await client.post(`/containers/${id}/start`));
+      const { StatusCode } = lap(
+        await client.post<{ readonly StatusCode: number }>(`/containers/${id}/wait`),
+      );
       if (StatusCode !== 0) throw new Error(`${name}: the container's exit code is ${StatusCode}`);
-      lap(await client.call("DELETE", `/containers/${id}`));
+      lap(await client.delete(`/containers/${id}`));
       const between = (a: number, b: number) => (times[b] ?? Number.NaN) - (times[a] ?? Number.NaN);
       return {
         create: between(0, 1),
