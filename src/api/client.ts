@@ -1,8 +1,16 @@
 /** A client of the Docker Engine API: JSON, streams, and connections that carry a process's streams. */
-import { Agent, type ClientRequest, type IncomingMessage, type RequestOptions, request } from "node:http";
-import { Agent as TlsAgent, request as tlsRequest } from "node:https";
+
 import { type Duplex, pipeline, Readable } from "node:stream";
 import { MULTIPLEXED_STREAM } from "./media-types.ts";
+import {
+  Agent,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+  request,
+  TlsAgent,
+  tlsRequest,
+} from "./node-http.ts";
 import { type Frame, FrameReader } from "./stdcopy.ts";
 import { formatVersion, NEWEST } from "./version.ts";
 

@@ -2,13 +2,14 @@
  * Connections that carry a process's streams ("hijacked", in Docker's words): the request is routed and
  * checked as any other, answered 101 or 200, and the connection is the client's end of a session then.
  */
-import { ServerResponse } from "node:http";
+
 import type { Duplex } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { invalid } from "../lib/errors.ts";
 import { lingerThenClose } from "./carry.ts";
 import { failureOf, sendFailure } from "./errors.ts";
 import { RAW_STREAM } from "./media-types.ts";
+import { ServerResponse } from "./node-http.ts";
 import { type ApiRequest, rawOf, type TakenConnection } from "./request.ts";
 import { bodyIsInput } from "./target.ts";
 

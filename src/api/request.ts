@@ -1,7 +1,7 @@
-import { IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import type { FastifyRequest } from "fastify";
 import type { Listener } from "./listen.ts";
+import { IncomingMessage, type ServerResponse } from "./node-http.ts";
 import { takesConnection } from "./target.ts";
 import { type Minor, NEWEST, parseVersion } from "./version.ts";
 

@@ -1,6 +1,4 @@
 import { setMaxListeners } from "node:events";
-import { createServer as createHttpServer, type Server as HttpServer, type ServerResponse } from "node:http";
-import { createServer as createHttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import type { Engine } from "../engine/types.ts";
 import { asError, messageOf } from "../lib/errors.ts";
@@ -8,6 +6,12 @@ import type { Logger } from "../lib/log.ts";
 import { createApp } from "./app.ts";
 import { takeConnection } from "./hijack.ts";
 import { checkListener, type Listener, listen } from "./listen.ts";
+import {
+  createServer as createHttpServer,
+  createTlsServer as createHttpsServer,
+  type Server as HttpServer,
+  type ServerResponse,
+} from "./node-http.ts";
 import { ApiRequest } from "./request.ts";
 
 export type { Listener, TcpListener, TlsFiles, UnixListener } from "./listen.ts";
