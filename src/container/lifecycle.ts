@@ -126,7 +126,10 @@ export async function takeDown(context: Context, entry: Entry, bundle: string): 
   const failures = results.flatMap((result, index) =>
     result.status === "rejected" ? [`${parts[index]?.[0]}: ${messageOf(result.reason)}`] : [],
   );
-  if (failures.length === 0) return context.registry.forgetRun(entry);
+  if (failures.length === 0) {
+    if (entry.container.monitor) await context.registry.forgetRun(entry);
+    return;
+  }
   context.logger.error({ container: id, failures }, "a container's end left something behind");
 }
 

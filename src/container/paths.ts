@@ -30,6 +30,9 @@ export function networkFilesOf(roots: Roots, id: ContainerID): NetworkFiles {
   };
 }
 
+/** `EXEC_ROOT/runtime`: where the OCI runtime keeps what it knows of its containers. */
+export const runtimeRootOf = ({ execRoot }: Pick<Roots, "execRoot">): string => join(execRoot, "runtime");
+
 /** `EXEC_ROOT/containers/<id>`: all that belongs to running it. */
 export const runtimeDirectoryOf = (roots: Roots, id: ContainerID): string =>
   join(roots.execRoot, "containers", id);

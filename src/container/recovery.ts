@@ -11,11 +11,13 @@ import { startByPolicy, takeDown, watch } from "./lifecycle.ts";
 import type { Supervised } from "./monitor-types.ts";
 import { containerOfMode } from "./namespaces.ts";
 import type { Context } from "./options.ts";
-import { bundleOfMonitor, directoryOf, runtimeDirectoryOf } from "./paths.ts";
+import { bundleOfMonitor, directoryOf, runtimeDirectoryOf, runtimeRootOf } from "./paths.ts";
 import { readContainers } from "./record.ts";
 import { removeStopped } from "./removal.ts";
 import { restartsWithEngine } from "./restart-policy.ts";
+import { cgroupsPathOf } from "./spec.ts";
 import { monitorRequestOf } from "./start.ts";
+import { endStrays, removeCgroups } from "./strays.ts";
 import type { Container } from "./types.ts";
 
 /** What ended with the machine, or whose monitor was lost: nobody knows how. */
@@ -64,6 +66,8 @@ export async function recover(context: Context, adopted: Adopted): Promise<void>
   mkdirSync(join(context.dataRoot, "containers"), { recursive: true, mode: 0o710 });
   mkdirSync(join(context.execRoot, "containers"), { recursive: true, mode: 0o711 });
   const entries = context.registry.all();
+  const idle = entries.filter(({ active }) => !active).map(({ container }) => container.id);
+  await endStrays(runtimeRootOf(context), new Set(idle));
   await Promise.all([
     ...entries.map((entry) => settle(context, entry, adopted.get(entry.container.id))),
     removeOrphans(context),
@@ -93,7 +97,7 @@ async function settle(context: Context, entry: Entry, supervised: Supervised | u
     await forgetExecs(context, container.id);
     if (container.state.status === "removing") await entry.mutex.run(() => removeStopped(context, entry));
     else if (isActive(container)) await takeOver(context, entry, supervised);
-    else if (container.monitor) await clearHalfDone(context, entry, supervised);
+    else await clearHalfDone(context, entry, supervised);
   } catch (thrown) {
     context.logger.error({ err: asError(thrown), container: container.id }, "taking over a container failed");
   }
@@ -126,17 +130,23 @@ function lostProcess({ monitor }: Container, exited: Supervised["exited"]): Supe
   };
 }
 
-/** A start, or a take-down, that the engine's end cut short: nobody was told of it, so it is undone. */
+/**
+ * A start, or a take-down, that the engine's end cut short: nobody was told of it, so it is undone. A start may not
+ * even be on record, so this is done for all that don't run.
+ */
 async function clearHalfDone(
   context: Context,
   entry: Entry,
   supervised: Supervised | undefined,
 ): Promise<void> {
-  const { monitor, id } = entry.container;
   supervised?.signal(9);
-  await entry.mutex.run(() =>
-    takeDown(context, entry, monitor ? bundleOfMonitor(monitor.directory) : runtimeDirectoryOf(context, id)),
-  );
+  await entry.mutex.run(async () => {
+    // Of a container that does not run, all that belongs to running it goes.
+    await takeDown(context, entry, runtimeDirectoryOf(context, entry.container.id));
+    if (context.cgroups.driver === "cgroupfs") {
+      await removeCgroups(cgroupsPathOf(entry.container, context.cgroups));
+    }
+  });
 }
 
 /** Execs are not found again: their clients are gone. What runs in the container goes on until it ends. */

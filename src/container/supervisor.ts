@@ -14,6 +14,7 @@ import { SeqpacketSocket } from "../linux/seqpacket.ts";
 import { clearExit } from "./exit.ts";
 import { keepsStdin, runMonitor, socketsOf } from "./monitor.ts";
 import type { MonitorRecord, MonitorRequest, Supervised, Supervisor } from "./monitor-types.ts";
+import { runtimeRootOf } from "./paths.ts";
 import { requireProgram } from "./programs.ts";
 import { existsWithin } from "./refusal.ts";
 import { Runtime, versionOf } from "./runtime.ts";
@@ -37,7 +38,7 @@ export interface SupervisorOptions {
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const conmon = requireProgram(process.env.DRAWBRIDGE_MONITOR ?? "conmon");
   const wanted = options.runtime ?? process.env.DRAWBRIDGE_RUNTIME;
-  const root = join(options.execRoot, "runtime");
+  const root = runtimeRootOf(options);
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const [runtime, monitorVersion] = await Promise.all([
     Runtime.choose({
