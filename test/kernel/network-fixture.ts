@@ -1,17 +1,17 @@
 /** A host of real kernel objects, for tests that run in private namespaces (see support/isolated.ts). */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EngineEvent } from "../../src/lib/events.ts";
-import { type ContainerID, newId } from "../../src/lib/ids.ts";
+import type { ContainerID } from "../../src/lib/ids.ts";
 import { silent } from "../../src/lib/log.ts";
 import type { Kernel } from "../../src/linux/kernel.ts";
 import { createNetworks } from "../../src/network/controller.ts";
 import type { NetworkSettings } from "../../src/network/settings.ts";
 import type { Endpoint, Networks, Sandbox, SandboxRequest } from "../../src/network/types.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-import { settings } from "../unit/network-fakes.ts";
+import { sandboxRequest, settings } from "../support/networks.ts";
 
 export const sh = (command: string): string => execFileSync("sh", ["-c", command], { encoding: "utf8" });
 export const json = (command: string) => JSON.parse(sh(command));
@@ -82,22 +82,7 @@ export class KernelHost {
   }
 
   request(name: string, more: Partial<SandboxRequest> = {}): SandboxRequest {
-    const directory = join(this.directory, name);
-    mkdirSync(directory, { recursive: true });
-    return {
-      container: newId<ContainerID>(),
-      containerName: name,
-      hostname: name,
-      domainname: "",
-      mode: { kind: "own", endpoints: [{ network: "bridge" }] },
-      directory,
-      dns: [],
-      dnsSearch: [],
-      dnsOptions: [],
-      extraHosts: [],
-      sysctls: {},
-      ...more,
-    };
+    return sandboxRequest(this.directory, name, more);
   }
 
   remove(): void {

@@ -9,7 +9,7 @@ import { startKernel } from "../../src/linux/kernel-client.ts";
 import { cleanNetworks } from "../../src/network/clean.ts";
 import type { Networks, Sandbox } from "../../src/network/types.ts";
 import { isolated } from "../support/isolated.ts";
-import { settings } from "../unit/network-fakes.ts";
+import { settings } from "../support/networks.ts";
 import { addOutside, inside, KernelHost, noEcho, pings, plugOf, sh, succeeds } from "./network-fixture.ts";
 import { arp, FrameSocket, other, udp } from "./network-frames.ts";
 

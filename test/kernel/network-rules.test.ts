@@ -12,7 +12,7 @@ import { type AllElements, mergeElements, type WidePart } from "../../src/networ
 import { dropRules, loadRules } from "../../src/network/firewall/rules.ts";
 import type { Endpoint, Network } from "../../src/network/types.ts";
 import { isolated } from "../support/isolated.ts";
-import { settings } from "../unit/network-fakes.ts";
+import { settings } from "../support/networks.ts";
 import { sh } from "./network-fixture.ts";
 
 isolated(import.meta);

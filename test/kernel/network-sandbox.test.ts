@@ -13,7 +13,7 @@ import type { Plan } from "../../src/linux/plan.ts";
 import { cleanNetworks } from "../../src/network/clean.ts";
 import type { Sandbox } from "../../src/network/types.ts";
 import { isolated } from "../support/isolated.ts";
-import { settings } from "../unit/network-fakes.ts";
+import { settings } from "../support/networks.ts";
 import { inside, json, KernelHost, kernelState, pings, plugOf, sh, succeeds } from "./network-fixture.ts";
 
 isolated(import.meta);

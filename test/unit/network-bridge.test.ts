@@ -8,7 +8,7 @@ import { OPTION } from "../../src/network/bridge/options.ts";
 import { defaultNetworks } from "../../src/network/defaults.ts";
 import type { HostFacts } from "../../src/network/driver.ts";
 import type { Network } from "../../src/network/types.ts";
-import { settings } from "./network-fakes.ts";
+import { settings } from "../support/networks.ts";
 
 const [network] = defaultNetworks(settings, []);
 assert.ok(network);

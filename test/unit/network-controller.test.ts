@@ -5,7 +5,8 @@ import { describe, test } from "node:test";
 import { formatAddress, parseAddress, parseMac, parsePrefix } from "../../src/lib/ip.ts";
 import type { Networks } from "../../src/network/types.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-import { addressesOf, FailingStore, FakeHost, settings } from "./network-fakes.ts";
+import { settings } from "../support/networks.ts";
+import { addressesOf, FailingStore, FakeHost } from "./network-fakes.ts";
 
 const sandboxKeys = async (store: MemoryStore): Promise<string[]> =>
   (await store.list("sandbox/")).map(({ key }) => key);

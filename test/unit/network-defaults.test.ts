@@ -5,7 +5,7 @@ import { defaultNetworks } from "../../src/network/defaults.ts";
 import { type ForwardingFacts, forwarding } from "../../src/network/forwarding.ts";
 import type { BridgeSettings, NetworkSettings } from "../../src/network/settings.ts";
 import { decodeNetwork, encodeNetwork } from "../../src/network/state.ts";
-import { settings } from "./network-fakes.ts";
+import { settings } from "../support/networks.ts";
 
 const withBridge = (
   bridge: Partial<BridgeSettings>,

@@ -1,10 +1,10 @@
 /** A kernel in memory that carries plans out on names alone, and can be told to fail. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EngineEvent } from "../../src/lib/events.ts";
-import { type ContainerID, newId } from "../../src/lib/ids.ts";
-import { formatPrefix, parseAddress } from "../../src/lib/ip.ts";
+import type { ContainerID } from "../../src/lib/ids.ts";
+import { formatPrefix } from "../../src/lib/ip.ts";
 import type { Logger } from "../../src/lib/log.ts";
 import type { Kernel, Link } from "../../src/linux/kernel.ts";
 import type { Fact, Plan, Step } from "../../src/linux/plan.ts";
@@ -13,17 +13,7 @@ import type { NetworkSettings } from "../../src/network/settings.ts";
 import type { Networks, Sandbox, SandboxRequest } from "../../src/network/types.ts";
 import type { Change, Store } from "../../src/store/kv.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-
-export const settings: NetworkSettings = {
-  bridge: { name: "docker0", mtu: 1500, icc: true, hostBindingIp: parseAddress("0.0.0.0") },
-  ipMasq: true,
-  ipForward: true,
-  ipForwardNoDrop: false,
-  defaultAddressPools: [],
-  dns: [],
-  dnsSearch: [],
-  dnsOptions: [],
-};
+import { sandboxRequest, settings } from "../support/networks.ts";
 
 export class FakeKernel implements Kernel {
   readonly applied: Plan[] = [];
@@ -170,22 +160,7 @@ export class FakeHost implements Disposable {
   }
 
   request(name: string, more: Partial<SandboxRequest> = {}): SandboxRequest {
-    const directory = join(this.directory, name);
-    mkdirSync(directory, { recursive: true });
-    return {
-      container: newId<ContainerID>(),
-      containerName: name,
-      hostname: name,
-      domainname: "",
-      mode: { kind: "own", endpoints: [{ network: "bridge" }] },
-      directory,
-      dns: [],
-      dnsSearch: [],
-      dnsOptions: [],
-      extraHosts: [],
-      sysctls: {},
-      ...more,
-    };
+    return sandboxRequest(this.directory, name, more);
   }
 
   [Symbol.dispose](): void {

@@ -6,7 +6,8 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseMac } from "../../src/lib/ip.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-import { addressesOf, FakeHost, settings } from "./network-fakes.ts";
+import { settings } from "../support/networks.ts";
+import { addressesOf, FakeHost } from "./network-fakes.ts";
 
 describe("an engine that comes back", () => {
   test("finds living sandboxes as they were, with the same ids and addresses", async () => {
