@@ -127,7 +127,7 @@ function readBodies(app: FastifyInstance): void {
 }
 
 /** @throws invalid, in Docker's words */
-export function parseBody(contentType: string | undefined, body: Buffer): unknown {
+function parseBody(contentType: string | undefined, body: Buffer): unknown {
   const media = contentType?.split(";")[0]?.trim().toLowerCase();
   if (media !== "application/json") {
     throw invalid(`unsupported Content-Type header (${contentType ?? ""}): must be 'application/json'`);

@@ -13,7 +13,7 @@ interface WaitAnswer {
 }
 
 /** Ask for the exit status; the engine has taken note on return. */
-export async function startWaiting(
+async function startWaiting(
   { client }: Context,
   id: string,
   condition: "next-exit" | "removed" | "not-running",

@@ -44,7 +44,7 @@ interface Globals {
 }
 
 /** Flags before the verb. @throws UsageError */
-export function readGlobals(argv: readonly string[]): Globals {
+function readGlobals(argv: readonly string[]): Globals {
   const words = [...argv];
   let host: string | undefined;
   while (words[0]?.startsWith("-")) {

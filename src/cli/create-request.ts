@@ -15,7 +15,7 @@ const map = (words: readonly string[], separator = "="): Record<string, string> 
   Object.fromEntries(words.map((word) => pair(word, separator)));
 
 /** `no`, `always`, `unless-stopped`, `on-failure[:n]`. */
-export function parseRestartPolicy(text: string): {
+function parseRestartPolicy(text: string): {
   readonly Name: string;
   readonly MaximumRetryCount: number;
 } {
@@ -29,7 +29,7 @@ export function parseRestartPolicy(text: string): {
 }
 
 /** `nofile=1024:2048`, `nproc=512`; -1 for no limit. */
-export function parseUlimit(text: string): {
+function parseUlimit(text: string): {
   readonly Name: string;
   readonly Soft: number;
   readonly Hard: number;

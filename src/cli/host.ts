@@ -1,6 +1,6 @@
 /** Which engine a command talks to. */
 
-export const DEFAULT_HOST = "unix:///run/drawbridge.sock";
+const DEFAULT_HOST = "unix:///run/drawbridge.sock";
 
 /** Another engine's socket is left to its own client: `DOCKER_HOST` counts where its path speaks of us. */
 const namesDrawbridge = (host: string): boolean => host.startsWith("unix://") && /drawbridge/.test(host);

@@ -69,7 +69,7 @@ export function hostDevices(directory = "/dev"): readonly DeviceNode[] {
 }
 
 /** makedev(3): the number as stat(2) gives it, taken apart. */
-export function deviceNumber(rdev: number): { readonly major: number; readonly minor: number } {
+function deviceNumber(rdev: number): { readonly major: number; readonly minor: number } {
   const bits = BigInt(rdev);
   return {
     major: Number(((bits >> 8n) & 0xfffn) | ((bits >> 32n) & 0xfffff000n)),

@@ -1,6 +1,6 @@
 /** The environment of a container's processes (Docker API, Env). */
 
-export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const nameOf = (entry: string): string => entry.split("=", 1)[0] ?? entry;
 

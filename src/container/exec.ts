@@ -173,7 +173,7 @@ export class Execs {
 }
 
 /** @throws conflict, in Docker's words */
-export function checkRunning({ container, active }: Entry): void {
+function checkRunning({ container, active }: Entry): void {
   const { status } = container.state;
   if (status === "restarting") {
     throw conflict(`Container ${container.id} is restarting, wait until the container is running`);

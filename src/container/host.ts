@@ -87,7 +87,7 @@ const LIMITS: Readonly<Record<string, string>> = {
 };
 
 /** Hard limits from the text of /proc/<pid>/limits (proc_pid_limits(5)). */
-export function parseLimits(text: string): Readonly<Record<string, number>> {
+function parseLimits(text: string): Readonly<Record<string, number>> {
   const limits: Record<string, number> = {};
   for (const [label, name] of Object.entries(LIMITS)) {
     const hard = new RegExp(`^${label}\\s+\\S+\\s+(\\S+)`, "m").exec(text)?.[1];

@@ -35,7 +35,7 @@ export const socketsOf = (request: MonitorRequest): string =>
 export const keepsStdin = (request: MonitorRequest): boolean => request.terminal || !request.stdinOnce;
 
 /** conmon's command line. Pure. */
-export function monitorArguments(runtime: Runtime, request: MonitorRequest, exitDirectory: string): string[] {
+function monitorArguments(runtime: Runtime, request: MonitorRequest, exitDirectory: string): string[] {
   const { container, exec, directory } = request;
   const runtimeArguments = ["--root", runtime.root];
   return [

@@ -23,7 +23,7 @@ const NOUNS = (
 const pick = (words: readonly string[]): string => words[randomInt(words.length)] ?? "bridge";
 
 /** A name of two words, and a number once `attempt` shows that those are getting scarce. */
-export function generateName(attempt: number): string {
+function generateName(attempt: number): string {
   const name = `${pick(ADJECTIVES)}_${pick(NOUNS)}`;
   return attempt < 3 ? name : `${name}${randomInt(10 ** Math.min(attempt - 2, 9))}`;
 }

@@ -57,7 +57,7 @@ export interface Rlimit {
 const { rawJSON } = JSON as unknown as { rawJSON(text: string): object };
 
 /** RLIM_INFINITY, 2^64-1: beyond what this language's numbers hold exactly, so it is written as it stands. */
-export const UNLIMITED = rawJSON("18446744073709551615");
+const UNLIMITED = rawJSON("18446744073709551615");
 
 export const rlimitName = (name: string): string => `RLIMIT_${name.toUpperCase()}`;
 

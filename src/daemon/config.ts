@@ -20,7 +20,7 @@ import {
 
 export const DEFAULT_CONFIG_FILE = "/etc/drawbridge/daemon.json";
 
-export const LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"] as const;
+const LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface DaemonConfig {

@@ -10,7 +10,7 @@ const RELOADABLE = [
   "liveRestore",
 ] as const satisfies (keyof ReloadableSettings)[];
 
-export const reloadable = (config: DaemonConfig): ReloadableSettings => ({
+const reloadable = (config: DaemonConfig): ReloadableSettings => ({
   labels: config.engine.labels,
   shutdownTimeout: config.engine.shutdownTimeout,
   liveRestore: config.engine.liveRestore,

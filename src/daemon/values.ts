@@ -26,7 +26,7 @@ const BOOLEANS = new Map<string, boolean>([
 ]);
 
 /** A boolean as dockerd's flags take it (Go's strconv.ParseBool). */
-export const parseBoolean = (text: string): boolean | undefined => BOOLEANS.get(text);
+const parseBoolean = (text: string): boolean | undefined => BOOLEANS.get(text);
 
 function fromFlag(option: DaemonOption, texts: readonly string[]): OptionValue | undefined {
   const last = texts.at(-1) ?? "";

@@ -14,12 +14,7 @@ import { END_OF_ARCHIVE, encodeEntry, padding } from "./tar-writer.ts";
 import type { DiffID } from "./types.ts";
 
 /** Where distributions put it. */
-export const BUSYBOX_PATHS = [
-  "/bin/busybox",
-  "/usr/bin/busybox",
-  "/bin/busybox-static",
-  "/bin/busybox.static",
-];
+const BUSYBOX_PATHS = ["/bin/busybox", "/usr/bin/busybox", "/bin/busybox-static", "/bin/busybox.static"];
 const INSTALL = "apt-get install busybox-static";
 
 /** The beginning of time: any other would make images of the same binary differ. */

@@ -20,7 +20,7 @@ const PROGRAM = {
   bzip2: { command: "bzip2", package: "bzip2" },
 } as const;
 
-export function compressionOf(head: Buffer): Compression {
+function compressionOf(head: Buffer): Compression {
   return MAGIC.find(({ bytes }) => head.subarray(0, bytes.length).equals(bytes))?.compression ?? "none";
 }
 

@@ -70,13 +70,6 @@ export class Writer {
     return this;
   }
 
-  /** Network order. */
-  be32(value: number): this {
-    const at = this.#room(4);
-    this.#view.setUint32(at, value);
-    return this;
-  }
-
   bytes(bytes: Uint8Array): this {
     const at = this.#room(bytes.length);
     this.#bytes.set(bytes, at);
@@ -129,12 +122,6 @@ export const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** The number that `bytes` hold, or undefined where they are not exactly of that size. */
-export const readU8 = (bytes: Uint8Array | undefined): number | undefined =>
-  bytes?.length === 1 ? bytes[0] : undefined;
-
-export const readU16 = (bytes: Uint8Array | undefined): number | undefined =>
-  bytes?.length === 2 ? viewOf(bytes).getUint16(0, LITTLE_ENDIAN) : undefined;
-
 export const readU32 = (bytes: Uint8Array | undefined): number | undefined =>
   bytes?.length === 4 ? viewOf(bytes).getUint32(0, LITTLE_ENDIAN) : undefined;
 

@@ -60,7 +60,7 @@ function osRelease(): Partial<Record<string, string>> {
 }
 
 /** `KEY=value` lines in shell quoting (os-release(5)); comments and damaged lines are passed over. */
-export function parseOsRelease(text: string): Record<string, string> {
+function parseOsRelease(text: string): Record<string, string> {
   const entries: [string, string][] = [];
   for (const line of text.split("\n")) {
     const [, key, value] = /^([A-Z0-9_]+)=(.*)$/.exec(line.trim()) ?? [];

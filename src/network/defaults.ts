@@ -19,7 +19,7 @@ import { BUILT_IN_POOLS, subnetsOf } from "./ipam/subnets.ts";
 import type { BridgeSettings, NetworkSettings } from "./settings.ts";
 import type { DriverName, Network, Pool } from "./types.ts";
 
-export const DEFAULT_NETWORKS = ["bridge", "host", "none"] as const;
+const DEFAULT_NETWORKS = ["bridge", "host", "none"] as const;
 
 export const isDefault = (network: Network): boolean =>
   (DEFAULT_NETWORKS as readonly string[]).includes(network.name);

@@ -81,11 +81,11 @@ const decodeEndpoint = ({ address, gateway, ...stored }: StoredEndpoint): Endpoi
   ...(gateway !== undefined && { gateway: parseAddress(gateway) }),
 });
 
-export const encodeRecord = (record: SandboxRecord): StoredRecord => ({
+const encodeRecord = (record: SandboxRecord): StoredRecord => ({
   ...record,
   sandbox: { ...record.sandbox, endpoints: record.sandbox.endpoints.map(encodeEndpoint) },
 });
-export const decodeRecord = (stored: StoredRecord): SandboxRecord => ({
+const decodeRecord = (stored: StoredRecord): SandboxRecord => ({
   ...stored,
   sandbox: { ...stored.sandbox, endpoints: stored.sandbox.endpoints.map(decodeEndpoint) },
 });

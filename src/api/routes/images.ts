@@ -19,7 +19,7 @@ interface ByName {
 const byName = { params: path("name") };
 
 /** @throws not-found */
-export function findImage({ images }: Engine, name: string): Image {
+function findImage({ images }: Engine, name: string): Image {
   const image = images.find(name);
   if (!image) throw notFound(`No such image: ${name}`);
   return image;

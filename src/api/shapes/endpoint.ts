@@ -24,7 +24,7 @@ function addressesOf(endpoint: Endpoint | undefined) {
 }
 
 /** One entry of `Networks`; without an endpoint (the container does not run) only what was asked for. */
-export function endpointSettings(
+function endpointSettings(
   asked: EndpointSettings | undefined,
   endpoint: Endpoint | undefined,
   network: string,

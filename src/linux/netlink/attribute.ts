@@ -9,7 +9,7 @@
  */
 import { align4, LITTLE_ENDIAN, viewOf, type Writer } from "../bytes.ts";
 
-export const NLA_HDRLEN = 4;
+const NLA_HDRLEN = 4;
 const NLA_F_NESTED = 0x8000;
 const NLA_TYPE_MASK = 0x3fff;
 /** nla_len has 16 bits. */
@@ -45,10 +45,7 @@ function header(to: Writer, type: number, size: number): Writer {
   return to.u16(NLA_HDRLEN + size).u16(type);
 }
 
-export const putU8 = (to: Writer, type: number, value: number): Writer =>
-  header(to, type, 1).u8(value).pad4();
 export const putU32 = (to: Writer, type: number, value: number): Writer => header(to, type, 4).u32(value);
-export const putBe32 = (to: Writer, type: number, value: number): Writer => header(to, type, 4).be32(value);
 export const putBytes = (to: Writer, type: number, value: Uint8Array): void =>
   put(to, type, (w) => w.bytes(value));
 export const putString = (to: Writer, type: number, value: string): void =>

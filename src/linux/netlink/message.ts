@@ -18,14 +18,12 @@
 import { align4, LITTLE_ENDIAN, readCString, readU32, viewOf, type Writer } from "../bytes.ts";
 import { attributesOf, putString, putU32 } from "./attribute.ts";
 
-export const NLMSG_HDRLEN = 16;
+const NLMSG_HDRLEN = 16;
 
-export const NLMSG_NOOP = 1;
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
 
 export const NLM_F_REQUEST = 0x1;
-export const NLM_F_MULTI = 0x2;
 export const NLM_F_ACK = 0x4;
 /** The table changed while it was being told: ask again. */
 export const NLM_F_DUMP_INTR = 0x10;

@@ -37,7 +37,7 @@ const NFTA_DATA_VALUE = 1;
 const IFNAMSIZ = 16;
 
 /** As it lies in a register: numbers in network order, a link's name padded to its full size. */
-export function datumBytes(datum: Datum): Uint8Array {
+function datumBytes(datum: Datum): Uint8Array {
   if ("address" in datum) return addressBytes(datum.address);
   if ("mac" in datum) return macBytes(datum.mac);
   if ("port" in datum) return Uint8Array.of(datum.port >> 8, datum.port & 0xff);

@@ -61,7 +61,7 @@ export const bridgeDriver: Driver = {
 };
 
 /** A pair with its peer born in the sandbox, already under its name and address, and the way out. */
-export function attachPlan(network: Network, endpoint: Endpoint, sandbox: NetnsPath): Plan {
+function attachPlan(network: Network, endpoint: Endpoint, sandbox: NetnsPath): Plan {
   const { name: master, mtu } = bridgeOptions(network);
   const { port, name, mac, prefix } = plugOf(endpoint);
   return [

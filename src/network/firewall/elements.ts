@@ -5,7 +5,7 @@
 import { formatAddress, formatPrefix, type Prefix } from "../../lib/ip.ts";
 import type { Datum, SetElement } from "../../linux/plan.ts";
 
-export const TABLES = {
+const TABLES = {
   inet: { family: "inet", name: "drawbridge" },
   guard: { family: "bridge", name: "drawbridge-guard" },
 } as const;
@@ -21,7 +21,7 @@ interface SetDefinition {
   readonly interval?: true;
 }
 
-export const SETS = {
+const SETS = {
   /** Our bridges. */
   bridges: { table: "inet", type: "ifname" },
   /** From and to: one bridge twice, where its containers may reach each other. */
@@ -75,7 +75,7 @@ function formatPart(part: WidePart): string {
 }
 
 /** The definition of a set with its elements, indented as nft prints it. */
-export function defineSet(set: SetName, elements: AllElements): string {
+function defineSet(set: SetName, elements: AllElements): string {
   const { type, ...more }: SetDefinition = SETS[set];
   const lines = [`type ${type}`];
   if (more.interval) lines.push("flags interval");
