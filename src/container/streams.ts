@@ -37,6 +37,7 @@ export class Streams {
   readonly #onEnd: () => void;
   #reading = true;
   #expectsRoom = false;
+  #connected = true;
   #closed = false;
   #patience: NodeJS.Timeout | undefined;
 
@@ -82,10 +83,7 @@ export class Streams {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#patience);
-    this.#watch.close();
-    this.#input.close();
-    this.#socket.close();
+    this.#disconnect();
     for (const tap of this.#taps) tap.end();
     this.#taps.clear();
   }
@@ -112,9 +110,19 @@ export class Streams {
     }
   }
 
+  /** Clients take the end of their output for the process's, and ask for its exit code: so they wait for `close`. */
   #end(): void {
-    this.close();
+    this.#disconnect();
     this.#onEnd();
+  }
+
+  #disconnect(): void {
+    if (!this.#connected) return;
+    this.#connected = false;
+    clearTimeout(this.#patience);
+    this.#watch.close();
+    this.#input.close();
+    this.#socket.close();
   }
 
   #share(bytes: Uint8Array): void {
@@ -141,7 +149,7 @@ export class Streams {
 
   /** At half of the limit, so that it is not a stop and go for each packet. */
   #resumeIfRead(): void {
-    if (this.#reading || this.#closed || this.#most() > this.#limits.waiting / 2) return;
+    if (this.#reading || !this.#connected || this.#most() > this.#limits.waiting / 2) return;
     clearTimeout(this.#patience);
     this.#reading = true;
     this.#expect();
@@ -156,6 +164,6 @@ export class Streams {
   }
 
   #expect(): void {
-    if (!this.#closed) this.#watch.expect({ readable: this.#reading, writable: this.#expectsRoom });
+    if (this.#connected) this.#watch.expect({ readable: this.#reading, writable: this.#expectsRoom });
   }
 }
