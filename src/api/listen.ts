@@ -2,7 +2,7 @@
 import { chmodSync, chownSync, lstatSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { dirname } from "node:path";
-import { conflict, inContext, invalid } from "../lib/errors.ts";
+import { codeOf, conflict, inContext, invalid } from "../lib/errors.ts";
 import { contains, parsePrefix, tryParseAddress } from "../lib/ip.ts";
 
 export interface UnixListener {
@@ -124,7 +124,7 @@ function groupId(name: string): number | undefined {
   try {
     text = readFileSync("/etc/group", "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (codeOf(error) === "ENOENT") return undefined;
     throw error;
   }
   const line = text.split("\n").find((each) => each.startsWith(`${name}:`));

@@ -1,5 +1,7 @@
 /** `-e`, `--env-file` and labels. */
+
 import { readFileSync } from "node:fs";
+import { codeOf } from "../lib/errors.ts";
 import { UsageError } from "./errors.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -31,7 +33,7 @@ function linesOf(path: string): readonly string[] {
   try {
     text = readFileSync(path, "utf8");
   } catch (thrown) {
-    const missing = thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT";
+    const missing = codeOf(thrown) === "ENOENT";
     throw missing ? new Error(`open ${path}: no such file or directory`, { cause: thrown }) : thrown;
   }
   return parseLines(path, text);

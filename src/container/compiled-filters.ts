@@ -3,8 +3,10 @@
  * each start the same; crun leaves its result in the container's state, and takes it from an annotation
  * instead of compiling (crun(1), `run.oci.seccomp_bpf_data`). runc knows nothing of it and reads the profile.
  */
+
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
 import type { SeccompProfile } from "./seccomp-profile.ts";
 
@@ -42,7 +44,7 @@ function readIfThere(path: string): Buffer | undefined {
   try {
     return readFileSync(path);
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    if (codeOf(thrown) === "ENOENT") return undefined;
     throw thrown;
   }
 }

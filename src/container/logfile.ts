@@ -2,7 +2,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { doing } from "../lib/errors.ts";
+import { codeOf, doing } from "../lib/errors.ts";
 import { LineReader } from "./log-blocks.ts";
 import { LineJoiner, type LogLine, parseLine } from "./log-line.ts";
 import { findTail, type TailStart } from "./log-tail.ts";
@@ -205,6 +205,6 @@ async function statIfThere(path: string): Promise<{ ino: bigint; dev: bigint } |
 }
 
 function ifMissing(error: unknown): undefined {
-  if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+  if (codeOf(error) === "ENOENT") return undefined;
   throw error;
 }

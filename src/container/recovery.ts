@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { asError } from "../lib/errors.ts";
+import { asError, codeOf } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import type { ContainerID } from "../lib/ids.ts";
 import { wasStarted } from "./create.ts";
@@ -160,7 +160,7 @@ function namesIn(directory: string): readonly string[] {
   try {
     return readdirSync(directory);
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return [];
+    if (codeOf(thrown) === "ENOENT") return [];
     throw thrown;
   }
 }

@@ -15,7 +15,7 @@ import {
   type Stats,
 } from "node:fs";
 import { join } from "node:path";
-import { inContext, invalid } from "../lib/errors.ts";
+import { codeOf, inContext, invalid } from "../lib/errors.ts";
 
 /** As many as the kernel follows (path_resolution(7)). */
 const MAX_LINKS = 40;
@@ -93,7 +93,7 @@ export function readInRoot(root: string, path: string): string | undefined {
 
 /** ELOOP: a link took the file's place between looking and opening. */
 function isAbsence(thrown: unknown): boolean {
-  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+  const code = codeOf(thrown);
   return code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP" || code === "ENXIO";
 }
 

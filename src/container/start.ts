@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { RootFilesystem } from "../image/types.ts";
-import { conflict, inContext } from "../lib/errors.ts";
+import { codeOf, conflict, inContext } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import { type UndoStack, undoing } from "../lib/undo.ts";
 import type { Sandbox } from "../network/types.ts";
@@ -138,7 +138,7 @@ function makeBindSources(binds: readonly string[]): void {
       mkdirSync(source, { recursive: true, mode: 0o755 });
     } catch (thrown) {
       // A file, a socket, a device: there is something to bind.
-      if (!(thrown instanceof Error && "code" in thrown && thrown.code === "EEXIST")) {
+      if (codeOf(thrown) !== "EEXIST") {
         throw inContext(`error while creating mount source path '${source}'`, thrown);
       }
     }

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { internal } from "../lib/errors.ts";
+import { codeOf, internal } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
 
 /** Milliseconds: how long the kernel may take to end what was killed, and between two looks. */
@@ -61,7 +61,7 @@ function commandLines() {
     try {
       return [{ pid: Number(name), arguments: readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0") }];
     } catch (thrown) {
-      if (["ENOENT", "ESRCH"].includes(codeOf(thrown))) return [];
+      if (["ENOENT", "ESRCH"].includes(codeOf(thrown) ?? "")) return [];
       throw thrown;
     }
   });
@@ -91,6 +91,3 @@ function isRemoved(cgroup: string, deadline: number): boolean {
   }
   return true;
 }
-
-const codeOf = (thrown: unknown): string =>
-  thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";

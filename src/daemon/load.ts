@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Listener } from "../api/listen.ts";
-import { inContext } from "../lib/errors.ts";
+import { codeOf, inContext } from "../lib/errors.ts";
 import { type DaemonConfig, DEFAULT_CONFIG_FILE, readConfig } from "./config.ts";
 import type { ConfigFile, DaemonFlags } from "./values.ts";
 
@@ -13,7 +13,7 @@ function configFile(flags: DaemonFlags): ConfigFile | undefined {
   try {
     return { path, text: readFileSync(path, "utf8") };
   } catch (thrown) {
-    const missing = thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT";
+    const missing = codeOf(thrown) === "ENOENT";
     if (missing && named === undefined) return undefined;
     throw new Error(`unable to configure the Drawbridge daemon with file ${path}: ${String(thrown)}`, {
       cause: thrown,

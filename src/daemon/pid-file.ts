@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { conflict } from "../lib/errors.ts";
+import { codeOf, conflict } from "../lib/errors.ts";
 
 /** USER_HZ: what /proc counts in, 100 on every architecture that Node runs on. */
 const TICKS = 100;
@@ -45,7 +45,7 @@ function readOr(path: string, otherwise: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return otherwise;
+    if (codeOf(thrown) === "ENOENT") return otherwise;
     throw thrown;
   }
 }

@@ -9,7 +9,7 @@ import { runningContainers } from "../container/running.ts";
 import { startSupervisor } from "../container/supervisor.ts";
 import { createImages } from "../image/images.ts";
 import type { Images } from "../image/types.ts";
-import { conflict, inContext, throwAll } from "../lib/errors.ts";
+import { conflict, inContext, kindOf, throwAll } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import { type UndoStack, undoing } from "../lib/undo.ts";
 import { defaultCgroupDriver } from "../linux/host.ts";
@@ -57,7 +57,9 @@ async function openRoots(settings: EngineSettings, undo: UndoStack) {
     const lock = lockFile(join(settings.dataRoot, "engine.lock"));
     undo.push("release the lock", () => lock.release());
   } catch (thrown) {
-    throw inContext(`another engine uses the data root ${settings.dataRoot}`, thrown);
+    const taken = kindOf(thrown) === "conflict";
+    const story = taken ? "another engine uses the data root" : "lock the data root";
+    throw inContext(`${story} ${settings.dataRoot}`, thrown);
   }
   const store = new EmbeddedStore(join(settings.dataRoot, "drawbridge.db"));
   undo.push("close the store", () => store.close());

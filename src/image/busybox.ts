@@ -5,7 +5,7 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
-import { messageOf, notFound } from "../lib/errors.ts";
+import { codeOf, messageOf, notFound } from "../lib/errors.ts";
 import { isStaticElf } from "./elf.ts";
 import type { Description } from "./oci-config.ts";
 import { hostPlatform } from "./oci-config.ts";
@@ -39,7 +39,7 @@ export async function findBusybox(paths: readonly string[] = BUSYBOX_PATHS): Pro
       const { stdout } = await promisify(execFile)(path, ["--list"]);
       return { binary, applets: stdout.split("\n").filter((name) => /^[\w.[+-]+$/.test(name)) };
     } catch (thrown) {
-      const missing = thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT";
+      const missing = codeOf(thrown) === "ENOENT";
       if (!missing) reasons.push(messageOf(thrown));
     }
   }

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { PassThrough, pipeline, type Readable, type Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
-import { asError, EngineError, invalid } from "../lib/errors.ts";
+import { asError, codeOf, EngineError, invalid } from "../lib/errors.ts";
 
 type Compression = "none" | "gzip" | "zstd" | "xz" | "bzip2";
 
@@ -68,7 +68,7 @@ function throughProgram(compression: keyof typeof PROGRAM, source: AsyncIterable
     complaint = (complaint + text).slice(0, 1000);
   });
   child.on("error", (error) => {
-    const missing = "code" in error && error.code === "ENOENT";
+    const missing = codeOf(error) === "ENOENT";
     output.destroy(
       missing
         ? invalid(`the archive is compressed with ${compression}: apt-get install ${name}`, error)
@@ -81,7 +81,7 @@ function throughProgram(compression: keyof typeof PROGRAM, source: AsyncIterable
   });
   pipeline(source, child.stdin, (error) => {
     // EPIPE: the program has ended before its input, and says itself why.
-    if (error && !("code" in error && error.code === "EPIPE")) output.destroy(asError(error));
+    if (error && codeOf(error) !== "EPIPE") output.destroy(asError(error));
   });
   child.stdout.pipe(output, { end: false });
   output.on("close", () => child.kill("SIGKILL"));
@@ -98,5 +98,4 @@ async function* told(compression: Compression, stream: Readable): AsyncGenerator
 }
 
 /** Whether zlib or zstd complained, rather than the source of the bytes. */
-const isDamage = (thrown: unknown): boolean =>
-  thrown instanceof Error && "code" in thrown && /^(Z_|ZSTD_)/.test(String(thrown.code));
+const isDamage = (thrown: unknown): boolean => /^(Z_|ZSTD_)/.test(codeOf(thrown) ?? "");

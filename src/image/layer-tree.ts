@@ -2,7 +2,9 @@
  * A layer's directory while it is being unpacked. Nobody else writes to it, so what was looked at stays so.
  * Calls are synchronous: each takes microseconds, a trip through the thread pool many times that.
  */
+
 import * as fs from "node:fs";
+import { codeOf } from "../lib/errors.ts";
 import { makeNode } from "../linux/mknod.ts";
 import { setXattr } from "../linux/xattr.ts";
 import type { Found, Tree } from "./contain.ts";
@@ -113,7 +115,7 @@ export class LayerTree implements Tree {
       setXattr(path, name, value);
       return true;
     } catch (thrown) {
-      const code = thrown instanceof Error && "code" in thrown && thrown.code;
+      const code = codeOf(thrown);
       // Users' attributes are for files and directories only (xattr(7)).
       if (code === "EOPNOTSUPP" || (code === "EPERM" && name.startsWith("user."))) return false;
       throw thrown;

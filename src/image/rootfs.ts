@@ -9,7 +9,7 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { inContext, messageOf, notFound } from "../lib/errors.ts";
+import { codeOf, inContext, messageOf, notFound } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
 import type { Logger } from "../lib/log.ts";
 import { detach } from "../linux/detach.ts";
@@ -181,7 +181,7 @@ function readIfThere(path: string): string | undefined {
   try {
     return fs.readFileSync(path, "utf8");
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    if (codeOf(thrown) === "ENOENT") return undefined;
     throw thrown;
   }
 }

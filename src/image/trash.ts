@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { messageOf } from "../lib/errors.ts";
+import { codeOf, messageOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 
 /**
@@ -38,7 +38,7 @@ export class Trash {
     try {
       fs.renameSync(path, here);
     } catch (thrown) {
-      const code = thrown instanceof Error && "code" in thrown && thrown.code;
+      const code = codeOf(thrown);
       if (code === "ENOENT") return;
       // On another file system, somebody's mount below the data root: deleted where it is.
       if (code !== "EXDEV") throw thrown;

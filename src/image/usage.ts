@@ -1,4 +1,5 @@
 import * as fs from "node:fs";
+import { codeOf } from "../lib/errors.ts";
 import { makePace } from "./pace.ts";
 
 /** Bytes of all files below `directory`, as long as they say they are; a file with several names counts once. */
@@ -27,7 +28,7 @@ function entriesOf(directory: Buffer): Buffer[] {
   try {
     return fs.readdirSync(directory, { encoding: "buffer" });
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return [];
+    if (codeOf(thrown) === "ENOENT") return [];
     throw thrown;
   }
 }

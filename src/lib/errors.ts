@@ -39,6 +39,11 @@ export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
+/** The errno by name (`ENOENT`) of a failed system call, Node's or ours, or what else an error has for a code. */
+export function codeOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
+}
+
 /** The message of whatever was thrown; an AggregateError's parts are told one after another. */
 export function messageOf(thrown: unknown): string {
   if (thrown instanceof AggregateError) {

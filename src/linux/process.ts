@@ -1,5 +1,6 @@
 /** Processes as /proc tells of them. */
 import { readFileSync } from "node:fs";
+import { codeOf } from "../lib/errors.ts";
 
 /** What /proc/<pid>/stat says, as far as it is of use here: proc_pid_stat(5). */
 export interface ProcessStat {
@@ -36,5 +37,4 @@ export function statOf(pid: number): ProcessStat | undefined {
 }
 
 /** ENOENT before opening, ESRCH when it goes between opening and reading. */
-const isGone = (thrown: unknown): boolean =>
-  thrown instanceof Error && "code" in thrown && (thrown.code === "ENOENT" || thrown.code === "ESRCH");
+const isGone = (thrown: unknown): boolean => ["ENOENT", "ESRCH"].includes(codeOf(thrown) ?? "");

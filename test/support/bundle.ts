@@ -1,4 +1,5 @@
 /** A tiny OCI bundle with the machine's static busybox, for tests of what runs containers. */
+
 import {
   copyFileSync,
   existsSync,
@@ -12,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MonitorRequest } from "../../src/container/monitor-types.ts";
+import { codeOf } from "../../src/lib/errors.ts";
 import { type ContainerID, type ExecID, newId } from "../../src/lib/ids.ts";
 import { mount } from "../../src/linux/mount.ts";
 
@@ -145,6 +147,6 @@ function removeCgroup(path: string): void {
   try {
     rmdirSync(path);
   } catch (thrown) {
-    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")) throw thrown;
+    if (codeOf(thrown) !== "ENOENT") throw thrown;
   }
 }

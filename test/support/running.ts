@@ -1,6 +1,8 @@
 /** What in a host belongs to running containers, as the kernel tells it: to be compared with what the engine says. */
+
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "../../src/lib/errors.ts";
 import type { ThrowawayHost } from "./host.ts";
 import { portsOf } from "./inspect.ts";
 
@@ -65,7 +67,7 @@ function namesIn(directory: string): readonly string[] {
   try {
     return readdirSync(directory).sort();
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return [];
+    if (codeOf(thrown) === "ENOENT") return [];
     throw thrown;
   }
 }

@@ -1,8 +1,10 @@
 /** The files that a sandbox sees as /etc/hosts and /etc/resolv.conf: written at its opening, and kept up to date. */
+
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { codeOf } from "../../lib/errors.ts";
 import type { Address } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { NetworkSettings } from "../settings.ts";
@@ -123,7 +125,7 @@ function readIfThere(path: string): string {
     return readFileSync(path, "utf8");
   } catch (thrown) {
     // A host without the file has nothing to say.
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return "";
+    if (codeOf(thrown) === "ENOENT") return "";
     throw thrown;
   }
 }

@@ -1,5 +1,6 @@
 import { type FSWatcher, realpathSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
+import { codeOf } from "../../lib/errors.ts";
 
 /** Editors and DHCP clients write in several steps. */
 const SETTLE_MS = 50;
@@ -47,7 +48,7 @@ export class FileWatch {
       this.#watchers.push(watcher);
     } catch (thrown) {
       // Not there (yet): the directory above tells when that changes.
-      if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
+      if (codeOf(thrown) !== "ENOENT") throw thrown;
     }
   }
 
