@@ -18,7 +18,11 @@ function useCache() {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     const { uid, mode } = statSync(path);
-    if (uid === process.geteuid?.() && (mode & 0o022) === 0) enableCompileCache(path);
+    if (uid !== process.geteuid?.() || (mode & 0o022) !== 0) return;
+    enableCompileCache(path);
+    // The engine's threads learn of it from the environment: without it each would compile anew, and stay
+    // larger by the compiler.
+    if (process.argv[2] === "daemon") process.env.NODE_COMPILE_CACHE = path;
   } catch {
     // A read-only home or file system: all is the same without the cache, but later.
   }
