@@ -1,11 +1,9 @@
 /** This terminal's streams and a process's, tied together until the process ends or the keys to leave are typed. */
 import type { Readable } from "node:stream";
+import { DEFAULT_DETACH_KEYS, DetachKeys, parseDetachKeys } from "../lib/detach-keys.ts";
 import type { Context } from "./context.ts";
-import { DetachWatch, parseDetachKeys } from "./detach-keys.ts";
 import { type Connection, writeOutput } from "./engine-client.ts";
 import { ExitError } from "./errors.ts";
-
-export const DEFAULT_DETACH_KEYS = "ctrl-p,ctrl-q";
 
 export interface SessionOptions {
   /** The process has a terminal: ours goes raw. */
@@ -30,10 +28,13 @@ export function terminalSize(): { readonly columns: number; readonly rows: numbe
   return isTTY && columns && rows ? { columns, rows } : undefined;
 }
 
-/** Send our input on; its end is passed on as a half-close, so that `cat` in the container ends. */
-function feed(input: Readable, connection: Connection, watch: DetachWatch): () => void {
+/**
+ * Send our input on; its end is passed on as a half-close, so that `cat` in the container ends. `onInput` hears
+ * what is sent.
+ */
+function feed(input: Readable, connection: Connection, onInput: (data: Buffer) => void): () => void {
   const onData = (data: Buffer) => {
-    watch.read(data);
+    onInput(data);
     if (!connection.stream.write(data)) {
       input.pause();
       connection.stream.once("drain", () => input.resume());
@@ -46,6 +47,9 @@ function feed(input: Readable, connection: Connection, watch: DetachWatch): () =
   };
 }
 
+const detachKeysOf = ({ detachKeys }: SessionOptions): Uint8Array =>
+  detachKeys ? parseDetachKeys(detachKeys) : DEFAULT_DETACH_KEYS;
+
 /**
  * @returns `detached` where the keys to leave were typed; else the process's output has come to its end
  */
@@ -53,12 +57,15 @@ export async function runSession(
   connection: Connection,
   options: SessionOptions,
 ): Promise<"ended" | "detached"> {
-  const watch = new DetachWatch(
-    options.tty ? parseDetachKeys(options.detachKeys || DEFAULT_DETACH_KEYS) : [],
-  );
+  // The engine acts on the keys; they are looked for here to know why the connection ends.
+  const keys = new DetachKeys(options.tty ? detachKeysOf(options) : new Uint8Array());
+  let detached = false;
+  const onInput = (data: Buffer) => {
+    detached ||= keys.push(data).detached;
+  };
   const raw = options.tty && options.stdin && process.stdin.isTTY;
   if (raw) process.stdin.setRawMode(true);
-  const stopFeeding = options.stdin ? feed(process.stdin, connection, watch) : undefined;
+  const stopFeeding = options.stdin ? feed(process.stdin, connection, onInput) : undefined;
   try {
     await writeOutput(connection, {
       stdout: options.stdout ? process.stdout : undefined,
@@ -69,7 +76,7 @@ export async function runSession(
     if (raw) process.stdin.setRawMode(false);
     connection.stream.destroy();
   }
-  return watch.seen ? "detached" : "ended";
+  return detached ? "detached" : "ended";
 }
 
 /** How often a size is offered to a process that isn't there yet. */

@@ -1,6 +1,7 @@
 /** Clients at a container's own streams (Docker API, "Attach to a container"), and its log. */
+
+import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "../lib/detach-keys.ts";
 import { conflict, notBuiltIn } from "../lib/errors.ts";
-import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "./detach-keys.ts";
 import type { Entry } from "./entry.ts";
 import type { LogEntry, LogOptions, OutputFrame } from "./monitor-types.ts";
 import type { Context } from "./options.ts";

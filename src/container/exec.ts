@@ -1,9 +1,9 @@
 /** Further processes in a running container (Docker API, "Exec"). */
 import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "../lib/detach-keys.ts";
 import { asError, conflict, invalid, notFound } from "../lib/errors.ts";
 import { type ExecID, newId } from "../lib/ids.ts";
-import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "./detach-keys.ts";
 import type { Entry, Exec } from "./entry.ts";
 import type { Supervised } from "./monitor-types.ts";
 import type { Context } from "./options.ts";

@@ -1,5 +1,5 @@
 /** A client at a process's streams, perhaps before that process exists (Docker API, "Attach to a container"). */
-import { DetachKeys } from "./detach-keys.ts";
+import { DetachKeys } from "../lib/detach-keys.ts";
 import type { Attachment, AttachOptions, OutputFrame, Supervised } from "./monitor-types.ts";
 import type { Session } from "./types.ts";
 

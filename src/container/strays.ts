@@ -87,7 +87,7 @@ function isRemoved(cgroup: string, deadline: number): boolean {
     // The killed leave it a moment after they are gone from sight.
     if (codeOf(thrown) === "EBUSY" && Date.now() < deadline) return false;
     // Never made; below a file of the unified hierarchy; where none can be made; a plain directory, not a cgroup.
-    if (!["ENOENT", "ENOTDIR", "EROFS", "ENOTEMPTY"].includes(codeOf(thrown))) throw thrown;
+    if (!["ENOENT", "ENOTDIR", "EROFS", "ENOTEMPTY"].includes(codeOf(thrown) ?? "")) throw thrown;
   }
   return true;
 }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { DetachWatch, parseDetachKeys } from "../../src/cli/detach-keys.ts";
 import { formatMessage, parseMessage } from "../../src/cli/events.ts";
 import { filtersParameter } from "../../src/cli/filters.ts";
 import { chooseHost, parseEndpoint } from "../../src/cli/host.ts";
@@ -187,21 +186,4 @@ test("the engine is chosen: flag, own variable, docker's where it means us, defa
   assert.deepEqual(parseEndpoint("unix:///a b"), { kind: "unix", path: "/a b" });
   for (const wrong of ["unix://a", "ssh://x", "tcp://", "x"])
     assert.throws(() => parseEndpoint(wrong), /unable to parse/);
-});
-
-test("detach keys are seen however input is cut", () => {
-  assert.deepEqual(parseDetachKeys("ctrl-p,ctrl-q"), [16, 17]);
-  assert.deepEqual(parseDetachKeys("a,ctrl-@,ctrl-["), [97, 0, 27]);
-  assert.throws(() => parseDetachKeys("ctrl-pp"), /invalid detach keys/);
-  fc.assert(
-    fc.property(fc.array(fc.constantFrom(16, 17, 65)), fc.nat({ max: 5 }), (bytes, cut) => {
-      const watch = new DetachWatch([16, 17]);
-      watch.read(Uint8Array.from(bytes.slice(0, cut)));
-      watch.read(Uint8Array.from(bytes.slice(cut)));
-      assert.equal(
-        watch.seen,
-        bytes.some((byte, i) => byte === 16 && bytes[i + 1] === 17),
-      );
-    }),
-  );
 });

@@ -1,5 +1,5 @@
 /** The keys by which a client leaves a terminal without ending what runs in it. */
-import { invalid } from "../lib/errors.ts";
+import { invalid } from "./errors.ts";
 
 /** ctrl-p, ctrl-q. */
 export const DEFAULT_DETACH_KEYS = Uint8Array.of(0x10, 0x11);
