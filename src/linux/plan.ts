@@ -65,6 +65,8 @@ export type Step =
       readonly mtu?: number;
       readonly mac?: Mac;
       readonly alias?: string;
+      /** The bridge that it becomes a port of, by name. */
+      readonly master?: string;
     }
   | { readonly do: "delete-link"; readonly name: string }
   | {

@@ -29,6 +29,8 @@ type StepOf<Do extends Step["do"]> = Extract<Step, { readonly do: Do }>;
 const EADDRNOTAVAIL = 99;
 const ENODEV = 19;
 const RT_SCOPE_GLOBAL = 0;
+/** Of IFLA_MASTER: to be a port no more. */
+const NO_MASTER = 0;
 
 /** Carry out one step. @throws KernelError, or an EngineError of nft or of a bad sysctl key */
 export function carryOut(step: Step, scope: Scope): Fact {
@@ -142,12 +144,14 @@ function setLink(step: StepOf<"set-link">, scope: Scope): Fact {
   );
   if (!before) throw new KernelError(what, ENODEV);
   const { ifindex, up, mtu, mac, alias } = before;
+  const master = step.master === undefined ? undefined : scope.ifindex(what, step.netns, step.master);
   const wanted: LinkRequest = {
     ifindex,
     ...(step.up !== undefined && { up: step.up }),
     ...(step.mtu !== undefined && { mtu: step.mtu }),
     ...(step.mac !== undefined && { mac: step.mac }),
     ...(step.alias !== undefined && { alias: step.alias }),
+    ...(master !== undefined && { master }),
   };
   const previous: LinkRequest = {
     ifindex,
@@ -155,6 +159,7 @@ function setLink(step: StepOf<"set-link">, scope: Scope): Fact {
     ...(step.mtu !== undefined && { mtu }),
     ...(step.mac !== undefined && mac && { mac }),
     ...(step.alias !== undefined && { alias: alias ?? "" }),
+    ...(master !== undefined && { master: before.master ?? NO_MASTER }),
   };
   // Before the change: the kernel may refuse half-way through one.
   scope.undo(what, () => socket.request(changeLink(what, previous)));

@@ -1,5 +1,5 @@
 /** `daemon --clean`: give the host back as it was before the engine, where no container runs any more. */
-import { throwAll } from "../lib/errors.ts";
+import { inContext, throwAll } from "../lib/errors.ts";
 import { bootId } from "../linux/host.ts";
 import type { Kernel } from "../linux/kernel.ts";
 import type { Plan } from "../linux/plan.ts";
@@ -9,7 +9,15 @@ import { dropRules } from "./firewall/rules.ts";
 import { IP_FORWARD } from "./forwarding.ts";
 import { unpinHostNamespace } from "./host-namespace.ts";
 import { hostNetnsPath, linksOf, unpinPlan } from "./sandbox.ts";
-import { dropNetwork, dropSandbox, dropSysctl, loadNetworks, loadSandboxes, loadSysctl } from "./state.ts";
+import {
+  dropNetwork,
+  dropSandbox,
+  dropSysctl,
+  loadNetworks,
+  loadSandboxes,
+  loadSysctl,
+  type OnDamage,
+} from "./state.ts";
 
 export interface CleanOptions {
   readonly kernel: Kernel;
@@ -23,14 +31,15 @@ export interface CleanOptions {
  * @throws AggregateError
  */
 export async function cleanNetworks({ kernel, store, execRoot }: CleanOptions): Promise<readonly string[]> {
+  const errors: unknown[] = [];
+  const damaged: OnDamage = (key, cause) => errors.push(inContext(`read ${key}`, cause));
   const [networks, records, forward] = await Promise.all([
-    loadNetworks(store),
-    loadSandboxes(store),
+    loadNetworks(store, damaged),
+    loadSandboxes(store, damaged),
     loadSysctl(store, IP_FORWARD),
   ]);
   const [links, addresses, routes] = await Promise.all([kernel.links(), kernel.addresses(), kernel.routes()]);
   const done: string[] = [];
-  const errors: unknown[] = [];
   const attempt = async (what: string, work: () => Promise<unknown> | unknown) => {
     try {
       await work();

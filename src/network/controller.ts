@@ -23,8 +23,10 @@ import {
   writeFiles,
 } from "./files/files.ts";
 import { FileWatch } from "./files/watch.ts";
+import type { Forwarding } from "./forwarding.ts";
 import { pinHostNamespace } from "./host-namespace.ts";
 import { networkFinder, reconcile } from "./reconcile.ts";
+import { missesGround, repair } from "./repair.ts";
 import { checkRequest } from "./request.ts";
 import { closeFirewallPlan, linksOf, netnsDirectory, openPlan, unpinPlan } from "./sandbox.ts";
 import type { NetworkSettings } from "./settings.ts";
@@ -58,6 +60,8 @@ class Controller implements Networks {
   readonly #serial = new KeyedMutex<ContainerID>();
   readonly #entries = new Map<ContainerID, Entry>();
   #networks: readonly Network[] = [];
+  #forward: Forwarding | undefined;
+  readonly #repairing = new Mutex();
   #watches: readonly FileWatch[] = [];
   readonly #following = new Mutex();
 
@@ -70,8 +74,9 @@ class Controller implements Networks {
   async start(alive: ReadonlySet<ContainerID>): Promise<void> {
     const { execRoot } = this.#options;
     mkdirSync(netnsDirectory(execRoot), { recursive: true, mode: 0o755 });
-    const { networks, records } = await reconcile(this.#options, alive);
+    const { networks, records, forward } = await reconcile(this.#options, alive);
     this.#networks = networks;
+    this.#forward = forward;
     for (const record of records) this.#entries.set(record.sandbox.container, { record, phase: "open" });
     const { resolvConf, resolvedUpstreams } = this.#paths;
     this.#watches = [resolvConf, resolvedUpstreams].map(
@@ -119,7 +124,7 @@ class Controller implements Networks {
     checkRequest(request);
     const { container } = request;
     if (this.#entries.has(container)) throw conflict(`container ${container} has a sandbox already`);
-    const { kernel, store } = this.#options;
+    const { store } = this.#options;
     // Nothing is awaited until the entry stands: no two sandboxes are given the same address.
     const design = this.#design(request);
     const contents = design.sandbox.mode === "shared" ? undefined : this.#contents(design, request);
@@ -137,7 +142,7 @@ class Controller implements Networks {
       undo.push("record the sandbox", () => store.commit([dropSandbox(container)]));
       const plan = openPlan(record.sandbox, networkFinder(this.#networks), request.sysctls);
       const [made, written] = await Promise.allSettled([
-        plan.length > 0 ? kernel.apply(plan) : [],
+        plan.length > 0 ? this.#apply(plan) : [],
         contents && writeFiles(record, contents),
       ]);
       undo.push("write its files", () => removeFiles(record));
@@ -149,6 +154,26 @@ class Controller implements Networks {
       this.#publish("connect", record.sandbox);
       return entry.record.sandbox;
     });
+  }
+
+  /** What others took away from under it is put back, and the plan is carried out once more. */
+  async #apply(plan: Plan): Promise<readonly Fact[]> {
+    const { kernel } = this.#options;
+    try {
+      return await kernel.apply(plan);
+    } catch (thrown) {
+      if (!missesGround(thrown)) throw thrown;
+      await this.#repairing.run(() => this.#repair());
+      return kernel.apply(plan);
+    }
+  }
+
+  async #repair(): Promise<void> {
+    if (!this.#forward) return;
+    const records = [...this.#entries.values()].flatMap(({ phase, record }) =>
+      phase === "opening" ? [] : [record],
+    );
+    await repair(this.#options, { networks: this.#networks, records, forward: this.#forward });
   }
 
   #design(request: SandboxRequest): SandboxDesign {

@@ -24,6 +24,10 @@ export interface Driver {
   replaces(before: Network, now: Network): boolean;
   /** From whatever is there to the network as it shall be; empty where it is so. */
   ensure(network: Network, facts: HostFacts): Plan;
+  /** Join the host's ends of these endpoints to the network again, where they are and are not on it. */
+  rejoin(network: Network, endpoints: readonly Endpoint[], facts: HostFacts): Plan;
+  /** Names of the links on it that are a sandbox's, whoever remembers which. */
+  portsOf(network: Network, facts: HostFacts): readonly string[];
   /** Take away what `ensure` made. Empty where nothing of it is there. */
   remove(network: Network, facts: HostFacts): Plan;
   /** What stands in the firewall as long as the network does. */

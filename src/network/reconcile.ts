@@ -1,9 +1,12 @@
 /** The engine's start: bring the kernel to what the settings and the store say, from whatever is there. */
-import { conflict, internal } from "../lib/errors.ts";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { conflict, internal, messageOf } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
 import type { Logger } from "../lib/log.ts";
 import { bootId } from "../linux/host.ts";
 import type { Kernel, Link } from "../linux/kernel.ts";
+import type { NetnsPath, Plan } from "../linux/plan.ts";
 import type { Store } from "../store/kv.ts";
 import { defaultNetworks } from "./defaults.ts";
 import type { HostFacts } from "./driver.ts";
@@ -11,7 +14,7 @@ import { drivers } from "./drivers.ts";
 import { type AllElements, mergeElements, type WidePart } from "./firewall/elements.ts";
 import { loadRules } from "./firewall/rules.ts";
 import { type Forwarding, forwarding, IP_FORWARD } from "./forwarding.ts";
-import { type FindNetwork, linksOf, sandboxElements, unpinPlan } from "./sandbox.ts";
+import { type FindNetwork, linksOf, netnsDirectory, sandboxElements, unpinPlan } from "./sandbox.ts";
 import type { NetworkSettings } from "./settings.ts";
 import {
   dropNetwork,
@@ -20,6 +23,7 @@ import {
   loadNetworks,
   loadSandboxes,
   loadSysctl,
+  type OnDamage,
   putNetwork,
   putSysctl,
   type SandboxRecord,
@@ -31,12 +35,14 @@ export interface ReconcileOptions {
   readonly store: Store;
   readonly logger: Logger;
   readonly settings: NetworkSettings;
+  readonly execRoot: string;
 }
 
 export interface Reconciled {
   readonly networks: readonly Network[];
   /** Of containers that are alive. */
   readonly records: readonly SandboxRecord[];
+  readonly forward: Forwarding;
 }
 
 /**
@@ -49,9 +55,11 @@ export async function reconcile(
   alive: ReadonlySet<ContainerID>,
 ): Promise<Reconciled> {
   const { kernel, store, settings, logger } = options;
-  const known = await loadNetworks(store);
+  const damaged: OnDamage = (key, cause) =>
+    logger.error({ key, error: messageOf(cause) }, "a damaged record is left out");
+  const known = await loadNetworks(store, damaged);
   const networks = defaultNetworks(settings, known);
-  const records = await loadSandboxes(store);
+  const records = await loadSandboxes(store, damaged);
   const living = records.filter(({ sandbox }) => alive.has(sandbox.container));
   const dead = records.filter(({ sandbox }) => !alive.has(sandbox.container));
   const facts = await hostFacts(kernel);
@@ -64,6 +72,7 @@ export async function reconcile(
 
   await kernel.nft(loadRules(elementsOf(networks, living, forward)));
   await free(kernel, store, dead);
+  await sweep(options, networks, records, facts);
   await kernel.dismantle(superseded.flatMap((network) => drivers[network.driver].remove(network, facts)));
   await store.commit([
     ...known.filter(({ id }) => networks.every((network) => network.id !== id)).map(dropNetwork),
@@ -75,11 +84,58 @@ export async function reconcile(
     ...networks.flatMap((network) => drivers[network.driver].ensure(network, remaining)),
     ...forward.plan,
   ]);
+  await rejoin(options, networks, living, remaining);
   report(forward, settings, current, logger);
-  return { networks, records: living.map((each) => withIndexes(each, remaining.links, logger)) };
+  return { networks, records: living.map((each) => withIndexes(each, remaining.links, logger)), forward };
 }
 
-async function hostFacts(kernel: Kernel): Promise<HostFacts> {
+/** Bridges that had to be made anew get their ports back. */
+export async function rejoin(
+  { kernel, logger }: Pick<ReconcileOptions, "kernel" | "logger">,
+  networks: readonly Network[],
+  records: readonly SandboxRecord[],
+  facts: HostFacts,
+): Promise<void> {
+  const endpoints = records.flatMap(({ sandbox }) => sandbox.endpoints);
+  for (const network of networks) {
+    const own = endpoints.filter((endpoint) => endpoint.network === network.id);
+    const plan = drivers[network.driver].rejoin(network, own, facts);
+    if (plan.length === 0) continue;
+    await kernel.apply(plan);
+    logger.warn(
+      { links: plan.length },
+      `network ${network.name} had lost links of its containers: joined again`,
+    );
+  }
+}
+
+/**
+ * What no record tells of, since it was lost or damaged: links of ours on our bridges, whose addresses will be given
+ * to others, and pins.
+ */
+async function sweep(
+  { kernel, logger, execRoot }: ReconcileOptions,
+  networks: readonly Network[],
+  records: readonly SandboxRecord[],
+  facts: HostFacts,
+): Promise<void> {
+  const known = new Set(records.flatMap(({ sandbox }) => linksOf(sandbox)));
+  const links = networks
+    .flatMap((network) => drivers[network.driver].portsOf(network, facts))
+    .filter((name) => !known.has(name));
+  const pins = new Set(records.map(({ sandbox }) => sandbox.key));
+  const stray = readdirSync(netnsDirectory(execRoot))
+    .filter((name) => /^[0-9a-f]{12}$/.test(name))
+    .map((name) => join(netnsDirectory(execRoot), name) as NetnsPath)
+    .filter((path) => !pins.has(path));
+  if (links.length + stray.length === 0) return;
+  const plan: Plan = stray.map((path) => ({ do: "remove-netns", path }));
+  await kernel.deleteLinks(links);
+  await kernel.dismantle(plan);
+  logger.warn({ links, namespaces: stray }, "removed what no sandbox on record has");
+}
+
+export async function hostFacts(kernel: Kernel): Promise<HostFacts> {
   const [links, addresses, routes] = await Promise.all([kernel.links(), kernel.addresses(), kernel.routes()]);
   return { links, addresses, routes };
 }
@@ -107,7 +163,7 @@ function refuseChange(superseded: readonly Network[], living: readonly SandboxRe
   }
 }
 
-function elementsOf(
+export function elementsOf(
   networks: readonly Network[],
   records: readonly SandboxRecord[],
   { closed }: Forwarding,

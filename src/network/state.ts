@@ -116,12 +116,29 @@ export const putSysctl = (key: string, record: SysctlRecord): Change => ({
 });
 export const dropSysctl = (key: string): Change => ({ key: SYSCTLS + key });
 
-export async function loadNetworks(store: Store): Promise<Network[]> {
-  return (await store.list(NETWORKS)).map(({ value }) => decodeNetwork(fromJson(value)));
-}
+/** Told of a record that is not what was written, and is left out. */
+export type OnDamage = (key: string, cause: unknown) => void;
 
-export async function loadSandboxes(store: Store): Promise<SandboxRecord[]> {
-  return (await store.list(SANDBOXES)).map(({ value }) => decodeRecord(fromJson(value)));
+export const loadNetworks = (store: Store, onDamage: OnDamage): Promise<Network[]> =>
+  load(store, NETWORKS, onDamage, (value) => decodeNetwork(fromJson(value)));
+
+export const loadSandboxes = (store: Store, onDamage: OnDamage): Promise<SandboxRecord[]> =>
+  load(store, SANDBOXES, onDamage, (value) => decodeRecord(fromJson(value)));
+
+async function load<T>(
+  store: Store,
+  prefix: string,
+  onDamage: OnDamage,
+  decode: (value: Json) => T,
+): Promise<T[]> {
+  return (await store.list(prefix)).flatMap(({ key, value }) => {
+    try {
+      return [decode(value)];
+    } catch (thrown) {
+      onDamage(key, thrown);
+      return [];
+    }
+  });
 }
 
 export async function loadSysctl(store: Store, key: string): Promise<SysctlRecord | undefined> {

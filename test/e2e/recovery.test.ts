@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { needsRoot, ThrowawayHost } from "../support/host.ts";
-import { inspect } from "../support/inspect.ts";
+import { inspect, portsOf } from "../support/inspect.ts";
 import { NOTHING_RUNS, runningParts } from "../support/running.ts";
 
 /** A runtime at whose `create` the engine dies: before its work, or between that and the record of it. */
@@ -40,3 +41,69 @@ for (const kill of ["before", "after"] as const) {
     assert.deepEqual(await runningParts(host), NOTHING_RUNS);
   });
 }
+
+const run = (host: ThrowawayHost, name: string) =>
+  host.docker("run", "-d", "--name", name, "busybox", "sleep", "1000");
+
+/** Both reach each other and, through masquerade, the outside. */
+async function areConnected(host: ThrowawayHost): Promise<void> {
+  for (const address of ["172.17.0.3", "203.0.113.1"]) {
+    await host.docker("exec", "one", "ping", "-c1", "-W2", address);
+  }
+  assert.equal((await portsOf(host, "docker0")).length, 2);
+}
+
+test("the bridge and the firewall's tables deleted while no engine runs: made anew, with what was on them", async (t) => {
+  if (needsRoot(t)) return;
+  await using host = await ThrowawayHost.create();
+  const first = await host.startEngine();
+  await run(host, "one");
+  await run(host, "two");
+  await first.kill9();
+  await host.run("ip", ["link", "delete", "docker0"]);
+  await host.run("nft", ["flush", "ruleset"]);
+
+  await using second = await host.startEngine();
+  await areConnected(host);
+  assert.match(second.log(), /network bridge had lost links of its containers: joined again/);
+  await host.docker("rm", "-f", "one", "two");
+  assert.deepEqual(await runningParts(host), NOTHING_RUNS);
+});
+
+test("the same while the engine runs: set right, and told, when the next container is started", async (t) => {
+  if (needsRoot(t)) return;
+  await using host = await ThrowawayHost.create();
+  await using engine = await host.startEngine();
+  await run(host, "one");
+  await host.run("ip", ["link", "delete", "docker0"]);
+  await host.run("nft", ["flush", "ruleset"]);
+  await run(host, "two");
+  await areConnected(host);
+  assert.match(engine.log(), /the firewall's tables had been deleted: loaded anew/);
+  assert.match(engine.log(), /a network's link had been deleted or changed: set right/);
+  await host.docker("rm", "-f", "one", "two");
+  assert.deepEqual(await runningParts(host), NOTHING_RUNS);
+});
+
+test("links and namespaces that no record tells of are removed: their addresses will be given to others", async (t) => {
+  if (needsRoot(t)) return;
+  await using host = await ThrowawayHost.create();
+  const first = await host.startEngine();
+  await run(host, "one");
+  const { Id } = await inspect(host, "one");
+  await first.kill9();
+  const store = new DatabaseSync(join(host.dataRoot, "drawbridge.db"));
+  store.prepare("DELETE FROM kv WHERE key = ?").run(`sandbox/${Id}`);
+  store.close();
+  await host.run("ip", ["link", "add", "vethbad0bad", "type", "veth", "peer", "name", "admins"]);
+  await host.run("ip", ["link", "set", "vethbad0bad", "master", "docker0"]);
+
+  await using second = await host.startEngine();
+  assert.match(second.log(), /removed what no sandbox on record has/);
+  await run(host, "two");
+  assert.equal((await inspect(host, "two")).NetworkSettings.IPAddress, "172.17.0.2");
+  assert.equal((await portsOf(host, "docker0")).length, 2, "an administrator's own port stays");
+  await host.docker("rm", "-f", "one", "two");
+  await host.run("ip", ["link", "delete", "vethbad0bad"]);
+  assert.deepEqual(await runningParts(host), NOTHING_RUNS);
+});

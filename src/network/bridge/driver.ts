@@ -8,13 +8,15 @@ import type { AllElements, Elements } from "../firewall/elements.ts";
 import { allocate, describePool } from "../ipam/allocate.ts";
 import type { Endpoint, Network } from "../types.ts";
 import { refuseConflict } from "./conflict.ts";
-import { ensureBridgePlan, removeBridgePlan, replacesBridge } from "./link.ts";
+import { ensureBridgePlan, portsOf, rejoinPlan, removeBridgePlan, replacesBridge } from "./link.ts";
 import { bridgeOptions, DEFAULT_GATEWAY } from "./options.ts";
 
 export const bridgeDriver: Driver = {
   refuse: refuseConflict,
   replaces: replacesBridge,
   ensure: ensureBridgePlan,
+  rejoin: rejoinPlan,
+  portsOf,
   remove: removeBridgePlan,
 
   elements(network): AllElements {

@@ -2,8 +2,9 @@
 import { formatPrefix, lastOf, type Mac, macFromBytes, type Prefix } from "../../lib/ip.ts";
 import type { Link } from "../../linux/kernel.ts";
 import type { Plan, Step } from "../../linux/plan.ts";
+import { linkAlias } from "../alias.ts";
 import type { HostFacts } from "../driver.ts";
-import type { Network } from "../types.ts";
+import type { Endpoint, Network } from "../types.ts";
 import { bridgeOptions } from "./options.ts";
 
 /**
@@ -51,6 +52,27 @@ export function ensureBridgePlan(network: Network, facts: HostFacts): Plan {
   const plan: Step[] = has ? [] : [giveAddress];
   if (link.mtu !== mtu || !link.up) plan.push({ do: "set-link", name, mtu, up: true });
   return plan;
+}
+
+/** A bridge that was deleted let its ports go; they stand where they stood, and lead nowhere. */
+export function rejoinPlan(network: Network, endpoints: readonly Endpoint[], { links }: HostFacts): Plan {
+  const { name: master } = bridgeOptions(network);
+  const bridge = links.find(({ name }) => name === master);
+  return links
+    .filter(({ name }) => endpoints.some(({ hostInterface }) => hostInterface === name))
+    .filter((link) => !bridge || link.master !== bridge.ifindex)
+    .map(({ name }) => ({ do: "set-link", name, master, up: true }));
+}
+
+/** An administrator's own ports have other names, or don't say that they are of this network. */
+export function portsOf(network: Network, facts: HostFacts): readonly string[] {
+  const bridges = new Set(ownLinks(network, facts).map(({ ifindex }) => ifindex));
+  return facts.links
+    .filter(({ master }) => master !== undefined && bridges.has(master))
+    .filter(
+      ({ name, alias }) => /^veth[0-9a-f]{7}$/.test(name) && alias?.endsWith(linkAlias("", network.name)),
+    )
+    .map(({ name }) => name);
 }
 
 export const removeBridgePlan = (network: Network, facts: HostFacts): Plan =>

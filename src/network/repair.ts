@@ -1,0 +1,42 @@
+/** While the engine runs: what others took away of the networks is put back where it is missed. */
+import type { Logger } from "../lib/log.ts";
+import { KernelError } from "../linux/ffi.ts";
+import type { Kernel } from "../linux/kernel.ts";
+import { describe } from "../linux/plan.ts";
+import { drivers } from "./drivers.ts";
+import { tableRef } from "./firewall/elements.ts";
+import { loadRules } from "./firewall/rules.ts";
+import { elementsOf, hostFacts, type Reconciled, rejoin } from "./reconcile.ts";
+
+/** Whether a plan failed for want of what it stands on: no bridge to join, no set for its elements. */
+export const missesGround = (thrown: unknown): boolean =>
+  thrown instanceof KernelError && ["ENODEV", "ENOENT"].includes(thrown.code);
+
+/**
+ * Rules first, as at the start; then bridges, and the links of running containers on them.
+ * @throws KernelError, and what nft says
+ */
+export async function repair(
+  options: { readonly kernel: Kernel; readonly logger: Logger },
+  { networks, records, forward }: Reconciled,
+): Promise<void> {
+  const { kernel, logger } = options;
+  const tables = await kernel.nft("list tables");
+  const missing = (["inet", "guard"] as const)
+    .map(tableRef)
+    .filter((table) => !tables.includes(`table ${table}\n`));
+  if (missing.length > 0) {
+    await kernel.nft(loadRules(elementsOf(networks, records, forward)));
+    logger.warn(
+      { tables: missing, sandboxes: records.length },
+      "the firewall's tables had been deleted: loaded anew",
+    );
+  }
+  const facts = await hostFacts(kernel);
+  const plan = networks.flatMap((network) => drivers[network.driver].ensure(network, facts));
+  if (plan.length > 0) {
+    await kernel.apply(plan);
+    logger.warn({ done: plan.map(describe) }, "a network's link had been deleted or changed: set right");
+  }
+  await rejoin(options, networks, records, facts);
+}
