@@ -118,12 +118,13 @@ export function hostConfigOf(asked: CreateRequest["hostConfig"], defaults: Defau
     CpuQuota: 0,
     CpusetCpus: "",
     CpusetMems: "",
-    PidsLimit: null,
     Ulimits: [],
     ConsoleSize: [0, 0],
     ...asked,
     Privileged: privileged,
     Memory: memory,
+    // 0 and -1 are none, and shown so; runtimes write a -1 out, which cgroups v1 take for a bad number.
+    PidsLimit: asked.PidsLimit && asked.PidsLimit > 0 ? asked.PidsLimit : null,
     // Docker's rule: as much swap again as memory.
     MemorySwap: asked.MemorySwap || (memory > 0 ? memory * 2 : 0),
     NetworkMode: !asked.NetworkMode || asked.NetworkMode === "default" ? "bridge" : asked.NetworkMode,

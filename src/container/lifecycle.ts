@@ -97,7 +97,8 @@ async function ended(context: Context, entry: Entry, run: Run, status: ExitStatu
       pid: 0,
       exitCode: status.code,
       oomKilled: status.oomKilled,
-      finishedAt: status.finishedAt,
+      // The file's time is the clock's last tick: a short run would have ended before it began.
+      finishedAt: ran > 0 ? status.finishedAt : state.startedAt,
     },
   });
   if (status.oomKilled) context.tell(entry.container, "oom");

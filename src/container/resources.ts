@@ -42,7 +42,7 @@ export function resourcesOf(hostConfig: HostConfig): Resources {
     devices: hostConfig.Privileged ? ALL_DEVICES : DEFAULT_DEVICE_RULES,
     ...(memory && { memory }),
     ...(cpu && { cpu }),
-    ...(PidsLimit !== null && PidsLimit !== 0 && { pids: { limit: PidsLimit > 0 ? PidsLimit : -1 } }),
+    ...(PidsLimit !== null && { pids: { limit: PidsLimit } }),
   };
 }
 

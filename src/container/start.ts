@@ -61,21 +61,22 @@ export function startProcess(
     // Before it runs: an engine that dies from here on finds the process again.
     await context.registry.save(entry, { monitor: supervised.record, bootId: context.host.bootId });
     bind(supervised);
+    const startedAt = formatTime(nowNanoseconds());
     await context.supervisor.start(container.id);
     undo.push("call it running", () => context.registry.restoreState(entry, container.state));
-    await context.registry.save(entry, { state: runningState(container.state, supervised) });
+    await context.registry.save(entry, { state: runningState(container.state, supervised, startedAt) });
     return { supervised, bundle };
   });
 }
 
-const runningState = (before: State, { record }: Supervised): State => ({
+const runningState = (before: State, { record }: Supervised, startedAt: string): State => ({
   ...before,
   status: "running",
   pid: record.process.pid,
   exitCode: 0,
   error: "",
   oomKilled: false,
-  startedAt: formatTime(nowNanoseconds()),
+  startedAt,
 });
 
 async function openBoth(

@@ -233,6 +233,14 @@ describe("stop, kill, pause", () => {
 });
 
 describe("removal", () => {
+  it("never ends before it began, though the exit's time is the clock's last tick", async () => {
+    const id = await running();
+    const { status } = containers.wait(id, "next-exit");
+    world.last.exit(0, { finishedAt: "2020-01-01T00:00:00.000000000Z" });
+    await status;
+    assert.equal(stateOf(id).finishedAt, stateOf(id).startedAt);
+  });
+
   it("is refused while it runs, unless forced", async () => {
     const id = await running();
     await assert.rejects(containers.remove(id, { force: false, volumes: false }), {

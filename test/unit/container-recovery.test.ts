@@ -32,7 +32,7 @@ const stateOf = (containers: Containers, id: string) => containers.inspect(id).c
 it("takes over what runs, and settles what ended meanwhile", async () => {
   const [stays, goes] = [await running(), await running()];
   const [alive, gone] = world.processes;
-  gone?.exit(4, { finishedAt: "2026-01-02T03:04:05.000000006Z" });
+  gone?.exit(4, { finishedAt: "2100-01-02T03:04:05.000000006Z" });
   // The first engine hears of it as well; its store is the second's, so it must be silent.
   await first.stop({ stopAll: false, timeout: 1 });
   const second = next();
@@ -40,7 +40,7 @@ it("takes over what runs, and settles what ended meanwhile", async () => {
   await second.start();
   assert.equal(stateOf(second, stays).status, "running");
   assert.equal(stateOf(second, goes).exitCode, 4);
-  assert.equal(stateOf(second, goes).finishedAt, "2026-01-02T03:04:05.000000006Z");
+  assert.equal(stateOf(second, goes).finishedAt, "2100-01-02T03:04:05.000000006Z");
   const { status } = second.wait(stays, "next-exit");
   alive?.exit(9);
   assert.deepEqual(await status, { code: 9 });

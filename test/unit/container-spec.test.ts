@@ -112,7 +112,7 @@ describe("spec", () => {
     assert.ok(!types(spec({}, {}, { host: { ...HOST, cgroupVersion: "1" } })).includes("cgroup"));
   });
 
-  it("carries limits, and -1 as no limit at all", () => {
+  it("carries limits, and none where -1 asks for none", () => {
     const made = spec({
       Memory: 64 << 20,
       NanoCpus: 1.5e9,
@@ -124,7 +124,9 @@ describe("spec", () => {
     const { memory, cpu, pids } = made.linux.resources;
     assert.deepEqual(memory, { limit: 64 << 20, swap: 128 << 20 });
     assert.deepEqual(cpu, { period: 100_000, quota: 150_000, cpus: "0" });
-    assert.deepEqual(pids, { limit: -1 });
+    assert.equal(pids, undefined);
+    assert.equal(hostConfigOf({ PidsLimit: -1 }, DEFAULTS).PidsLimit, null);
+    assert.deepEqual(spec({ PidsLimit: 9 }).linux.resources.pids, { limit: 9 });
     assert.match(JSON.stringify(made.process.rlimits), /"soft":10,"hard":18446744073709551615/);
     assert.equal(made.process.oomScoreAdj, 5);
   });
