@@ -4,6 +4,7 @@ import { invalid } from "../lib/errors.ts";
 import { type ContainerID, shortId } from "../lib/ids.ts";
 import { mergeEnvironment } from "./environment.ts";
 import type { HostAbilities } from "./host.ts";
+import { exposedPorts } from "./ports.ts";
 import type { ContainerConfig, CreateRequest, HostConfig } from "./types.ts";
 
 /** Docker's: 64 MiB. */
@@ -73,7 +74,7 @@ export function configOf(
     Hostname: hostname,
     Env: mergeEnvironment(base.Env ?? [], asked.Env ?? []),
     Labels: { ...base.Labels, ...asked.Labels },
-    ExposedPorts: { ...base.ExposedPorts, ...asked.ExposedPorts },
+    ExposedPorts: { ...base.ExposedPorts, ...exposedPorts(asked.ExposedPorts) },
     User: asked.User || base.User || "",
     WorkingDir: asked.WorkingDir || base.WorkingDir || "",
     ...commandOf(asked, image),

@@ -13,6 +13,7 @@ import { execProcessOf } from "./spec.ts";
 import { execFailure } from "./start-failure.ts";
 import type { ExecRequest, ExecView, Session } from "./types.ts";
 import { accountsIn, type ProcessUser, resolveUser } from "./user.ts";
+import { checkWords } from "./validate.ts";
 
 /** How long one that has ended can still be asked about. Milliseconds. */
 const KEPT = 5 * 60_000;
@@ -32,6 +33,7 @@ export class Execs {
     checkRunning(entry);
     const { container } = entry;
     if (request.command.length === 0 || request.command[0] === "") throw invalid("No exec command specified");
+    checkWords([...request.command, ...request.environment]);
     if (request.workingDirectory && !request.workingDirectory.startsWith("/")) {
       throw invalid(`working dir ${request.workingDirectory} must be an absolute path`);
     }

@@ -4,10 +4,13 @@ import { asError, conflict, messageOf, unavailable, unchanged } from "../lib/err
 import type { Entry, Run } from "./entry.ts";
 import type { ExitStatus, Supervised } from "./monitor-types.ts";
 import type { Context } from "./options.ts";
-import { removeStopped } from "./removal.ts";
+import { removeStopped, unmountRoot } from "./removal.ts";
 import { restartDelay } from "./restart-policy.ts";
+import { orTell, saveIfPossible } from "./save.ts";
+import { cgroupsPathOf } from "./spec.ts";
 import { startProcess } from "./start.ts";
 import { startFailure } from "./start-failure.ts";
+import { removeCgroups } from "./strays.ts";
 
 /** A user's start. @throws unchanged, conflict, RuntimeError; whatever network and image say */
 export function startByUser(context: Context, entry: Entry): Promise<void> {
@@ -49,7 +52,7 @@ async function startFailed(context: Context, entry: Entry, thrown: unknown): Pro
   for (const session of entry.arrivals) session.abandon();
   entry.arrivals.clear();
   const status = state.status === "restarting" ? "exited" : state.status;
-  await context.registry.save(entry, {
+  await saveIfPossible(context, entry, {
     state: { ...state, status, pid: 0, exitCode, error: messageOf(error) },
   });
   if (state.status === "restarting") entry.waiters.exited({ code: exitCode, error: messageOf(error) });
@@ -89,7 +92,7 @@ async function ended(context: Context, entry: Entry, run: Run, status: ExitStatu
           lastDelay: entry.restartDelay,
         });
   // The monitor's record stays until all is taken down: an engine that dies in between finishes it.
-  await context.registry.save(entry, {
+  await saveIfPossible(context, entry, {
     restartCount: delay === undefined ? restartCount : restartCount + 1,
     state: {
       ...state,
@@ -119,19 +122,25 @@ export async function takeDown(context: Context, entry: Entry, bundle: string): 
   const { id } = entry.container;
   const parts: readonly (readonly [string, Promise<void>])[] = [
     ["close the sandbox", context.networks.closeSandbox(id)],
-    ["unmount the root filesystem", context.images.unmount(id)],
-    ["delete the process", context.supervisor.delete(id)],
+    ["unmount the root filesystem", unmountRoot(context, id)],
+    ["delete the process", deleteProcess(context, entry)],
     ["remove the bundle", rm(bundle, { recursive: true, force: true })],
   ];
   const results = await Promise.allSettled(parts.map(([, done]) => done));
   const failures = results.flatMap((result, index) =>
     result.status === "rejected" ? [`${parts[index]?.[0]}: ${messageOf(result.reason)}`] : [],
   );
-  if (failures.length === 0) {
-    if (entry.container.monitor) await context.registry.forgetRun(entry);
-    return;
+  if (failures.length > 0) {
+    context.logger.error({ container: id, failures }, "a container's end left something behind");
+  } else if (entry.container.monitor) {
+    await orTell(context, entry, context.registry.forgetRun(entry));
   }
-  context.logger.error({ container: id, failures }, "a container's end left something behind");
+}
+
+/** The runtime removes the cgroup with the rest, where it still knows of the container. */
+async function deleteProcess(context: Context, { container }: Entry): Promise<void> {
+  await context.supervisor.delete(container.id);
+  if (context.cgroups.driver === "cgroupfs") await removeCgroups(cgroupsPathOf(container, context.cgroups));
 }
 
 async function removeQuietly(context: Context, entry: Entry): Promise<void> {

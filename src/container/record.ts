@@ -4,7 +4,7 @@
  */
 import type { ContainerID } from "../lib/ids.ts";
 import type { Change, Json, Store } from "../store/kv.ts";
-import type { Container } from "./types.ts";
+import type { Container, State } from "./types.ts";
 
 /** What changes over a container's life. */
 export type Changing = Pick<
@@ -39,12 +39,46 @@ export const deletion = (id: ContainerID): readonly Change[] => [
   { key: `${PREFIX}${id}/state` },
 ];
 
+/**
+ * Both halves of each are written in one commit. Where damage took what changes, the container is `exited` under its
+ * short id, so that it can be looked at, started, or removed; without the other half there is nothing to show.
+ */
 export async function readContainers(store: Store): Promise<readonly Container[]> {
-  const halves = new Map<string, object>();
-  for (const { key, value } of await store.list(PREFIX)) {
-    const id = key.split("/")[1] ?? "";
-    // Written by `creation` and `stateChange`, always both in one commit.
-    halves.set(id, { ...halves.get(id), ...(value as object) });
-  }
-  return [...halves.values()] as Container[];
+  const values = new Map((await store.list(PREFIX)).map(({ key, value }) => [key, value]));
+  return [...values].flatMap(([key, value]): Container[] => {
+    const [, id = "", half] = key.split("/");
+    const fixed: unknown = value;
+    if (half !== "config" || !isFixed(id, fixed)) return [];
+    const changing: unknown = values.get(`${PREFIX}${id}/state`);
+    return [{ ...fixed, ...(isChanging(changing) ? changing : unknownState(id)) }];
+  });
+}
+
+/** Ids that the store has something of, damaged or not: what lies on disk for them is nobody's leftover. */
+export async function recordedIds(store: Store): Promise<ReadonlySet<string>> {
+  return new Set((await store.keys(PREFIX)).map((key) => key.split("/")[1] ?? ""));
+}
+
+type Fixed = Omit<Container, keyof Changing>;
+
+// As deep as damage is likely to leave traces: both are our own writing.
+const isFixed = (id: string, value: unknown): value is object & Fixed =>
+  isObject(value) && value.id === id && isObject(value.config) && isObject(value.hostConfig);
+const isChanging = (value: unknown): value is Changing =>
+  isObject(value) && typeof value.name === "string" && isObject(value.state);
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function unknownState(id: string): Changing {
+  const never = "0001-01-01T00:00:00Z";
+  const state: State = {
+    status: "exited",
+    pid: 0,
+    exitCode: 255,
+    error: "its record was damaged: whether it ran, and how it ended, is not known",
+    oomKilled: false,
+    startedAt: never,
+    finishedAt: never,
+  };
+  return { name: id.slice(0, 12), state, restartCount: 0, stoppedByUser: false };
 }

@@ -12,12 +12,11 @@ import type { Supervised } from "./monitor-types.ts";
 import { containerOfMode } from "./namespaces.ts";
 import type { Context } from "./options.ts";
 import { bundleOfMonitor, directoryOf, runtimeDirectoryOf, runtimeRootOf } from "./paths.ts";
-import { readContainers } from "./record.ts";
+import { readContainers, recordedIds } from "./record.ts";
 import { removeStopped } from "./removal.ts";
 import { restartsWithEngine } from "./restart-policy.ts";
-import { cgroupsPathOf } from "./spec.ts";
 import { monitorRequestOf } from "./start.ts";
-import { endStrays, removeCgroups } from "./strays.ts";
+import { endStrays } from "./strays.ts";
 import type { Container } from "./types.ts";
 
 /** What ended with the machine, or whose monitor was lost: nobody knows how. */
@@ -143,9 +142,6 @@ async function clearHalfDone(
   await entry.mutex.run(async () => {
     // Of a container that does not run, all that belongs to running it goes.
     await takeDown(context, entry, runtimeDirectoryOf(context, entry.container.id));
-    if (context.cgroups.driver === "cgroupfs") {
-      await removeCgroups(cgroupsPathOf(entry.container, context.cgroups));
-    }
   });
 }
 
@@ -168,8 +164,9 @@ function namesIn(directory: string): readonly string[] {
 /** Directories and layers without a record: a creation that was cut short. */
 async function removeOrphans(context: Context): Promise<void> {
   const found = new Set([...namesIn(join(context.dataRoot, "containers")), ...context.images.layerOwners()]);
+  const recorded = await recordedIds(context.store);
   const orphans = [...found].filter(
-    (name) => /^[0-9a-f]{64}$/.test(name) && !context.registry.get(name as ContainerID),
+    (name) => /^[0-9a-f]{64}$/.test(name) && !recorded.has(name),
   ) as ContainerID[];
   for (const id of orphans) {
     try {

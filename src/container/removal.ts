@@ -1,9 +1,11 @@
 /** A container's removal. */
 import { rm } from "node:fs/promises";
-import { conflict, inContext, messageOf } from "../lib/errors.ts";
+import { conflict, inContext, kindOf, messageOf } from "../lib/errors.ts";
+import type { ContainerID } from "../lib/ids.ts";
 import type { Entry } from "./entry.ts";
 import type { Context } from "./options.ts";
 import { directoryOf, runtimeDirectoryOf } from "./paths.ts";
+import { saveIfPossible } from "./save.ts";
 
 /**
  * Layer, files, record, name: with the mutex held, of a container that does not run. It is marked first, so
@@ -14,23 +16,33 @@ export async function removeStopped(context: Context, entry: Entry): Promise<voi
   const { registry } = context;
   const { id, state } = entry.container;
   const last = { code: state.exitCode };
-  await registry.save(entry, { state: { ...state, status: "removing" } });
+  // On a full disk it goes unmarked: it is removals that make room.
+  await saveIfPossible(context, entry, { state: { ...state, status: "removing" } });
   try {
     await Promise.all([
       removeFilesystem(context, entry),
       rm(directoryOf(context, id), { recursive: true, force: true }),
       rm(runtimeDirectoryOf(context, id), { recursive: true, force: true }),
     ]);
+    await registry.delete(entry);
   } catch (thrown) {
     const error = inContext(`unable to remove filesystem of container ${id}`, thrown);
-    await registry.save(entry, { state: { ...state, status: "dead", error: error.message } });
+    await saveIfPossible(context, entry, { state: { ...state, status: "dead", error: error.message } });
     entry.waiters.removalFailed({ code: last.code, error: messageOf(error) });
     throw error;
   }
-  await registry.delete(entry);
   for (const session of entry.arrivals) session.abandon();
   context.tell(entry.container, "destroy");
   entry.waiters.removed(last);
+}
+
+/** One that is gone, or whose description is damaged, is mounted no more. */
+export async function unmountRoot({ images }: Context, id: ContainerID): Promise<void> {
+  try {
+    await images.unmount(id);
+  } catch (thrown) {
+    if (kindOf(thrown) !== "not-found") throw thrown;
+  }
 }
 
 async function removeFilesystem(context: Context, entry: Entry): Promise<void> {
@@ -40,7 +52,7 @@ async function removeFilesystem(context: Context, entry: Entry): Promise<void> {
     await Promise.all([
       context.supervisor.delete(id),
       context.networks.closeSandbox(id),
-      context.images.unmount(id),
+      unmountRoot(context, id),
     ]);
   }
   await context.images.removeLayer(id);

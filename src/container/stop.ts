@@ -4,6 +4,7 @@ import { conflict, internal, unchanged } from "../lib/errors.ts";
 import type { Entry } from "./entry.ts";
 import { cancelRestart, startByUser } from "./lifecycle.ts";
 import type { Context } from "./options.ts";
+import { saveIfPossible } from "./save.ts";
 import { parseSignal, SIGKILL, SIGTERM } from "./signals.ts";
 
 export interface StopOptions {
@@ -24,7 +25,7 @@ export async function stop(context: Context, entry: Entry, options: StopOptions)
   if (await giveUpRestart(context, entry)) return context.tell(entry.container, "stop");
   const run = entry.run;
   if (!run || !entry.active) throw unchanged("container is already stopped");
-  await context.registry.save(entry, { stoppedByUser: true });
+  await saveIfPossible(context, entry, { stoppedByUser: true });
   await endRun(
     context,
     entry,
@@ -95,7 +96,7 @@ export async function kill(context: Context, entry: Entry, name: string): Promis
   }
   // Other signals are messages to the process: if it ends by one, that was its own doing.
   if (signal === SIGKILL || signal === stopSignalOf(entry)) {
-    await context.registry.save(entry, { stoppedByUser: true });
+    await saveIfPossible(context, entry, { stoppedByUser: true });
   }
   if (signal === SIGKILL) await endRun(context, entry, SIGKILL, KILL_TIMEOUT);
   else await send(context, entry, signal);

@@ -34,13 +34,18 @@ export function validateConfig(config: ContainerConfig, asked: Partial<Container
   for (const entry of config.Env ?? []) {
     if (entry === "" || entry.startsWith("=")) throw invalid(`invalid environment variable: ${entry}`);
   }
-  for (const word of [...(config.Env ?? []), ...(config.Entrypoint ?? []), ...(config.Cmd ?? [])]) {
-    if (word.includes("\0")) throw invalid(`a NUL byte in ${JSON.stringify(word)}`);
-  }
+  checkWords([...(config.Env ?? []), ...(config.Entrypoint ?? []), ...(config.Cmd ?? [])]);
   if (config.StopSignal) parseSignal(config.StopSignal);
   if (Object.keys(asked.Volumes ?? {}).length > 0) throw notBuiltIn("Volumes: volumes are not built in");
   const test = asked.Healthcheck?.Test ?? [];
   if (test.length > 0 && test[0] !== "NONE") throw notBuiltIn("Healthcheck: health checks are not built in");
+}
+
+/** Words that execve(2) takes. @throws invalid */
+export function checkWords(words: readonly string[]): void {
+  for (const word of words) {
+    if (word.includes("\0")) throw invalid(`a NUL byte in ${JSON.stringify(word)}`);
+  }
 }
 
 /** @throws invalid, not-built-in; in Docker's words where there are any */
@@ -63,6 +68,7 @@ export function validateHostConfig(
     customProfile(seccomp, { machine: host.machine, kernel: host.kernel, capabilities });
   }
   validateSysctls(hostConfig);
+  validateResolver(hostConfig);
   validateUlimits(hostConfig, host);
   if (hostConfig.Init && hostConfig.PidMode === "" && host.init === undefined) {
     throw invalid(
@@ -147,6 +153,13 @@ function validateSysctls({ Sysctls, IpcMode, UTSMode }: HostConfig): void {
     } else {
       throw invalid(`sysctl "${name}" is not in a separate kernel namespace`);
     }
+  }
+}
+
+/** Each is written into a line of resolv.conf. */
+function validateResolver({ DnsSearch, DnsOptions }: HostConfig): void {
+  for (const word of [...DnsSearch, ...DnsOptions]) {
+    if (/[\r\n\0]/.test(word)) throw invalid(`not one line of resolv.conf: ${JSON.stringify(word)}`);
   }
 }
 

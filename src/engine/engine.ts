@@ -9,7 +9,7 @@ import { runningContainers } from "../container/running.ts";
 import { startSupervisor } from "../container/supervisor.ts";
 import { createImages } from "../image/images.ts";
 import type { Images } from "../image/types.ts";
-import { conflict, inContext, kindOf, throwAll } from "../lib/errors.ts";
+import { conflict, inContext, kindOf, messageOf, throwAll } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import { type UndoStack, undoing } from "../lib/undo.ts";
 import { defaultCgroupDriver } from "../linux/host.ts";
@@ -61,7 +61,10 @@ async function openRoots(settings: EngineSettings, undo: UndoStack) {
     const story = taken ? "another engine uses the data root" : "lock the data root";
     throw inContext(`${story} ${settings.dataRoot}`, thrown);
   }
-  const store = new EmbeddedStore(join(settings.dataRoot, "drawbridge.db"));
+  const store = new EmbeddedStore(join(settings.dataRoot, "drawbridge.db"), {
+    onDamage: (key, cause) =>
+      settings.logger.error({ key, error: messageOf(cause) }, "a damaged record is left out"),
+  });
   undo.push("close the store", () => store.close());
   const kernel = await startKernel({
     onDeath: (cause) =>

@@ -209,8 +209,13 @@ class Controller implements Networks {
     if (!entry) return;
     entry.phase = "closing";
     await this.#takeDown(entry.record.sandbox);
-    await this.#options.store.commit([dropSandbox(container)]);
+    // It is gone, whether or not that can be recorded: a record too many is dropped by the next start.
     this.#entries.delete(container);
+    try {
+      await this.#options.store.commit([dropSandbox(container)]);
+    } catch (thrown) {
+      this.#options.logger.error({ container }, `forget the sandbox: ${messageOf(thrown)}`);
+    }
     this.#publish("disconnect", entry.record.sandbox);
   }
 

@@ -5,6 +5,11 @@ import type { Change, Json, Store } from "./kv.ts";
 /** Raised when the layout below changes in a way that an older engine can't read. */
 const SCHEMA = 1;
 
+export interface EmbeddedStoreOptions {
+  /** Told of a value that is no JSON, whenever it is met: it is left out, and left where it is. */
+  readonly onDamage?: (key: string, cause: unknown) => void;
+}
+
 /**
  * The store of one host: one SQLite file in write-ahead mode.
  *
@@ -19,9 +24,11 @@ export class EmbeddedStore implements Store {
   readonly #list: StatementSync;
   readonly #put: StatementSync;
   readonly #delete: StatementSync;
+  readonly #onDamage: NonNullable<EmbeddedStoreOptions["onDamage"]>;
 
   /** @throws internal where the file is no store, is damaged, or was written by a later engine */
-  constructor(path: string) {
+  constructor(path: string, options: EmbeddedStoreOptions = {}) {
+    this.#onDamage = options.onDamage ?? (() => {});
     try {
       this.#database = new DatabaseSync(path);
       // Exclusive: one engine a data root. It also spares the shared-memory file.
@@ -53,14 +60,34 @@ export class EmbeddedStore implements Store {
 
   async get(key: string): Promise<Json | undefined> {
     const row = this.#get.get(key);
-    return row === undefined ? undefined : (JSON.parse(String(row.value)) as Json);
+    return row === undefined ? undefined : this.#read(key, String(row.value))[0];
   }
 
   async list(prefix: string): Promise<readonly { readonly key: string; readonly value: Json }[]> {
+    return this.#rows(prefix).flatMap(({ key, text }) =>
+      this.#read(key, text).map((value) => ({ key, value })),
+    );
+  }
+
+  async keys(prefix: string): Promise<readonly string[]> {
+    return this.#rows(prefix).map(({ key }) => key);
+  }
+
+  #rows(prefix: string): { readonly key: string; readonly text: string }[] {
     // U+10FFFF sorts after everything that a key is made of.
     return this.#list
       .all(prefix, `${prefix}\u{10ffff}`)
-      .map((row) => ({ key: String(row.key), value: JSON.parse(String(row.value)) as Json }));
+      .map((row) => ({ key: String(row.key), text: String(row.value) }));
+  }
+
+  /** The value; nothing where it is damaged. */
+  #read(key: string, text: string): readonly Json[] {
+    try {
+      return [JSON.parse(text) as Json];
+    } catch (thrown) {
+      this.#onDamage(key, thrown);
+      return [];
+    }
   }
 
   async commit(changes: readonly Change[]): Promise<void> {

@@ -16,6 +16,10 @@ export class MemoryStore implements Store {
       .map(([key, text]) => ({ key, value: JSON.parse(text) as Json }));
   }
 
+  async keys(prefix: string): Promise<readonly string[]> {
+    return (await this.list(prefix)).map(({ key }) => key);
+  }
+
   async commit(changes: readonly Change[]): Promise<void> {
     // Encoding may throw; it must not leave half of the changes behind.
     const encoded = changes.map(({ key, value }) => ({
