@@ -63,6 +63,23 @@ describe("creation", () => {
     assert.deepEqual([...world.held], []);
   });
 
+  it("keeps exposed ports as Docker does, and refuses what clients could not read", async () => {
+    const id = await made({}, { ExposedPorts: { "80": {}, "53/UDP": {} } });
+    assert.deepEqual(containers.inspect(id).container.config.ExposedPorts, { "80/tcp": {}, "53/udp": {} });
+    for (const port of ["99999/tcp", "x", "1-3/udp", "80/", ""]) {
+      await assert.rejects(made({}, { ExposedPorts: { [port]: {} } }), {
+        kind: "invalid",
+        message: `invalid port '${port}' in ExposedPorts`,
+      });
+    }
+  });
+
+  it("refuses words that would be other words, or lines, where they are used", async () => {
+    await assert.rejects(made({ DnsSearch: ["a\nnameserver 192.0.2.1"] }), { kind: "invalid" });
+    await assert.rejects(made({ DnsOptions: ["ndots:1\rx"] }), { kind: "invalid" });
+    await assert.rejects(made({}, { Env: ["A=\0B=1"] }), { kind: "invalid" });
+  });
+
   it("leaves nothing when the layer can't be made", async () => {
     world.failures.set("createLayer", new Error("disk full"));
     await assert.rejects(containers.create({ ...request(), name: "web" }), /disk full/);

@@ -220,6 +220,7 @@ describe("exec", () => {
     const id = await running();
     await assert.rejects(containers.createExec(id, { ...EXEC, user: "nobody-here" }), { kind: "invalid" });
     await assert.rejects(containers.createExec(id, { ...EXEC, command: [] }), { kind: "invalid" });
+    await assert.rejects(containers.createExec(id, { ...EXEC, environment: ["A=\0"] }), { kind: "invalid" });
     const early = await containers.createExec(id, EXEC);
     await containers.pause(id);
     await assert.rejects(containers.createExec(id, EXEC), { kind: "conflict", message: /is paused/ });
