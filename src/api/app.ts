@@ -97,8 +97,9 @@ export function createApp(engine: Engine, options: Omit<Context, "engine">): Fas
 function handleFailures(app: FastifyInstance, logger: Logger): void {
   app.setErrorHandler((error, request, reply) => {
     const failure = failureOf(error);
-    // 501 and 503 are answers; 500 is a surprise.
-    if (failure.status === 500) {
+    // 501 and 503 are answers; 500 is a surprise, but for a client that left in the middle of its request.
+    const left = request.raw.destroyed && !request.raw.complete;
+    if (failure.status === 500 && !left) {
       logger.error({ error, method: request.method, url: request.originalUrl }, failure.message);
     }
     reply.code(failure.status);

@@ -153,3 +153,17 @@ test("closing ends streams and waits for nobody", async () => {
   assert.equal(engine.entry(id).program.sessions[0]?.closed, true);
   assert.deepEqual([engine.subscribers, engine.waits.open], [0, 0]);
 });
+
+test("a client that leaves in the middle of its request is no error of ours", async () => {
+  const path = join(temporaryDirectory(), "x.sock");
+  const errors: string[] = [];
+  const logger = { ...silent, error: (_: object, message: string) => void errors.push(message) };
+  const server = await startServer(new FakeEngine(), { listeners: [{ kind: "unix", path }], logger });
+  const head = "POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+  const leaving = await rawConnection(path, `${head}Content-Length: 100\r\n\r\n{"Im`);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  leaving.socket.destroy();
+  await once(leaving.socket, "close");
+  await server.close();
+  assert.deepEqual(errors, []);
+});

@@ -160,6 +160,22 @@ test("exec: both streams by the client, detached, of nothing, and what can't be 
   assert.equal((await client.get<{ ExitCode: number }>(`/exec/${missing}/json`)).ExitCode, 127);
 });
 
+test("exec: a second start is refused with a status, however the first one ended", async () => {
+  const id = await api.container("exec-twice", ["cat"]);
+  for (const command of ["true", "nosuch"]) {
+    const execId = await exec(id, [command]);
+    await (await api.raw(post(`/exec/${execId}/start`, UPGRADE, "{}"))).all();
+    const again = await api.ask("POST", `/exec/${execId}/start`, {
+      body: "{}",
+      headers: { "Content-Type": "application/json" },
+    });
+    assert.deepEqual(
+      [again.status, JSON.parse(again.text)],
+      [409, { message: `exec command ${execId} has already run` }],
+    );
+  }
+});
+
 test("exec with a terminal: its size goes along from 1.42 on", async () => {
   const id = await cat();
   const execId = await exec(id, ["cat"], { Tty: true });

@@ -290,6 +290,7 @@ export class FakeEngine implements Engine {
         const exec = this.execs.get(id);
         if (!exec) throw notFound(`No such exec instance: ${id}`);
         this.calls.push(["startExec", id, options]);
+        if (exec.view.exitCode !== null) throw conflict(`exec command ${id} has already run`);
         if (exec.view.request.command[0] === "nosuch") {
           exec.view = { ...exec.view, exitCode: 127 };
           throw new EngineError("invalid", 'exec: "nosuch": executable file not found in $PATH');

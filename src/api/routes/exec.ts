@@ -89,7 +89,7 @@ export function execRoutes(app: FastifyInstance, context: Context): void {
     { schema: { ...byId, body: startSchema } },
     async (request, reply) => {
       const reference = execReference(request.params.id);
-      const { request: asked } = containers.inspectExec(reference);
+      const { request: asked, exitCode: earlier } = containers.inspectExec(reference);
       const { Detach: detach, ConsoleSize: size } = request.body ?? {};
       const minor = minorOf(request);
       const options = {
@@ -107,7 +107,7 @@ export function execRoutes(app: FastifyInstance, context: Context): void {
         session = await containers.startExec(reference, options);
       } catch (thrown) {
         // A command that can't be run has ended with 126 or 127: clients look for its code, after a stream.
-        if (containers.inspectExec(reference).exitCode === null) throw thrown;
+        if (earlier !== null || containers.inspectExec(reference).exitCode === null) throw thrown;
         acceptConnection(request, reply, type);
         const line = Buffer.from(`${messageOf(thrown)}\r\n`);
         if (asked.terminal) connection.stream.write(line);
