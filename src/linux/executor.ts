@@ -6,7 +6,7 @@ import type { Link, LinkAddress, Neighbour, Route } from "./kernel.ts";
 import { LinkDeleter } from "./link-deleter.ts";
 import type { Message } from "./netlink/message.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, type Request } from "./netlink/socket.ts";
-import { inNamespace } from "./netns.ts";
+import { closeHome, inNamespace } from "./netns.ts";
 import { Nft } from "./nftables/library.ts";
 import { describe, type Fact, type NetnsPath, type Plan, type Step } from "./plan.ts";
 import { askAddresses, readLinkAddress } from "./rtnetlink/address.ts";
@@ -33,6 +33,7 @@ export class Executor {
   };
   readonly #deleter = new LinkDeleter();
   #closed = false;
+  #released = false;
 
   /** As `Kernel.apply`. What `delete-link` and `remove-netns` took away does not come back. */
   apply(plan: Plan): Fact[] {
@@ -106,10 +107,19 @@ export class Executor {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#deleter.close();
+    this.release();
+  }
+
+  /** At once, whatever is under way: descriptors outlive the thread that opened them. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#deleter.release();
     this.#home.namespaces.discard();
     this.#home.route.close();
     this.#home.netfilter.close();
     this.#home.nft.close();
+    closeHome();
   }
 
   #dump<T>(

@@ -20,6 +20,8 @@ const port = parentPort;
 if (!port) throw new Error("kernel-worker runs as a worker thread only");
 
 const executor = new Executor();
+// Of this thread, however it ends, unless it is terminated from outside.
+process.on("exit", () => executor.release());
 
 const handlers: Handlers = {
   apply: (plan) => {

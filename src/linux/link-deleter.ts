@@ -20,6 +20,7 @@ export class LinkDeleter {
   #waiting = new Map<string, PromiseWithResolvers<void>>();
   #working: Promise<void> | undefined;
   #batches = 0;
+  #released = false;
 
   /** How many times the kernel was asked: each is one grace period. */
   get batches(): number {
@@ -44,6 +45,13 @@ export class LinkDeleter {
   /** Once what was asked for is done. */
   async close(): Promise<void> {
     while (this.#working) await this.#working;
+    this.release();
+  }
+
+  /** At once. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
     this.#socket.close();
   }
 

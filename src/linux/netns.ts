@@ -32,6 +32,12 @@ function homeFd(): number {
   return home;
 }
 
+/** For a thread that ends. */
+export function closeHome(): void {
+  if (home !== undefined) closeSync(home);
+  home = undefined;
+}
+
 /** A descriptor of the namespace pinned at `path`; the caller closes it. @throws KernelError */
 export function openNamespace(path: string): number {
   try {
