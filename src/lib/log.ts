@@ -1,4 +1,4 @@
-/** What the rooms log to. `daemon.ts` gives pino; tests and tools may give nothing at all. */
+/** What the rooms log to. The daemon gives pino; tests and tools may give nothing at all. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
