@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { needsRoot, ThrowawayHost } from "../support/host.ts";
 import { inspect, portsOf } from "../support/inspect.ts";
 import { NOTHING_RUNS, runningParts } from "../support/running.ts";
@@ -105,5 +106,36 @@ test("links and namespaces that no record tells of are removed: their addresses 
   assert.equal((await portsOf(host, "docker0")).length, 2, "an administrator's own port stays");
   await host.docker("rm", "-f", "one", "two");
   await host.run("ip", ["link", "delete", "vethbad0bad"]);
+  assert.deepEqual(await runningParts(host), NOTHING_RUNS);
+});
+
+test("after a reboot: exited with 255, sandboxes and addresses free, policies start theirs again", async (t) => {
+  if (needsRoot(t)) return;
+  await using host = await ThrowawayHost.create();
+  const first = await host.startEngine();
+  await run(host, "one");
+  await host.docker("run", "-d", "--name", "always", "--restart", "always", "busybox", "sleep", "1000");
+  await host.docker("run", "-d", "--name", "once", "--rm", "busybox", "sleep", "1000");
+  await first.kill9();
+  const ofHost = `grep ${host.directory} /proc/self/mountinfo | cut -d' ' -f5`;
+  // All that a reboot takes: processes, mounts, links, rules, the exec root; and the boot's own name.
+  await host.run("sh", [
+    "-c",
+    `pkill -KILL -x conmon; pkill -KILL -x sleep; ${ofHost} | sort -r | xargs -n1 umount -l
+    rm -rf ${host.execRoot}/*; ip link delete docker0; nft flush ruleset
+    for cgroup in /sys/fs/cgroup/*/${host.cgroupParent}/*/; do rmdir "$cgroup" 2>/dev/null; done
+    cat /proc/sys/kernel/random/uuid >${host.directory}/boot_id
+    mount --bind ${host.directory}/boot_id /proc/sys/kernel/random/boot_id`,
+  ]);
+
+  await using _second = await host.startEngine();
+  const one = await inspect(host, "one");
+  assert.deepEqual([one.State.Status, one.State.ExitCode, one.State.Pid], ["exited", 255, 0]);
+  assert.notEqual((await host.tryDocker("inspect", "once")).code, 0);
+  while ((await inspect(host, "always")).State.Status !== "running") await sleep(20);
+  assert.equal((await inspect(host, "always")).NetworkSettings.IPAddress, "172.17.0.2");
+  await host.docker("start", "one");
+  assert.equal((await inspect(host, "one")).NetworkSettings.IPAddress, "172.17.0.3");
+  await host.docker("rm", "-f", "one", "always");
   assert.deepEqual(await runningParts(host), NOTHING_RUNS);
 });
