@@ -26,8 +26,6 @@ export async function takeConnection(
   if (head.length > 0) stream.unshift(head);
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
-  // Said to be the last, a refusal is taken for the stream by docker 20.10: it ends without being said so.
-  response.removeHeader("connection");
   // Only the socket's writable half is used, which any Duplex has.
   response.assignSocket(stream as Parameters<typeof response.assignSocket>[0]);
   response.once("finish", () => {
