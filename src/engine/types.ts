@@ -1,23 +1,17 @@
 import type { Containers } from "../container/types.ts";
 import type { Images } from "../image/types.ts";
 import type { EngineEvent } from "../lib/events.ts";
+import type { HostFacts } from "../linux/host.ts";
 import type { Networks } from "../network/types.ts";
 
 /** What the engine is and stands on, for `version` and `info`. */
-export interface SystemView {
+export interface SystemView extends HostFacts {
   readonly id: string;
   /** The engine's own version. */
   readonly version: string;
-  readonly name: string;
   readonly dataRoot: string;
   readonly execRoot: string;
   readonly labels: readonly string[];
-  readonly kernel: string;
-  readonly operatingSystem: string;
-  readonly osVersion: string;
-  readonly architecture: string;
-  readonly cpus: number;
-  readonly memory: number;
   readonly cgroupVersion: "1" | "2";
   readonly cgroupDriver: "cgroupfs" | "systemd";
   readonly storageDriver: string;

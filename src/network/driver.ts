@@ -4,7 +4,7 @@ import type { AllElements, Elements } from "./firewall/elements.ts";
 import type { Endpoint, Network } from "./types.ts";
 
 /** What the kernel has in the engine's own namespace. */
-export interface HostFacts {
+export interface HostState {
   readonly links: readonly Link[];
   readonly addresses: readonly LinkAddress[];
   readonly routes: readonly Route[];
@@ -19,17 +19,17 @@ export type Interface = Pick<Endpoint, "interfaceName" | "hostInterface" | "mac"
  */
 export interface Driver {
   /** Refuse a network that can't be made on this host. @throws conflict, that says who stands against it */
-  refuse(network: Network, facts: HostFacts): void;
+  refuse(network: Network, facts: HostState): void;
   /** Whether what stands for the network as it was must go before the network as it is now can be made. */
   replaces(before: Network, now: Network): boolean;
   /** From whatever is there to the network as it shall be; empty where it is so. */
-  ensure(network: Network, facts: HostFacts): Plan;
+  ensure(network: Network, facts: HostState): Plan;
   /** Join the host's ends of these endpoints to the network again, where they are and are not on it. */
-  rejoin(network: Network, endpoints: readonly Endpoint[], facts: HostFacts): Plan;
+  rejoin(network: Network, endpoints: readonly Endpoint[], facts: HostState): Plan;
   /** Names of the links on it that are a sandbox's, whoever remembers which. */
-  portsOf(network: Network, facts: HostFacts): readonly string[];
+  portsOf(network: Network, facts: HostState): readonly string[];
   /** Take away what `ensure` made. Empty where nothing of it is there. */
-  remove(network: Network, facts: HostFacts): Plan;
+  remove(network: Network, facts: HostState): Plan;
   /** What stands in the firewall as long as the network does. */
   elements(network: Network): AllElements;
   /**

@@ -9,7 +9,7 @@ import type { Kernel, Link } from "../linux/kernel.ts";
 import type { NetnsPath, Plan } from "../linux/plan.ts";
 import type { Store } from "../store/kv.ts";
 import { defaultNetworks } from "./defaults.ts";
-import type { HostFacts } from "./driver.ts";
+import type { HostState } from "./driver.ts";
 import { drivers } from "./drivers.ts";
 import { type AllElements, mergeElements, type WidePart } from "./firewall/elements.ts";
 import { loadRules } from "./firewall/rules.ts";
@@ -94,7 +94,7 @@ export async function rejoin(
   { kernel, logger }: Pick<ReconcileOptions, "kernel" | "logger">,
   networks: readonly Network[],
   records: readonly SandboxRecord[],
-  facts: HostFacts,
+  facts: HostState,
 ): Promise<void> {
   const endpoints = records.flatMap(({ sandbox }) => sandbox.endpoints);
   for (const network of networks) {
@@ -117,7 +117,7 @@ async function sweep(
   { kernel, logger, execRoot }: ReconcileOptions,
   networks: readonly Network[],
   records: readonly SandboxRecord[],
-  facts: HostFacts,
+  facts: HostState,
 ): Promise<void> {
   const known = new Set(records.flatMap(({ sandbox }) => linksOf(sandbox)));
   const links = networks
@@ -135,7 +135,7 @@ async function sweep(
   logger.warn({ links, namespaces: stray }, "removed what no sandbox on record has");
 }
 
-export async function hostFacts(kernel: Kernel): Promise<HostFacts> {
+export async function hostFacts(kernel: Kernel): Promise<HostState> {
   const [links, addresses, routes] = await Promise.all([kernel.links(), kernel.addresses(), kernel.routes()]);
   return { links, addresses, routes };
 }

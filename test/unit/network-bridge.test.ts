@@ -6,7 +6,7 @@ import { bridgeDriver } from "../../src/network/bridge/driver.ts";
 import { bridgeMac } from "../../src/network/bridge/link.ts";
 import { OPTION } from "../../src/network/bridge/options.ts";
 import { defaultNetworks } from "../../src/network/defaults.ts";
-import type { HostFacts } from "../../src/network/driver.ts";
+import type { HostState } from "../../src/network/driver.ts";
 import type { Network } from "../../src/network/types.ts";
 import { settings } from "../support/networks.ts";
 
@@ -29,14 +29,14 @@ const route = (to: string, ifindex: number, type = 1): Route => ({
   table: 254,
   type,
 });
-const facts = (more: Partial<HostFacts> = {}): HostFacts => ({
+const facts = (more: Partial<HostState> = {}): HostState => ({
   links: [],
   addresses: [],
   routes: [],
   ...more,
 });
 const address = (prefix: string, ifindex: number) => ({ ifindex, address: parsePrefix(prefix), scope: 0 });
-const refusal = (of: HostFacts) => () => bridgeDriver.refuse(network, of);
+const refusal = (of: HostState) => () => bridgeDriver.refuse(network, of);
 
 describe("what stands against the default bridge", () => {
   test("nothing, on an empty host", () => assert.doesNotThrow(refusal(facts())));
@@ -98,7 +98,7 @@ describe("what stands against the default bridge", () => {
 });
 
 describe("the bridge's link", () => {
-  const kinds = (of: HostFacts) => bridgeDriver.ensure(network, of).map((step) => step.do);
+  const kinds = (of: HostState) => bridgeDriver.ensure(network, of).map((step) => step.do);
 
   test("is made, with its address and its broadcast, and comes up", () => {
     assert.deepEqual(bridgeDriver.ensure(network, facts()), [

@@ -1,7 +1,7 @@
 /** What stands against a bridge network on this host, who holds it, and what to do instead. */
 import { conflict } from "../../lib/errors.ts";
 import { formatAddress, formatPrefix, offset, overlaps, type Prefix, subnetOf } from "../../lib/ip.ts";
-import type { HostFacts } from "../driver.ts";
+import type { HostState } from "../driver.ts";
 import { BUILT_IN_POOLS, freeSubnet } from "../ipam/subnets.ts";
 import type { AddressPool } from "../settings.ts";
 import type { Network } from "../types.ts";
@@ -14,7 +14,7 @@ const RTN_UNICAST = 1;
 const SHORTEST = 2;
 
 /** @throws conflict: a link of that name that isn't ours, or a route or address that overlaps the subnet */
-export function refuseConflict(network: Network, facts: HostFacts): void {
+export function refuseConflict(network: Network, facts: HostState): void {
   const { name, pool } = bridgeOptions(network);
   const link = facts.links.find((each) => each.name === name);
   if (link && !isOurs(network, link)) {
@@ -41,7 +41,7 @@ interface Held {
 }
 
 /** What of the address space is held, by links other than our own. */
-function heldPrefixes({ addresses, routes }: HostFacts, own: ReadonlySet<number>): readonly Held[] {
+function heldPrefixes({ addresses, routes }: HostState, own: ReadonlySet<number>): readonly Held[] {
   const given = addresses.map(
     ({ address, ifindex }): Held => ({ what: "address", prefix: address, ifindex }),
   );
@@ -60,7 +60,7 @@ const ADVISED: readonly AddressPool[] = [
 ];
 
 /** Flags with which the engine would start here. */
-export function advice(facts: HostFacts): string {
+export function advice(facts: HostState): string {
   const names = new Set(facts.links.map(({ name }) => name));
   let number = 0;
   while (names.has(`db${number}`)) number += 1;

@@ -3,7 +3,7 @@ import { formatPrefix, lastOf, type Mac, macFromBytes, type Prefix } from "../..
 import type { Link } from "../../linux/kernel.ts";
 import type { Plan, Step } from "../../linux/plan.ts";
 import { linkAlias } from "../alias.ts";
-import type { HostFacts } from "../driver.ts";
+import type { HostState } from "../driver.ts";
 import type { Endpoint, Network } from "../types.ts";
 import { bridgeOptions } from "./options.ts";
 
@@ -25,7 +25,7 @@ const ownAddress = (network: Network): Prefix => {
 };
 
 /** Our links, under whatever name: more than one only where a change of name was interrupted. */
-const ownLinks = (network: Network, { links }: HostFacts): Link[] =>
+const ownLinks = (network: Network, { links }: HostState): Link[] =>
   links.filter((link) => isOurs(network, link));
 
 /** Another name or another address is another link: it has ports, routes and neighbours of its own. */
@@ -34,7 +34,7 @@ export const replacesBridge = (before: Network, now: Network): boolean =>
   formatPrefix(ownAddress(before)) !== formatPrefix(ownAddress(now));
 
 /** Create the bridge, or set right what differs. Addresses that an administrator added stay. */
-export function ensureBridgePlan(network: Network, facts: HostFacts): Plan {
+export function ensureBridgePlan(network: Network, facts: HostState): Plan {
   const { name, mtu } = bridgeOptions(network);
   const address = ownAddress(network);
   const link = ownLinks(network, facts).find((own) => own.name === name);
@@ -55,7 +55,7 @@ export function ensureBridgePlan(network: Network, facts: HostFacts): Plan {
 }
 
 /** A bridge that was deleted let its ports go; they stand where they stood, and lead nowhere. */
-export function rejoinPlan(network: Network, endpoints: readonly Endpoint[], { links }: HostFacts): Plan {
+export function rejoinPlan(network: Network, endpoints: readonly Endpoint[], { links }: HostState): Plan {
   const { name: master } = bridgeOptions(network);
   const bridge = links.find(({ name }) => name === master);
   return links
@@ -65,7 +65,7 @@ export function rejoinPlan(network: Network, endpoints: readonly Endpoint[], { l
 }
 
 /** An administrator's own ports have other names, or don't say that they are of this network. */
-export function portsOf(network: Network, facts: HostFacts): readonly string[] {
+export function portsOf(network: Network, facts: HostState): readonly string[] {
   const bridges = new Set(ownLinks(network, facts).map(({ ifindex }) => ifindex));
   return facts.links
     .filter(({ master }) => master !== undefined && bridges.has(master))
@@ -75,5 +75,5 @@ export function portsOf(network: Network, facts: HostFacts): readonly string[] {
     .map(({ name }) => name);
 }
 
-export const removeBridgePlan = (network: Network, facts: HostFacts): Plan =>
+export const removeBridgePlan = (network: Network, facts: HostState): Plan =>
   ownLinks(network, facts).map(({ name }) => ({ do: "delete-link", name }));
