@@ -26,6 +26,7 @@ test("version and info hold what the engine says", async () => {
     ["Engine", "crun", "conmon"],
   );
   const info = JSON.parse((await api.ask("GET", "/info")).text);
+  assert.deepEqual(info.Plugins.Log, ["json-file", "local", "none"]); // those that create takes
   assert.equal(info.MemTotal, 4 * 2 ** 30);
   assert.equal(info.Swarm.LocalNodeState, "inactive");
 });

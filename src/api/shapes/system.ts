@@ -57,7 +57,7 @@ export function systemInfo(system: SystemView, counts: Counts, now: Date, minor:
       Volume: ["local"],
       Network: ["bridge", "host", "null"],
       Authorization: null,
-      Log: ["json-file", "none"],
+      Log: ["json-file", "local", "none"],
     },
     MemoryLimit: true,
     SwapLimit: true,
