@@ -5,6 +5,12 @@ import type { Change, Json, Store } from "./kv.ts";
 /** Raised when the layout below changes in a way that an older engine can't read. */
 const SCHEMA = 1;
 
+/** Bytes. */
+const RESERVE = 256 << 10;
+/** The log's content goes into the file's own pages, and the next commit begins at the log's start again. */
+const REWIND = "PRAGMA wal_checkpoint(RESTART)";
+const SQLITE_FULL = 13;
+
 export interface EmbeddedStoreOptions {
   /** Told of a value that is no JSON, whenever it is met: it is left out, and left where it is. */
   readonly onDamage?: (key: string, cause: unknown) => void;
@@ -56,6 +62,10 @@ export class EmbeddedStore implements Store {
     this.#database.exec(
       `BEGIN; CREATE TABLE kv (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID; PRAGMA user_version=${SCHEMA}; COMMIT`,
     );
+    // Pages that are written and free again: room for small commits when the disk is full.
+    this.#database.exec(
+      `INSERT INTO kv VALUES ('', zeroblob(${RESERVE})); DELETE FROM kv WHERE key = ''; ${REWIND}`,
+    );
   }
 
   async get(key: string): Promise<Json | undefined> {
@@ -92,6 +102,20 @@ export class EmbeddedStore implements Store {
 
   async commit(changes: readonly Change[]): Promise<void> {
     if (changes.length === 0) return;
+    try {
+      this.#commit(changes);
+    } catch (thrown) {
+      if (!isFull(thrown)) throw inContext("commit to the store", thrown);
+      try {
+        this.#database.exec(REWIND);
+        this.#commit(changes);
+      } catch (again) {
+        throw inContext("commit to the store", again);
+      }
+    }
+  }
+
+  #commit(changes: readonly Change[]): void {
     this.#database.exec("BEGIN");
     try {
       for (const { key, value } of changes) {
@@ -101,7 +125,7 @@ export class EmbeddedStore implements Store {
       this.#database.exec("COMMIT");
     } catch (thrown) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw inContext("commit to the store", thrown);
+      throw thrown;
     }
   }
 
@@ -109,3 +133,6 @@ export class EmbeddedStore implements Store {
     this.#database.close();
   }
 }
+
+const isFull = (thrown: unknown): boolean =>
+  thrown instanceof Error && "errcode" in thrown && thrown.errcode === SQLITE_FULL;
