@@ -1,6 +1,6 @@
 /** Processes held by descriptor, so that a recycled pid is never taken for them: pidfd_open(2). */
 import { closeSync } from "node:fs";
-import { check, declare, KernelError, lastErrno } from "./ffi.ts";
+import { declare, KernelError, lastErrno } from "./ffi.ts";
 import { statOf } from "./process.ts";
 
 /** By number: older C libraries have no wrappers. The numbers are the same on all machines. */
@@ -13,6 +13,7 @@ const poll = declare("int poll(void *fds, unsigned long count, int timeout)");
 const POLLIN = 1;
 
 const ESRCH = 3;
+const EINTR = 4;
 
 export class Pidfd {
   /** Readable once the process has ended: fit for the reactor. */
@@ -49,7 +50,12 @@ export class Pidfd {
     const pollfd = Buffer.alloc(8);
     new Int32Array(pollfd.buffer, pollfd.byteOffset, 1)[0] = this.fd;
     new Int16Array(pollfd.buffer, pollfd.byteOffset, 4)[2] = POLLIN;
-    return check(`ask for process ${this.pid}`, poll(pollfd, 1, 0)) > 0;
+    for (;;) {
+      const ready = poll(pollfd, 1, 0);
+      if (ready >= 0) return ready > 0;
+      // A child's end comes as a signal to this very thread, and poll is not begun again after one (signal(7)).
+      if (lastErrno() !== EINTR) throw new KernelError(`ask for process ${this.pid}`, lastErrno());
+    }
   }
 
   /**
