@@ -174,7 +174,7 @@ describe("a container", () => {
   it("has the user, directory, mounts and limits that were asked for", async () => {
     const source = join(root, "made/by/bind");
     const { text } = await run(
-      `id; pwd; touch /x /bound/x /fresh/y; echo ok > /fresh/z && cat /fresh/z
+      `exec 2>&1; id; pwd; touch /x /bound/x /fresh/y; echo ok > /fresh/z && cat /fresh/z
        ulimit -n; cat /proc/sys/kernel/msgmax; grep NoNewPrivs /proc/self/status; mount | grep ' /fresh '`,
       {
         ReadonlyRootfs: true,
