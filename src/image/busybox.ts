@@ -1,9 +1,9 @@
 /**
  * An image out of the machine's own static busybox, so that the first command of any tutorial works with
- * no registry in reach. Laid out as the official one; the same binary gives the same image everywhere.
+ * no registry in reach. Laid out as the official one; the same package's binary gives the same image everywhere.
  */
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { promisify } from "node:util";
 import { codeOf, messageOf, notFound } from "../lib/errors.ts";
 import { isStaticElf } from "./elf.ts";
@@ -17,11 +17,10 @@ import type { DiffID } from "./types.ts";
 const BUSYBOX_PATHS = ["/bin/busybox", "/usr/bin/busybox", "/bin/busybox-static", "/bin/busybox.static"];
 const INSTALL = "apt-get install busybox-static";
 
-/** The beginning of time: any other would make images of the same binary differ. */
-const CREATED = "1970-01-01T00:00:00Z";
-
 export interface Busybox {
   readonly binary: Buffer;
+  /** When the binary was built, as its package says (RFC 3339): the image's own date. */
+  readonly created: string;
   /** Names of its commands: `ls`, `[` … */
   readonly applets: readonly string[];
 }
@@ -37,7 +36,8 @@ export async function findBusybox(paths: readonly string[] = BUSYBOX_PATHS): Pro
         continue;
       }
       const { stdout } = await promisify(execFile)(path, ["--list"]);
-      return { binary, applets: stdout.split("\n").filter((name) => /^[\w.[+-]+$/.test(name)) };
+      const created = statSync(path).mtime.toISOString();
+      return { binary, created, applets: stdout.split("\n").filter((name) => /^[\w.[+-]+$/.test(name)) };
     } catch (thrown) {
       const missing = codeOf(thrown) === "ENOENT";
       if (!missing) reasons.push(messageOf(thrown));
@@ -155,11 +155,11 @@ export async function* archive(contents: readonly Content[]): AsyncGenerator<Buf
   yield END_OF_ARCHIVE;
 }
 
-export function busyboxDescription(layer: DiffID): Description {
+export function busyboxDescription({ created }: Busybox, layer: DiffID): Description {
   const why = "made from this machine's static busybox";
   return {
     ...hostPlatform(),
-    created: CREATED,
+    created,
     author: "",
     comment: why,
     config: {
@@ -168,6 +168,6 @@ export function busyboxDescription(layer: DiffID): Description {
       Labels: { "drawbridge.builtin": "true" },
     },
     diffIds: [layer],
-    history: [{ created: CREATED, createdBy: "drawbridge", comment: why, emptyLayer: false }],
+    history: [{ created, createdBy: "drawbridge", comment: why, emptyLayer: false }],
   };
 }

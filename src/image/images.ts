@@ -228,7 +228,7 @@ class LocalImages implements Images {
   async #makeBuiltIn(): Promise<Image> {
     const busybox = await findBusybox(this.#options.busyboxPaths);
     const unpacked = await this.#stage((directory) => unpack(archive(busyboxContents(busybox)), directory));
-    const image = await this.#register(unpacked, BUILT_IN, busyboxDescription(unpacked.diffId));
+    const image = await this.#register(unpacked, BUILT_IN, busyboxDescription(busybox, unpacked.diffId));
     this.#options.logger.info({ image: image.id }, "made busybox:latest from this machine's static busybox");
     return image;
   }
