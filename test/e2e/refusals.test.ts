@@ -1,10 +1,10 @@
 /** Bad input is refused with Docker's status and words, and changes nothing. */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
-import { after, before, describe, test } from "node:test";
-import type { EngineProcess } from "../support/engine-process.ts";
+import { before, describe, test } from "node:test";
 import { ThrowawayHost } from "../support/host.ts";
 import { withoutRoot } from "../support/root.ts";
+import { hostWithEngine } from "../support/suite.ts";
 
 /** All that a refused request must leave alone. */
 async function stateOf(host: ThrowawayHost): Promise<unknown> {
@@ -21,18 +21,10 @@ async function stateOf(host: ThrowawayHost): Promise<unknown> {
 }
 
 describe("a refused request", { skip: withoutRoot }, () => {
-  let host: ThrowawayHost;
-  let engine: EngineProcess;
-
+  const suite = hostWithEngine();
   before(async () => {
-    host = await ThrowawayHost.create();
-    engine = await host.startEngine();
-    await host.docker("run", "-d", "--name", "taken", "busybox", "sleep", "1000");
-    await host.docker("create", "--name", "idle", "busybox");
-  });
-  after(async () => {
-    await engine?.[Symbol.asyncDispose]();
-    await host?.[Symbol.asyncDispose]();
+    await suite.host.docker("run", "-d", "--name", "taken", "busybox", "sleep", "1000");
+    await suite.host.docker("create", "--name", "idle", "busybox");
   });
 
   /** Flags of `docker run`, or a whole command line; the text that a person sees. */
@@ -82,18 +74,18 @@ describe("a refused request", { skip: withoutRoot }, () => {
   ];
   for (const [line, says] of byCommand) {
     test(`docker ${line}`, async () => {
-      const before = await stateOf(host);
-      const { code, stderr, stdout } = await host.tryDocker(...line.split(" "));
+      const before = await stateOf(suite.host);
+      const { code, stderr, stdout } = await suite.host.tryDocker(...line.split(" "));
       assert.notEqual(code, 0, stdout);
       assert.match(stderr, says);
       if (line.startsWith("run")) assert.equal(code, 125);
       // A refusal at start leaves the container created, as Docker does: that one goes.
-      const created = (await host.docker("ps", "-aq", "--filter", "status=created")).stdout
+      const created = (await suite.host.docker("ps", "-aq", "--filter", "status=created")).stdout
         .split("\n")
         .filter(Boolean);
-      const idle = (await host.docker("ps", "-aq", "--filter", "name=^idle$")).stdout.trim();
-      for (const id of created.filter((id) => id !== idle)) await host.docker("rm", id);
-      assert.deepEqual(await stateOf(host), before);
+      const idle = (await suite.host.docker("ps", "-aq", "--filter", "name=^idle$")).stdout.trim();
+      for (const id of created.filter((id) => id !== idle)) await suite.host.docker("rm", id);
+      assert.deepEqual(await stateOf(suite.host), before);
     });
   }
 
@@ -126,14 +118,14 @@ describe("a refused request", { skip: withoutRoot }, () => {
   ];
   for (const [method, path, body, status] of byStatus) {
     test(`${method} ${path} ${body === undefined ? "" : JSON.stringify(body)} is ${status}`, async () => {
-      const before = await stateOf(host);
-      const response = await engine.request(method, path, body);
+      const before = await stateOf(suite.host);
+      const response = await suite.engine.request(method, path, body);
       assert.equal(response.status, status, response.text);
       if (status !== 304) {
         assert.deepEqual(Object.keys(JSON.parse(response.text)), ["message"]);
         assert.equal(response.headers["content-type"], "application/json");
       }
-      assert.deepEqual(await stateOf(host), before);
+      assert.deepEqual(await stateOf(suite.host), before);
     });
   }
 });

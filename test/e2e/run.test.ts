@@ -1,28 +1,17 @@
 /** `docker run` as people use it, by the real command, newest API and that of CLI 20.10. */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import type { CommandOptions } from "../support/command.ts";
-import type { EngineProcess } from "../support/engine-process.ts";
-import { ThrowawayHost } from "../support/host.ts";
 import { inspect, linksOf, portsOf } from "../support/inspect.ts";
 import { withoutRoot } from "../support/root.ts";
+import { hostWithEngine } from "../support/suite.ts";
 
 for (const version of ["1.50", "1.41"]) {
   describe(`docker run, API ${version}`, { skip: withoutRoot }, () => {
-    let host: ThrowawayHost;
-    let engine: EngineProcess;
-
-    before(async () => {
-      host = await ThrowawayHost.create();
-      engine = await host.startEngine();
-    });
-    after(async () => {
-      await engine?.[Symbol.asyncDispose]();
-      await host?.[Symbol.asyncDispose]();
-    });
+    const suite = hostWithEngine();
 
     const call = (args: readonly string[], options: CommandOptions = {}) =>
-      host.run("docker", args, { check: false, ...options, env: { DOCKER_API_VERSION: version } });
+      suite.host.run("docker", args, { check: false, ...options, env: { DOCKER_API_VERSION: version } });
     const docker = async (...args: string[]): Promise<string> => {
       const { code, stdout, stderr } = await call(args);
       assert.equal(code, 0, `docker ${args.join(" ")}: ${stderr}`);
@@ -50,19 +39,19 @@ for (const version of ["1.50", "1.41"]) {
       assert.deepEqual([both.stdout, both.stderr], ["out\n", "err\n"]);
       const input = "0123456789abcdef".repeat(64 * 1024);
       const much = await call(["run", "-i", "--rm", "busybox", "md5sum"], { input });
-      const { stdout } = await host.run("md5sum", [], { input });
+      const { stdout } = await suite.host.run("md5sum", [], { input });
       assert.equal(much.stdout, stdout);
     });
 
     test("host, none and shared networks", async () => {
       const names = (text: string) => [...text.matchAll(/^\d+: ([^:@]+)/gm)].map(([, name]) => name);
-      const own = (await linksOf(host)).map(({ ifname }) => ifname);
+      const own = (await linksOf(suite.host)).map(({ ifname }) => ifname);
       assert.deepEqual(names(await docker("run", "--rm", "--network", "host", "busybox", "ip", "link")), own);
       assert.deepEqual(names(await docker("run", "--rm", "--network", "none", "busybox", "ip", "link")), [
         "lo",
       ]);
       await docker("run", "-d", "--name", "test2", "busybox", "sleep", "1000");
-      const { NetworkSettings: settings } = await inspect(host, "test2");
+      const { NetworkSettings: settings } = await inspect(suite.host, "test2");
       const shared = await docker("run", "--rm", "--network", "container:test2", "busybox", "ip", "address");
       assert.match(shared, new RegExp(`${settings.IPAddress}/16`));
       await docker("rm", "-f", "test2");
@@ -126,15 +115,15 @@ for (const version of ["1.50", "1.41"]) {
       );
       await docker("rename", "one", "two");
       await docker("stop", "two");
-      assert.equal((await inspect(host, "two")).State.ExitCode, 5);
+      assert.equal((await inspect(suite.host, "two")).State.ExitCode, 5);
       await docker("start", "two");
       await docker("restart", "-t", "1", "two");
-      assert.equal((await inspect(host, "two")).State.Status, "running");
+      assert.equal((await inspect(suite.host, "two")).State.Status, "running");
       const waiting = docker("wait", "two");
       await docker("kill", "-s", "KILL", "two");
       assert.equal(await waiting, "137");
       await docker("rm", "two");
-      assert.deepEqual(await portsOf(host, "docker0"), []);
+      assert.deepEqual(await portsOf(suite.host, "docker0"), []);
     });
 
     test("what was asked of the container is what it is", async () => {
@@ -166,7 +155,7 @@ for (const version of ["1.50", "1.41"]) {
     });
 
     test("an image is made from a tar, and told how to run", async () => {
-      await host.run("sh", [
+      await suite.host.run("sh", [
         "-ec",
         `mkdir -p /run/rootfs/bin && cp /bin/busybox /run/rootfs/bin/sh && tar -C /run/rootfs -cf /run/rootfs.tar .`,
       ]);

@@ -1,27 +1,16 @@
 /** Containers at a real terminal. */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import type { EngineProcess } from "../support/engine-process.ts";
-import { ThrowawayHost } from "../support/host.ts";
+import { describe, test } from "node:test";
 import { inspect } from "../support/inspect.ts";
 import { withoutRoot } from "../support/root.ts";
+import { hostWithEngine } from "../support/suite.ts";
 
 describe("at a terminal", { skip: withoutRoot }, () => {
-  let host: ThrowawayHost;
-  let engine: EngineProcess;
-
-  before(async () => {
-    host = await ThrowawayHost.create();
-    engine = await host.startEngine();
-  });
-  after(async () => {
-    await engine?.[Symbol.asyncDispose]();
-    await host?.[Symbol.asyncDispose]();
-  });
+  const suite = hostWithEngine();
 
   test("attach, look at eth0, detach by ctrl-p ctrl-q, and it still runs", async () => {
-    await host.docker("run", "-itd", "--name", "container1", "busybox");
-    await using terminal = host.pty("docker", ["attach", "container1"]);
+    await suite.host.docker("run", "-itd", "--name", "container1", "busybox");
+    await using terminal = suite.host.pty("docker", ["attach", "container1"]);
     terminal.send("\n");
     await terminal.waitFor("/ # ");
     terminal.send("ip link show\n");
@@ -29,11 +18,11 @@ describe("at a terminal", { skip: withoutRoot }, () => {
     terminal.send("\x10\x11");
     await terminal.waitFor("read escape sequence");
     await terminal.exited;
-    assert.equal((await inspect(host, "container1")).State.Status, "running");
+    assert.equal((await inspect(suite.host, "container1")).State.Status, "running");
   });
 
   test("the terminal has the client's size, and follows it", async () => {
-    await using terminal = host.pty("docker", ["run", "-it", "--rm", "busybox"]);
+    await using terminal = suite.host.pty("docker", ["run", "-it", "--rm", "busybox"]);
     await terminal.waitFor("/ # ");
     terminal.send("stty size\n");
     await terminal.waitFor("24 80");
@@ -48,7 +37,7 @@ describe("at a terminal", { skip: withoutRoot }, () => {
   });
 
   test("ctrl-c reaches the process, jobs are controlled", async () => {
-    await using terminal = host.pty("docker", ["run", "-it", "--rm", "busybox"]);
+    await using terminal = suite.host.pty("docker", ["run", "-it", "--rm", "busybox"]);
     await terminal.waitFor("/ # ");
     terminal.send("echo up; sleep 1000\n");
     await terminal.waitFor("up\r\n");
@@ -61,8 +50,15 @@ describe("at a terminal", { skip: withoutRoot }, () => {
   });
 
   test("exec -it, with detach keys of one's own", async () => {
-    await host.docker("run", "-d", "--name", "box", "busybox", "sleep", "1000");
-    await using terminal = host.pty("docker", ["exec", "-it", "--detach-keys", "ctrl-x,x", "box", "sh"]);
+    await suite.host.docker("run", "-d", "--name", "box", "busybox", "sleep", "1000");
+    await using terminal = suite.host.pty("docker", [
+      "exec",
+      "-it",
+      "--detach-keys",
+      "ctrl-x,x",
+      "box",
+      "sh",
+    ]);
     await terminal.waitFor("/ # ");
     terminal.send("tty; echo a\x18b\n");
     await terminal.waitFor(/\/dev\/pts\/\d/);
@@ -70,6 +66,6 @@ describe("at a terminal", { skip: withoutRoot }, () => {
     await terminal.waitFor("\nab\r");
     terminal.send("\x18x");
     await terminal.exited;
-    assert.equal((await inspect(host, "box")).State.Status, "running");
+    assert.equal((await inspect(suite.host, "box")).State.Status, "running");
   });
 });

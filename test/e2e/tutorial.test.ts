@@ -1,33 +1,23 @@
 /** The classic lesson of Docker's bridge network, by the real `docker` command and the host's own programs. */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import type { EngineProcess } from "../support/engine-process.ts";
-import { ThrowawayHost } from "../support/host.ts";
+import { describe, test } from "node:test";
 import { inspect, inspectNetwork, linksOf, only, portsOf } from "../support/inspect.ts";
 import { withoutRoot } from "../support/root.ts";
+import { hostWithEngine } from "../support/suite.ts";
 
 describe("two containers on docker0", { skip: withoutRoot }, () => {
-  let host: ThrowawayHost;
-  let engine: EngineProcess;
+  // The opposite of what is asserted below.
+  const suite = hostWithEngine({ sysctls: { "net.ipv4.ip_forward": "0" } });
 
-  before(async () => {
-    // The opposite of what is asserted below.
-    host = await ThrowawayHost.create({ sysctls: { "net.ipv4.ip_forward": "0" } });
-    engine = await host.startEngine();
-  });
-  after(async () => {
-    await engine?.[Symbol.asyncDispose]();
-    await host?.[Symbol.asyncDispose]();
-  });
-
-  const docker = async (...args: string[]): Promise<string> => (await host.docker(...args)).stdout.trimEnd();
+  const docker = async (...args: string[]): Promise<string> =>
+    (await suite.host.docker(...args)).stdout.trimEnd();
 
   test("the three networks stand before any container", async () => {
     const lines = await docker("network", "ls", "--format", "{{.Name}} {{.Driver}} {{.Scope}}");
     assert.deepEqual(lines.split("\n").sort(), ["bridge bridge local", "host host local", "none null local"]);
-    const { stdout } = await host.run("sysctl", ["-n", "net.ipv4.ip_forward"]);
+    const { stdout } = await suite.host.run("sysctl", ["-n", "net.ipv4.ip_forward"]);
     assert.equal(stdout.trim(), "1");
-    const docker0 = only(await linksOf(host), "docker0", ({ ifname }) => ifname === "docker0");
+    const docker0 = only(await linksOf(suite.host), "docker0", ({ ifname }) => ifname === "docker0");
     const address = only(docker0.addr_info, "IPv4 addresses", ({ family }) => family === "inet");
     assert.equal(`${address.local}/${address.prefixlen}`, "172.17.0.1/16");
     assert.equal(address.broadcast, "172.17.255.255");
@@ -48,7 +38,7 @@ describe("two containers on docker0", { skip: withoutRoot }, () => {
   });
 
   test("inspect and network inspect agree, and say what the kernel says", async () => {
-    const network = await inspectNetwork(host, "bridge");
+    const network = await inspectNetwork(suite.host, "bridge");
     assert.deepEqual(network.Options, {
       "com.docker.network.bridge.default_bridge": "true",
       "com.docker.network.bridge.enable_icc": "true",
@@ -63,7 +53,7 @@ describe("two containers on docker0", { skip: withoutRoot }, () => {
       ["container1", "172.17.0.2", "02:42:ac:11:00:02"],
       ["container2", "172.17.0.3", "02:42:ac:11:00:03"],
     ] as const) {
-      const { Id, NetworkSettings: settings } = await inspect(host, name);
+      const { Id, NetworkSettings: settings } = await inspect(suite.host, name);
       const listed = network.Containers[Id];
       assert.deepEqual(listed, {
         Name: name,
@@ -75,16 +65,16 @@ describe("two containers on docker0", { skip: withoutRoot }, () => {
       assert.equal(settings.Networks.bridge?.EndpointID, settings.EndpointID);
       assert.equal(settings.Networks.bridge?.Gateway, "172.17.0.1");
       assert.deepEqual([settings.IPAddress, settings.MacAddress], [address, mac]);
-      assert.equal(settings.SandboxKey, `${host.execRoot}/netns/${settings.SandboxID.slice(0, 12)}`);
+      assert.equal(settings.SandboxKey, `${suite.host.execRoot}/netns/${settings.SandboxID.slice(0, 12)}`);
     }
   });
 
   test("the ends of each pair name each other by index", async () => {
-    const ports = await portsOf(host, "docker0");
+    const ports = await portsOf(suite.host, "docker0");
     assert.equal(ports.length, 2);
     for (const container of ["container1", "container2"]) {
-      const { NetworkSettings: settings } = await inspect(host, container);
-      const inside = await linksOf(host, settings.SandboxKey);
+      const { NetworkSettings: settings } = await inspect(suite.host, container);
+      const inside = await linksOf(suite.host, settings.SandboxKey);
       assert.deepEqual(inside.map(({ ifname }) => ifname).sort(), ["eth0", "lo"]);
       for (const link of inside) assert.ok(link.flags.includes("UP"), `${link.ifname} is up`);
       const eth0 = only(inside, "eth0", ({ ifname }) => ifname === "eth0");
@@ -101,7 +91,7 @@ describe("two containers on docker0", { skip: withoutRoot }, () => {
       assert.match(port.ifname, /^veth[0-9a-f]{7}$/);
       assert.match(port.ifalias ?? "", new RegExp(`${container}.*bridge`));
       const peerIndex = async (args: readonly string[]) => {
-        const { stdout } = await host.run("nsenter", args);
+        const { stdout } = await suite.host.run("nsenter", args);
         return Number(/peer_ifindex: (\d+)/.exec(stdout)?.[1]);
       };
       assert.equal(await peerIndex(["ethtool", "-S", port.ifname]), eth0.ifindex);
@@ -111,19 +101,22 @@ describe("two containers on docker0", { skip: withoutRoot }, () => {
         new RegExp(`${eth0.ifindex}: eth0@if${port.ifindex}:`),
       );
     }
-    const { stdout } = await host.run("brctl", ["show", "docker0"]);
+    const { stdout } = await suite.host.run("brctl", ["show", "docker0"]);
     for (const { ifname } of ports) assert.ok(stdout.includes(ifname), `brctl show names ${ifname}`);
   });
 
   test("a sandbox can be given a name, and every tool works in it", async () => {
-    const { NetworkSettings: settings } = await inspect(host, "container1");
-    await host.run("ln", ["-s", settings.SandboxKey, "/var/run/netns/c1"]);
-    assert.match((await host.run("ip", ["netns", "exec", "c1", "ip", "a"])).stdout, /172\.17\.0\.2\/16/);
+    const { NetworkSettings: settings } = await inspect(suite.host, "container1");
+    await suite.host.run("ln", ["-s", settings.SandboxKey, "/var/run/netns/c1"]);
     assert.match(
-      (await host.run("ip", ["netns", "exec", "c1", "ethtool", "-S", "eth0"])).stdout,
+      (await suite.host.run("ip", ["netns", "exec", "c1", "ip", "a"])).stdout,
+      /172\.17\.0\.2\/16/,
+    );
+    assert.match(
+      (await suite.host.run("ip", ["netns", "exec", "c1", "ethtool", "-S", "eth0"])).stdout,
       /peer_ifindex/,
     );
-    await host.run("rm", ["/var/run/netns/c1"]);
+    await suite.host.run("rm", ["/var/run/netns/c1"]);
   });
 
   const pings = async (run: () => Promise<string>) => assert.match(await run(), / 0% packet loss/);
@@ -132,22 +125,24 @@ describe("two containers on docker0", { skip: withoutRoot }, () => {
     for (const target of ["172.17.0.3", "172.17.0.1", "172.17.0.2", "203.0.113.2", "127.0.0.1"]) {
       await pings(() => docker("exec", "container1", "ping", "-c1", "-W2", target));
     }
-    await pings(async () => (await host.run("ping", ["-c1", "-W2", "172.17.0.2"])).stdout);
+    await pings(async () => (await suite.host.run("ping", ["-c1", "-W2", "172.17.0.2"])).stdout);
   });
 
   test("the outside answers, though it has no route back: NAT", async () => {
-    const { stdout } = await host.runOutside("ip", ["route", "show", "172.17.0.0/16"]);
+    const { stdout } = await suite.host.runOutside("ip", ["route", "show", "172.17.0.0/16"]);
     assert.equal(stdout, "");
     await pings(() => docker("exec", "container1", "ping", "-c2", "-W2", "www.baidu.com"));
   });
 
   test("the outside reaches no container, even with a route", async () => {
-    await host.runOutside("ip", ["route", "add", "172.17.0.0/16", "via", "203.0.113.2"]);
-    const { code, stdout } = await host.runOutside("ping", ["-c1", "-W1", "172.17.0.2"], { check: false });
+    await suite.host.runOutside("ip", ["route", "add", "172.17.0.0/16", "via", "203.0.113.2"]);
+    const { code, stdout } = await suite.host.runOutside("ping", ["-c1", "-W1", "172.17.0.2"], {
+      check: false,
+    });
     assert.notEqual(code, 0, stdout);
     // … while what the container asks for comes back by that very route.
     await pings(() => docker("exec", "container1", "ping", "-c1", "-W2", "203.0.113.1"));
-    await host.runOutside("ip", ["route", "del", "172.17.0.0/16"]);
+    await suite.host.runOutside("ip", ["route", "del", "172.17.0.0/16"]);
   });
 
   test("stop and rm leave nothing, and the address is the next one given", async () => {
@@ -161,19 +156,20 @@ describe("two containers on docker0", { skip: withoutRoot }, () => {
       "-c",
       "while true; do sleep 3600; done",
     );
-    const { NetworkSettings: settings } = await inspect(host, "test1");
+    const { NetworkSettings: settings } = await inspect(suite.host, "test1");
     assert.equal(settings.IPAddress, "172.17.0.4");
-    await host.docker("stop", "-t", "1", "test1");
-    const stopped = await inspect(host, "test1");
+    await suite.host.docker("stop", "-t", "1", "test1");
+    const stopped = await inspect(suite.host, "test1");
     assert.deepEqual(
       [stopped.State.Status, stopped.NetworkSettings.IPAddress, stopped.NetworkSettings.EndpointID],
       ["exited", "", ""],
     );
-    assert.equal((await portsOf(host, "docker0")).length, 2);
-    await host.docker("rm", "test1");
-    assert.equal((await inspectNetwork(host, "bridge")).Containers[id], undefined);
+    assert.equal((await portsOf(suite.host, "docker0")).length, 2);
+    await suite.host.docker("rm", "test1");
+    assert.equal((await inspectNetwork(suite.host, "bridge")).Containers[id], undefined);
     assert.equal(
-      (await host.run("ls", [`${host.execRoot}/netns`])).stdout.split("\n").filter(Boolean).length,
+      (await suite.host.run("ls", [`${suite.host.execRoot}/netns`])).stdout.split("\n").filter(Boolean)
+        .length,
       2,
     );
     assert.equal(await docker("run", "--rm", "busybox", "hostname", "-i"), "172.17.0.4");
