@@ -1,5 +1,5 @@
 import { filtersParameter } from "./filters.ts";
-import { type Column, column, formatList } from "./table.ts";
+import { type Column, column, formatList, labelColumn, labelsColumn } from "./table.ts";
 import { flag, verb } from "./verb.ts";
 import type { NetworkSummary } from "./wire.ts";
 
@@ -15,19 +15,8 @@ const columns = (whole: boolean): readonly Column<NetworkSummary>[] => [
   column("IPv6", "IPV6", ({ EnableIPv6 }) => String(EnableIPv6)),
   column("Internal", "INTERNAL", ({ Internal }) => String(Internal)),
   column("CreatedAt", "CREATED AT", ({ Created }) => created(Created)),
-  column("Labels", "LABELS", ({ Labels }) =>
-    Object.entries(Labels ?? {})
-      .map(([key, value]) => `${key}=${value}`)
-      .sort()
-      .join(","),
-  ),
-  column(
-    "Label",
-    "",
-    ({ Labels }) =>
-      (key: unknown) =>
-        Labels?.[String(key)] ?? "",
-  ),
+  labelsColumn(),
+  labelColumn(),
 ];
 
 interface Options {

@@ -1,6 +1,6 @@
 import { filtersParameter } from "./filters.ts";
 import { formatPorts } from "./ports.ts";
-import { type Column, column, formatList } from "./table.ts";
+import { type Column, column, formatList, labelColumn, labelsColumn } from "./table.ts";
 import { goTime } from "./time.ts";
 import { formatDuration, formatSize } from "./values.ts";
 import { flag, verb } from "./verb.ts";
@@ -44,12 +44,7 @@ function columns(whole: boolean): readonly Column<ContainerSummary>[] {
     column("State", "STATE", ({ State }) => State),
     column("Status", "STATUS", ({ Status }) => Status),
     column("Size", "SIZE", sizeOf),
-    column("Labels", "LABELS", ({ Labels }) =>
-      Object.entries(Labels ?? {})
-        .map(([key, value]) => `${key}=${value}`)
-        .sort()
-        .join(","),
-    ),
+    labelsColumn(),
     column("Mounts", "MOUNTS", (row) => mountsOf(row, whole)),
     column("LocalVolumes", "LOCAL VOLUMES", ({ Mounts }) =>
       String((Mounts ?? []).filter((mount) => mount.Driver === "local").length),
@@ -60,13 +55,7 @@ function columns(whole: boolean): readonly Column<ContainerSummary>[] {
         .join(","),
     ),
     column("Platform", "PLATFORM", () => null),
-    column(
-      "Label",
-      "",
-      ({ Labels }) =>
-        (key: unknown) =>
-          Labels?.[String(key)] ?? "",
-    ),
+    labelColumn(),
   ];
 }
 

@@ -1,17 +1,3 @@
-import { containerPath, type StopOptions, stopFlags } from "./container-path.ts";
-import { forEach } from "./each.ts";
-import { verb } from "./verb.ts";
+import { stopping } from "./stopping.ts";
 
-export default verb<StopOptions>({
-  usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-  about: "Restart one or more containers",
-  flags: stopFlags(),
-  least: 1,
-  most: Number.POSITIVE_INFINITY,
-  async run(context, words, { signal, timeout, time }) {
-    await forEach(context, words, async (word) => {
-      await context.client.post(containerPath(word, "restart"), { signal, t: timeout ?? time });
-      return word;
-    });
-  },
-});
+export default stopping("restart", "Restart one or more containers");

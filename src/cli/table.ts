@@ -15,6 +15,29 @@ export const column = <Row>(name: string, header: string, value: (row: Row) => u
   value,
 });
 
+interface Labelled {
+  readonly Labels: Readonly<Record<string, string>> | null;
+}
+
+/** All labels, `key=value` each, in order. */
+export const labelsColumn = <Row extends Labelled>(): Column<Row> =>
+  column("Labels", "LABELS", ({ Labels }) =>
+    Object.entries(Labels ?? {})
+      .map(([key, value]) => `${key}=${value}`)
+      .sort()
+      .join(","),
+  );
+
+/** One label, by its key: `{{.Label "x"}}`. */
+export const labelColumn = <Row extends Labelled>(): Column<Row> =>
+  column(
+    "Label",
+    "",
+    ({ Labels }) =>
+      (key: unknown) =>
+        Labels?.[String(key)] ?? "",
+  );
+
 export interface ListOptions {
   /** As given; empty for `fallback`. */
   readonly format: string;
