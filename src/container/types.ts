@@ -70,13 +70,31 @@ export interface HostConfig {
   readonly MaskedPaths: readonly string[] | null;
   readonly ReadonlyPaths: readonly string[] | null;
   readonly Runtime: string;
+  /** By `80/tcp`; an empty HostPort asks for any. */
+  readonly PortBindings: PortMap;
+  readonly PublishAllPorts: boolean;
+  /** On the default bridge: `container:alias`. */
+  readonly Links: readonly string[];
 }
+
+/** Docker's PortMap. HostPort may be a range, of which one is taken: `8000-8010`. */
+export type PortMap = Readonly<
+  Record<string, readonly { readonly HostIp?: string; readonly HostPort?: string }[] | null>
+>;
 
 /** Docker's EndpointSettings, as far as a user sets them. */
 export interface EndpointSettings {
-  readonly IPAMConfig?: { readonly IPv4Address?: string; readonly IPv6Address?: string } | null;
+  readonly IPAMConfig?: {
+    readonly IPv4Address?: string;
+    readonly IPv6Address?: string;
+    readonly LinkLocalIPs?: readonly string[] | null;
+  } | null;
   readonly Aliases?: readonly string[] | null;
+  /** `container:alias`. */
+  readonly Links?: readonly string[] | null;
   readonly MacAddress?: string;
+  readonly DriverOpts?: Readonly<Record<string, string>> | null;
+  readonly GwPriority?: number;
 }
 
 /** A create request as checked by the API: what the client left out is left out. */
@@ -216,6 +234,17 @@ export interface Containers {
   pause(reference: string): Promise<void>;
   unpause(reference: string): Promise<void>;
   rename(reference: string, name: string): Promise<void>;
+  /**
+   * Attach to a network more: now where it runs, else from its next start on.
+   * @throws conflict, forbidden, invalid, not-found in Docker's words
+   */
+  connect(reference: string, network: string, settings: EndpointSettings): Promise<void>;
+  /** @throws forbidden, not-found in Docker's words */
+  disconnect(reference: string, network: string, options: { readonly force: boolean }): Promise<void>;
+  /** Publish ports of a running container, for its next starts as well. @throws conflict, invalid */
+  publish(reference: string, ports: PortMap): Promise<void>;
+  /** Close published ports; an empty HostPort means all of that container port. @throws not-found, invalid */
+  unpublish(reference: string, ports: PortMap): Promise<void>;
   remove(reference: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void>;
   /**
    * Registered at once (a later start or exit is seen); `status` resolves when the condition holds.

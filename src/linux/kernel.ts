@@ -50,6 +50,19 @@ export interface Neighbour {
   readonly state: number;
 }
 
+/** Which tracked connections are meant: those of which all that is given holds. */
+export interface ConnectionFilter {
+  readonly family: 4 | 6;
+  /** 6 tcp, 17 udp, 132 sctp. */
+  readonly protocol?: number;
+  /** As the first packet was sent. */
+  readonly originalDestination?: Address;
+  readonly originalPort?: number;
+  /** Who answers: where the first packet was led. */
+  readonly replySource?: Address;
+  readonly replyPort?: number;
+}
+
 export interface Kernel {
   /**
    * Carry out a plan whole, or not at all: the first step that fails has those before it undone, in reverse.
@@ -73,6 +86,8 @@ export interface Kernel {
   neighbours(netns?: NetnsPath): Promise<readonly Neighbour[]>;
   /** Run nft commands (one transaction) in the engine's namespace; what nft prints. @throws with nft's own message */
   nft(commands: string): Promise<string>;
+  /** Forget tracked connections of which any of the filters holds. @returns how many */
+  forgetConnections(filters: readonly ConnectionFilter[]): Promise<number>;
   readSysctl(key: string, netns?: NetnsPath): Promise<string>;
   /** Stop the thread, once what was asked for is done. */
   close(): Promise<void>;

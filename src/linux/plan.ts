@@ -17,7 +17,11 @@ export type Datum =
   /** inet_service. */
   | { readonly port: number }
   /** inet_proto: 6 tcp, 17 udp, 132 sctp. */
-  | { readonly protocol: number };
+  | { readonly protocol: number }
+  /** All addresses of it: in sets with `flags interval`. */
+  | { readonly subnet: Prefix }
+  /** nf_proto. */
+  | { readonly nfproto: "ipv4" | "ipv6" };
 
 /** An element of a set or, with a value, of a map; several data are a concatenation. */
 export interface SetElement {
@@ -35,6 +39,8 @@ export type Step =
       readonly path: NetnsPath;
       /** Set before anything is in it: those that every namespace of a kind has, so that one can be kept in reserve. */
       readonly sysctls?: Readonly<Record<string, string>>;
+      /** nft commands for the firewall of the namespace itself; of a kind, too. */
+      readonly rules?: string;
     }
   /** Unpin it. Links in it go when its last user does, in the kernel's own time. */
   | { readonly do: "remove-netns"; readonly path: NetnsPath }
@@ -57,6 +63,19 @@ export type Step =
         readonly mtu: number;
       };
     }
+  /** A macvlan link, born in `netns` under its final name and address, up. `parent` is a link of the engine's namespace. */
+  | {
+      readonly do: "add-macvlan";
+      readonly netns: NetnsPath;
+      readonly name: string;
+      readonly parent: string;
+      readonly mode: "bridge" | "private" | "vepa" | "passthru";
+      readonly mac?: Mac;
+      readonly mtu?: number;
+      readonly alias?: string;
+    }
+  /** An 802.1Q link on `parent`, up. */
+  | { readonly do: "add-vlan"; readonly name: string; readonly parent: string; readonly id: number }
   | {
       readonly do: "set-link";
       readonly netns?: NetnsPath;
@@ -68,13 +87,15 @@ export type Step =
       /** The bridge that it becomes a port of, by name. */
       readonly master?: string;
     }
-  | { readonly do: "delete-link"; readonly name: string }
+  | { readonly do: "delete-link"; readonly netns?: NetnsPath; readonly name: string }
   | {
       readonly do: "add-address";
       readonly netns?: NetnsPath;
       readonly link: string;
       readonly address: Prefix;
       readonly broadcast?: Address;
+      /** IPv6: without duplicate address detection, so that it can be used at once. Always so in a namespace that is not the engine's. */
+      readonly noDad?: boolean;
     }
   | {
       readonly do: "delete-address";
@@ -86,6 +107,15 @@ export type Step =
       readonly do: "add-route";
       readonly netns?: NetnsPath;
       readonly to: Prefix | "default";
+      readonly via?: Address;
+      readonly link?: string;
+    }
+  | {
+      readonly do: "delete-route";
+      readonly netns?: NetnsPath;
+      readonly to: Prefix | "default";
+      /** Of the default route: which family's, where neither `via` nor `to` tells. */
+      readonly family?: 4 | 6;
       readonly via?: Address;
       readonly link?: string;
     }
@@ -120,6 +150,10 @@ export function describe(step: Step): string {
       return `create bridge ${step.name}`;
     case "add-veth":
       return `create veth ${step.name} (peer ${step.peer.name})`;
+    case "add-macvlan":
+      return `create macvlan ${step.name} on ${step.parent}`;
+    case "add-vlan":
+      return `create VLAN ${step.id} ${step.name} on ${step.parent}`;
     case "set-link":
       return `set link ${step.name}`;
     case "delete-link":
@@ -132,6 +166,8 @@ export function describe(step: Step): string {
       const to = step.to === "default" ? "default route" : `route to ${formatPrefix(step.to)}`;
       return `add ${to}${step.via ? ` via ${formatAddress(step.via)}` : ""}${step.link ? ` on ${step.link}` : ""}`;
     }
+    case "delete-route":
+      return `delete ${step.to === "default" ? "default route" : `route to ${formatPrefix(step.to)}`}`;
     case "set-sysctl":
       return `set ${step.key}=${step.value}`;
     case "nft":

@@ -2,8 +2,10 @@ import type { Driver } from "./driver.ts";
 
 /** The driver of `host` and `none`: a sandbox stays as it is. */
 export const bare: Driver = {
+  complete: (network) => network,
   refuse: () => {},
   replaces: () => false,
+  remember: () => ({}),
   ensure: () => [],
   rejoin: () => [],
   portsOf: () => [],
@@ -11,5 +13,7 @@ export const bare: Driver = {
   elements: () => ({}),
   connect: () => ({}),
   endpointElements: () => ({}),
+  portElements: () => ({}),
   attach: () => [],
+  detach: () => [],
 };

@@ -11,7 +11,7 @@ import type { Store } from "../store/kv.ts";
 import { defaultNetworks } from "./defaults.ts";
 import type { HostState } from "./driver.ts";
 import { drivers } from "./drivers.ts";
-import { type AllElements, mergeElements, type WidePart } from "./firewall/elements.ts";
+import { type Elements, mergeElements, type WidePart } from "./firewall/elements.ts";
 import { loadRules } from "./firewall/rules.ts";
 import { type Forwarding, forwarding, IP_FORWARD } from "./forwarding.ts";
 import { type FindNetwork, linksOf, netnsDirectory, sandboxElements, unpinPlan } from "./sandbox.ts";
@@ -167,7 +167,7 @@ export function elementsOf(
   networks: readonly Network[],
   records: readonly SandboxRecord[],
   { closed }: Forwarding,
-): AllElements {
+): Elements {
   const networkOf = networkFinder(networks);
   return mergeElements<WidePart>([
     ...networks.map((network) => drivers[network.driver].elements(network)),

@@ -13,6 +13,14 @@ export interface BridgeSettings {
   /** Bytes. */
   readonly mtu: number;
   readonly icc: boolean;
+  /** `--ipv6`: the default bridge network has IPv6. */
+  readonly ipv6: boolean;
+  /** `--bip6`: its IPv6 address and subnet; one of the engine's own unique local ones by default. */
+  readonly bip6?: Prefix;
+  /** `--fixed-cidr-v6`. */
+  readonly fixedCidr6?: Prefix;
+  /** `--default-gateway-v6`. */
+  readonly defaultGateway6?: Address;
   /** `--ip`: the host address that ports are published on by default. */
   readonly hostBindingIp: Address;
 }
@@ -31,6 +39,10 @@ export interface NetworkSettings {
   readonly ipForward: boolean;
   /** Leave forwarding between other links open, even where the engine turned it on. */
   readonly ipForwardNoDrop: boolean;
+  /** Let what we forward past another engine's FORWARD DROP, in the place that it has for that (DOCKER-USER). */
+  readonly firewallAdmit: boolean;
+  /** `--default-network-opt driver=key=value`. */
+  readonly defaultNetworkOptions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Empty for the built-in ones. */
   readonly defaultAddressPools: readonly AddressPool[];
   /** For containers without their own; empty for the host's. */

@@ -4,7 +4,7 @@ import { type Address, lastOf, type Mac, macOf } from "../../lib/ip.ts";
 import type { NetnsPath, Plan } from "../../linux/plan.ts";
 import { linkAlias } from "../alias.ts";
 import type { Driver, Interface } from "../driver.ts";
-import type { AllElements, Elements } from "../firewall/elements.ts";
+import type { Elements, Elements } from "../firewall/elements.ts";
 import { allocate, describePool } from "../ipam/allocate.ts";
 import type { Endpoint, Network } from "../types.ts";
 import { refuseConflict } from "./conflict.ts";
@@ -19,7 +19,7 @@ export const bridgeDriver: Driver = {
   portsOf,
   remove: removeBridgePlan,
 
-  elements(network): AllElements {
+  elements(network): Elements {
     const { name, icc, masquerade, pool } = bridgeOptions(network);
     const link = { ifname: name };
     const subnet = { subnet: pool.subnet };

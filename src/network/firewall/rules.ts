@@ -1,4 +1,4 @@
-import { type AllElements, defineSets, type TableName, tableRef } from "./elements.ts";
+import { type Elements, defineSets, type TableName, tableRef } from "./elements.ts";
 
 /**
  * Addresses of the host's loopback on no other link: with route_localnet a neighbour, or a container, would
@@ -91,11 +91,11 @@ const SEPARATED = `
 	}
 `;
 
-const table = (name: TableName, elements: AllElements, ...chains: readonly string[]): string =>
+const table = (name: TableName, elements: Elements, ...chains: readonly string[]): string =>
   `table ${tableRef(name)} {\n${defineSets(name, elements)}${chains.join("")}}\n`;
 
 /** Our tables, whole, in the words and the layout of `nft list ruleset`. */
-export const rules = (elements: AllElements): string =>
+export const rules = (elements: Elements): string =>
   table("inet", elements, MARTIANS, FORWARD, POSTROUTING) +
   table("guard", elements, GUARD, RESERVED, SEPARATED);
 
@@ -104,7 +104,7 @@ export const rules = (elements: AllElements): string =>
  * meets the old rules or the new. Adding a table first makes deleting it no failure. No other table is
  * touched.
  */
-export const loadRules = (elements: AllElements): string => dropRules() + rules(elements);
+export const loadRules = (elements: Elements): string => dropRules() + rules(elements);
 
 /** Commands that take our tables away, if they are there. */
 export const dropRules = (): string =>

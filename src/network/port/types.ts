@@ -1,0 +1,62 @@
+/** Published ports: what is asked for, what was given, and who holds it. */
+import type { Address } from "../../lib/ip.ts";
+
+export type Protocol = "tcp" | "udp" | "sctp";
+
+/** A port of a container: `80/tcp`. */
+export interface ContainerPort {
+  readonly protocol: Protocol;
+  readonly port: number;
+}
+
+/** One port of a container that is to be published. */
+export interface PublishRequest extends ContainerPort {
+  /** Undefined for the network's default: `0.0.0.0` and, where the host has IPv6, `::`. */
+  readonly hostAddress?: Address;
+  /** The first free one of these, both ends included; undefined for any of the kernel's ephemeral range. */
+  readonly hostPorts?: { readonly first: number; readonly last: number };
+}
+
+/** One host address and port that leads to a container's port. */
+export interface PortBinding extends ContainerPort {
+  /** `0.0.0.0` and `::` stand for every address of their family. */
+  readonly hostAddress: Address;
+  readonly hostPort: number;
+}
+
+/** Where bindings lead: the container's address of each family, as far as it has one. */
+export interface PortTarget {
+  readonly address4?: Address;
+  readonly address6?: Address;
+}
+
+/** Host ports that were taken together, and are given back together. */
+export interface PortLease {
+  readonly bindings: readonly PortBinding[];
+  /** What the user should know: no hold for SCTP. */
+  readonly warnings: readonly string[];
+  /**
+   * Where the relay leads what the kernel can't translate: `[::1]`, and every IPv6 address of the host while the
+   * target has IPv4 alone. Undefined while no network carries the ports: then it refuses.
+   */
+  lead(target: PortTarget | undefined): void;
+  /** Connections through the relay are cut. Again does nothing. */
+  release(): Promise<void>;
+}
+
+/** The host ports of the engine. */
+export interface HostPorts {
+  /**
+   * Take all of them, or none.
+   * @param defaults host addresses for requests without one
+   * @throws conflict, `Bind for 0.0.0.0:8080 failed: port is already allocated`; invalid
+   */
+  take(requests: readonly PublishRequest[], defaults: readonly Address[]): Promise<PortLease>;
+  /**
+   * Take again what an earlier engine had given. The kernel translates these already, so one that is taken by
+   * another program meanwhile is no failure, but a warning of the lease.
+   */
+  retake(bindings: readonly PortBinding[]): Promise<PortLease>;
+  /** Let go of all sockets; the kernel goes on translating. */
+  stop(): Promise<void>;
+}
