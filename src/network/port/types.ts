@@ -40,8 +40,11 @@ export interface PortLease {
    * target has IPv4 alone. Undefined while no network carries the ports: then it refuses.
    */
   lead(target: PortTarget | undefined): void;
-  /** Connections through the relay are cut. Again does nothing. */
-  release(): Promise<void>;
+  /**
+   * Give these back, or all that are left; connections through the relay are cut. What was given back already is
+   * no failure.
+   */
+  release(bindings?: readonly PortBinding[]): Promise<void>;
 }
 
 /** The host ports of the engine. */
