@@ -1,12 +1,12 @@
 /** `daemon --clean`: give the host back as it was before the engine, where no container runs any more. */
-import { inContext, throwAll } from "../lib/errors.ts";
+import { codeOf, inContext, throwAll } from "../lib/errors.ts";
 import { bootId } from "../linux/host.ts";
 import type { Kernel } from "../linux/kernel.ts";
 import type { Plan } from "../linux/plan.ts";
 import type { Store } from "../store/kv.ts";
 import { drivers } from "./drivers.ts";
 import { dropRules } from "./firewall/rules.ts";
-import { IP_FORWARD } from "./forwarding.ts";
+import { FORWARDING } from "./forwarding.ts";
 import { unpinHostNamespace } from "./host-namespace.ts";
 import { hostNetnsPath, linksOf, unpinPlan } from "./sandbox.ts";
 import {
@@ -15,7 +15,7 @@ import {
   dropSysctl,
   loadNetworks,
   loadSandboxes,
-  loadSysctl,
+  loadSysctls,
   type OnDamage,
 } from "./state.ts";
 
@@ -33,10 +33,10 @@ export interface CleanOptions {
 export async function cleanNetworks({ kernel, store, execRoot }: CleanOptions): Promise<readonly string[]> {
   const errors: unknown[] = [];
   const damaged: OnDamage = (key, cause) => errors.push(inContext(`read ${key}`, cause));
-  const [networks, records, forward] = await Promise.all([
+  const [networks, records, sysctls] = await Promise.all([
     loadNetworks(store, damaged),
     loadSandboxes(store, damaged),
-    loadSysctl(store, IP_FORWARD),
+    loadSysctls(store, damaged),
   ]);
   const [links, addresses, routes] = await Promise.all([kernel.links(), kernel.addresses(), kernel.routes()]);
   const done: string[] = [];
@@ -59,13 +59,18 @@ export async function cleanNetworks({ kernel, store, execRoot }: CleanOptions): 
     unpinHostNamespace(hostNetnsPath(execRoot)),
   );
   for (const network of networks) {
-    const plan: Plan = drivers[network.driver].remove(network, { links, addresses, routes });
+    if (network.configOnly) continue;
+    const plan: Plan = drivers[network.driver].remove(network, { links, addresses, routes }, []);
     if (plan.length > 0) await attempt(`removed network ${network.name}`, () => kernel.dismantle(plan));
   }
   // Forwarding is given back before the rules that kept it in bounds go.
-  if (forward?.boot === bootId() && (await kernel.readSysctl(IP_FORWARD)) !== forward.before) {
-    await attempt(`set ${IP_FORWARD} back to ${forward.before}`, () =>
-      kernel.apply([{ do: "set-sysctl", key: IP_FORWARD, value: forward.before }]),
+  const forwardingFirst = [...sysctls].toSorted(
+    ([a], [b]) => Number(!isForwarding(a)) - Number(!isForwarding(b)),
+  );
+  for (const [key, { before, boot }] of forwardingFirst) {
+    if (boot !== bootId() || (await currentOf(kernel, key)) === before) continue;
+    await attempt(`set ${key} back to ${before}`, () =>
+      kernel.apply([{ do: "set-sysctl", key, value: before }]),
     );
   }
   await attempt("removed the firewall's tables", () => kernel.nft(dropRules()));
@@ -73,9 +78,21 @@ export async function cleanNetworks({ kernel, store, execRoot }: CleanOptions): 
     await store.commit([
       ...records.map(({ sandbox }) => dropSandbox(sandbox.container)),
       ...networks.map(dropNetwork),
-      dropSysctl(IP_FORWARD),
+      ...[...sysctls.keys()].map(dropSysctl),
     ]);
   }
   throwAll("clean the host", errors);
   return done;
+}
+
+const isForwarding = (key: string): boolean => Object.values<string>(FORWARDING).includes(key);
+
+/** Undefined where its link is gone. */
+async function currentOf(kernel: Kernel, key: string): Promise<string | undefined> {
+  try {
+    return await kernel.readSysctl(key);
+  } catch (thrown) {
+    if (codeOf(thrown) === "ENOENT") return undefined;
+    throw thrown;
+  }
 }

@@ -1,119 +1,131 @@
 /** A sandbox as it shall be, made of what is asked and what there is. Pure but for the ids that it draws. */
-import { conflict, forbidden, invalid, notFound } from "../lib/errors.ts";
+import { conflict, forbidden, invalid } from "../lib/errors.ts";
 import { type EndpointID, newId, type SandboxID } from "../lib/ids.ts";
 import type { Address } from "../lib/ip.ts";
+import { isDefault } from "./defaults.ts";
+import { endpointNames } from "./dns/names.ts";
 import { drivers } from "./drivers.ts";
 import { HOST_GATEWAY, parseExtraHost } from "./files/hosts.ts";
+import type { Ledger } from "./ledger.ts";
 import { checkEndpoint } from "./request.ts";
 import { hostNetnsPath, netnsPath } from "./sandbox.ts";
 import type { SandboxRecord } from "./state.ts";
 import type { Endpoint, EndpointRequest, Network, SandboxRequest } from "./types.ts";
 
-/** A record before its files are composed. */
-export type SandboxDesign = Omit<SandboxRecord, "resolvConf">;
+/** A record before its files are composed and its ports are taken. */
+export type SandboxDesign = Omit<SandboxRecord, "resolvConf" | "hosts">;
 
 export interface DesignContext {
-  readonly networks: readonly Network[];
-  /** All that have addresses, those on their way up or down included. */
-  readonly records: readonly SandboxRecord[];
-  /** Of a running container. */
-  readonly running: (container: SandboxRequest["container"]) => SandboxRecord | undefined;
+  readonly ledger: Ledger;
   readonly hostGateway: Address | undefined;
   readonly execRoot: string;
 }
 
 /** @throws not-found for a network; conflict; invalid, forbidden in Docker's words */
 export function designSandbox(request: SandboxRequest, context: DesignContext): SandboxDesign {
-  const { container, containerName, mode } = request;
+  const { mode, container } = request;
   const { directory, hostname, domainname, dns, dnsSearch, dnsOptions, extraHosts } = request;
   if (!context.hostGateway && extraHosts.some((host) => parseExtraHost(host).address === HOST_GATEWAY)) {
     throw invalid("unable to derive the IP value for host-gateway: there is no default bridge network");
   }
   const files = { directory, hostname, domainname, dns, dnsSearch, dnsOptions, extraHosts };
   const id = newId<SandboxID>();
-  const owner = { container, containerName };
+  const base = { id, container, ports: [], exposed: request.exposed };
+  const rest = { containerName: request.containerName, files, unpublished: [] };
   switch (mode.kind) {
     case "container": {
-      const shared = context.running(mode.container);
-      if (!shared) throw conflict(`cannot join network of a non running container: ${mode.container}`);
-      const { key } = shared.sandbox;
-      return {
-        sandbox: { id, container, key, mode: "shared", endpoints: [] },
-        files,
-      };
+      const owner = context.ledger.entries.get(mode.container);
+      if (owner?.phase !== "open") {
+        throw conflict(`cannot join network of a non running container: ${mode.container}`);
+      }
+      const { key } = owner.record.sandbox;
+      return { sandbox: { ...base, key, mode: "shared", endpoints: [] }, ...rest };
     }
     case "host": {
       const key = hostNetnsPath(context.execRoot);
-      const endpoints = [newEndpoint(owner, findNetwork(context.networks, "host"), {}, context)];
-      return { sandbox: { id, container, key, mode: "host", endpoints }, files };
+      const network = context.ledger.find("host");
+      const endpoints = [newEndpoint(request, network, { network: "host" }, [], context)];
+      return { sandbox: { ...base, key, mode: "host", endpoints }, ...rest };
     }
     case "own": {
       const key = netnsPath(context.execRoot, id);
-      const endpoints = newEndpoints(owner, mode.endpoints, context);
-      return { sandbox: { id, container, key, mode: "own", endpoints }, files };
+      const endpoints = newEndpoints(request, mode.endpoints, context);
+      return { sandbox: { ...base, key, mode: "own", endpoints }, ...rest, unpublished: request.ports };
     }
   }
 }
 
-type Owner = Pick<SandboxRequest, "container" | "containerName">;
+type Owner = Pick<SandboxRequest, "container" | "containerName" | "hostname">;
 
 function newEndpoints(
   owner: Owner,
   requests: readonly EndpointRequest[],
   context: DesignContext,
 ): readonly Endpoint[] {
-  const wanted = requests.map((request) => ({
-    request,
-    network: findNetwork(context.networks, request.network),
-  }));
-  for (const { request, network } of wanted) {
+  const networks = requests.map((request) => context.ledger.find(request.network));
+  requests.forEach((request, index) => {
+    const network = networks[index];
+    if (!network) return;
     checkEndpoint(network, request);
-    if (network.driver === "host") {
-      throw invalid("container cannot be disconnected from host network or connected to host network");
-    }
-    if (network.driver === "null" && wanted.length > 1) {
-      throw invalid(
-        "container cannot be connected to multiple networks with one of the networks in private (none) mode",
-      );
-    }
-    if (wanted.filter((other) => other.network === network).length > 1) {
-      throw forbidden(`endpoint with name ${owner.containerName} already exists in network ${network.name}`);
-    }
+    const others = networks.filter((_, place) => place !== index);
+    refuseCompany(network, owner.containerName, others);
+  });
+  const made: Endpoint[] = [];
+  for (const [index, network] of networks.entries()) {
+    const request = requests[index];
+    if (request) made.push(newEndpoint(owner, network, request, made, context));
   }
-  return wanted.map(({ request: { mac }, network }) =>
-    newEndpoint(owner, network, mac ? { mac } : {}, context),
-  );
+  return made;
 }
 
-function newEndpoint(
+/** @throws invalid, forbidden: what a network does not go together with */
+export function refuseCompany(network: Network, containerName: string, others: readonly Network[]): void {
+  if (network.driver === "host") {
+    throw invalid("container cannot be disconnected from host network or connected to host network");
+  }
+  if (others.some(({ id }) => id === network.id)) {
+    throw forbidden(`endpoint with name ${containerName} already exists in network ${network.name}`);
+  }
+  if (others.length > 0 && [network, ...others].some(({ driver }) => driver === "null")) {
+    throw invalid(
+      "container cannot be connected to multiple networks with one of the networks in private (none) mode",
+    );
+  }
+}
+
+/**
+ * A new endpoint beside those that the sandbox has.
+ * @throws conflict, forbidden, invalid for addresses; see `Driver.connect`
+ */
+export function newEndpoint(
   owner: Owner,
   network: Network,
-  wish: Pick<Endpoint, "mac">,
-  { records }: DesignContext,
+  request: EndpointRequest,
+  siblings: readonly Endpoint[],
+  { ledger }: Pick<DesignContext, "ledger">,
 ): Endpoint {
-  const others = records.flatMap(({ sandbox }) =>
-    sandbox.endpoints.filter((endpoint) => endpoint.network === network.id),
-  );
+  const { container, containerName } = owner;
+  const unusable = ledger.unusable.get(network.id);
+  if (unusable !== undefined) throw conflict(`network ${network.name} could not be made: ${unusable}`);
+  const { aliases = [], links, driverOptions, gatewayPriority } = request;
+  const wish = {
+    ...request,
+    taken: siblings.flatMap(({ interfaceName }) => interfaceName ?? []),
+  };
   return {
     id: newId<EndpointID>(),
     network: network.id,
     networkName: network.name,
-    ...owner,
-    ...drivers[network.driver].connect(network, others, wish),
-    aliases: [],
-    dnsNames: [],
+    container,
+    containerName,
+    ...drivers[network.driver].connect(network, ledger.holdersOf(network.id), wish),
+    aliases,
+    dnsNames: isUserDefined(network) ? endpointNames({ ...owner, aliases }) : [],
+    ...(links && links.length > 0 && { links }),
+    ...(driverOptions && Object.keys(driverOptions).length > 0 && { driverOptions }),
+    ...(gatewayPriority !== undefined && gatewayPriority !== 0 && { gatewayPriority }),
   };
 }
 
-/** By id, name, or unambiguous prefix of an id. @throws not-found, invalid */
-export function findNetwork(networks: readonly Network[], reference: string): Network {
-  const exact =
-    networks.find(({ id }) => id === reference) ?? networks.find(({ name }) => name === reference);
-  if (exact) return exact;
-  const matches = networks.filter(({ id }) => reference !== "" && id.startsWith(reference));
-  if (matches.length > 1) {
-    throw invalid(`network ${reference} is ambiguous (${matches.length} matches found based on ID prefix)`);
-  }
-  if (!matches[0]) throw notFound(`network ${reference} not found`);
-  return matches[0];
-}
+/** Its sandboxes have the embedded DNS. */
+export const isUserDefined = (network: Network): boolean => !isDefault(network);

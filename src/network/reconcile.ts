@@ -1,32 +1,32 @@
 /** The engine's start: bring the kernel to what the settings and the store say, from whatever is there. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { conflict, internal, messageOf } from "../lib/errors.ts";
-import type { ContainerID } from "../lib/ids.ts";
+import { conflict, messageOf } from "../lib/errors.ts";
+import type { ContainerID, NetworkID } from "../lib/ids.ts";
 import type { Logger } from "../lib/log.ts";
-import { bootId } from "../linux/host.ts";
 import type { Kernel, Link } from "../linux/kernel.ts";
 import type { NetnsPath, Plan } from "../linux/plan.ts";
 import type { Store } from "../store/kv.ts";
-import { defaultNetworks } from "./defaults.ts";
+import { defaultNetworks, isDefault } from "./defaults.ts";
 import type { HostState } from "./driver.ts";
 import { drivers } from "./drivers.ts";
-import { type Elements, mergeElements, type WidePart } from "./firewall/elements.ts";
+import { type Elements, mergeElements } from "./firewall/elements.ts";
 import { loadRules } from "./firewall/rules.ts";
-import { type Forwarding, forwarding, IP_FORWARD } from "./forwarding.ts";
-import { type FindNetwork, linksOf, netnsDirectory, sandboxElements, unpinPlan } from "./sandbox.ts";
+import { sandboxesElements } from "./firewall-state.ts";
+import { FORWARDING, type Forwarding, forwarding, readForwarding, unroutedElements } from "./forwarding.ts";
+import { type Ledger, networkFinder } from "./ledger.ts";
+import { linksOf, netnsDirectory, unpinPlan } from "./sandbox.ts";
 import type { NetworkSettings } from "./settings.ts";
 import {
   dropNetwork,
   dropSandbox,
-  dropSysctl,
   loadNetworks,
   loadSandboxes,
-  loadSysctl,
   type OnDamage,
   putNetwork,
   putSysctl,
   type SandboxRecord,
+  uniqueLocalPrefix,
 } from "./state.ts";
 import type { Endpoint, Network } from "./types.ts";
 
@@ -38,17 +38,15 @@ export interface ReconcileOptions {
   readonly execRoot: string;
 }
 
-export interface Reconciled {
-  readonly networks: readonly Network[];
+export interface Reconciled extends Pick<Ledger, "networks" | "unusable" | "closed"> {
   /** Of containers that are alive. */
   readonly records: readonly SandboxRecord[];
-  readonly forward: Forwarding;
 }
 
 /**
  * All that can be refused is refused before anything is touched. Then the firewall stands before any
  * link does, and forwarding is turned on last.
- * @throws conflict, invalid
+ * @throws conflict, invalid: for the default networks. A network of one's own that can't be made is left out.
  */
 export async function reconcile(
   options: ReconcileOptions,
@@ -58,35 +56,89 @@ export async function reconcile(
   const damaged: OnDamage = (key, cause) =>
     logger.error({ key, error: messageOf(cause) }, "a damaged record is left out");
   const known = await loadNetworks(store, damaged);
-  const networks = defaultNetworks(settings, known);
-  const records = await loadSandboxes(store, damaged);
+  const defaults = defaultNetworks(settings, known, await uniqueLocalPrefix(store));
+  const networks = [...defaults, ...known.filter((network) => !isDefault(network))];
+  const records = (await loadSandboxes(store, damaged)).map((record) => onKnown(record, networks, logger));
   const living = records.filter(({ sandbox }) => alive.has(sandbox.container));
   const dead = records.filter(({ sandbox }) => !alive.has(sandbox.container));
   const facts = await hostFacts(kernel);
   const superseded = supersededBy(networks, known);
   refuseChange(superseded, living);
-  for (const network of networks) drivers[network.driver].refuse(network, facts);
-  const current = await kernel.readSysctl(IP_FORWARD);
-  const record = await loadSysctl(store, IP_FORWARD);
-  const forward = forwarding({ current, record, boot: bootId() }, settings);
+  for (const network of defaults) drivers[network.driver].refuse(network, facts);
+  const forward = {
+    4: forwarding(await readForwarding(options, 4, facts.links), settings),
+    6: forwarding(await readForwarding(options, 6, facts.links), settings, networks.some(isRouted6)),
+  };
+  const closed = { 4: forward[4].closed, 6: forward[6].closed };
 
-  await kernel.nft(loadRules(elementsOf(networks, living, forward)));
+  await kernel.nft(loadRules(elementsOf({ networks, records: living, closed })));
   await free(kernel, store, dead);
   await sweep(options, networks, records, facts);
-  await kernel.dismantle(superseded.flatMap((network) => drivers[network.driver].remove(network, facts)));
+  await kernel.dismantle(
+    superseded.flatMap((network) => drivers[network.driver].remove(network, facts, networks)),
+  );
   await store.commit([
     ...known.filter(({ id }) => networks.every((network) => network.id !== id)).map(dropNetwork),
-    ...networks.map(putNetwork),
-    forward.record ? putSysctl(IP_FORWARD, forward.record) : dropSysctl(IP_FORWARD),
+    ...defaults.map(putNetwork),
+    ...[forward[4], forward[6]].flatMap(({ records: changed }) =>
+      [...changed].map(([key, record]) => putSysctl(key, record)),
+    ),
   ]);
   const remaining = await hostFacts(kernel);
-  await kernel.apply([
-    ...networks.flatMap((network) => drivers[network.driver].ensure(network, remaining)),
-    ...forward.plan,
-  ]);
+  await kernel.apply(defaults.flatMap((network) => drivers[network.driver].ensure(network, remaining)));
+  const unusable = await ensureOwn(options, networks, remaining);
+  await kernel.apply([...forward[4].plan, ...forward[6].plan]);
   await rejoin(options, networks, living, remaining);
-  report(forward, settings, current, logger);
-  return { networks, records: living.map((each) => withIndexes(each, remaining.links, logger)), forward };
+  for (const family of [4, 6] as const) report(family, forward[family], logger);
+  return {
+    networks,
+    unusable,
+    closed,
+    records: living.map((each) => withIndexes(each, remaining.links, logger)),
+  };
+}
+
+const isRouted6 = ({ driver, ipv6, configOnly }: Network): boolean =>
+  driver === "bridge" && ipv6 && !configOnly;
+
+/** Each by itself: one that stands against the host as it is now must not keep the engine from starting. */
+async function ensureOwn(
+  { kernel, logger }: ReconcileOptions,
+  networks: readonly Network[],
+  facts: HostState,
+): Promise<ReadonlyMap<NetworkID, string>> {
+  const unusable = new Map<NetworkID, string>();
+  for (const network of networks) {
+    if (isDefault(network) || network.configOnly) continue;
+    const driver = drivers[network.driver];
+    try {
+      driver.refuse(network, facts);
+      const plan = driver.ensure(network, facts);
+      if (plan.length > 0) await kernel.apply(plan);
+    } catch (thrown) {
+      unusable.set(network.id, messageOf(thrown));
+      logger.error({ network: network.id }, `network ${network.name} is left out: ${messageOf(thrown)}`);
+    }
+  }
+  return unusable;
+}
+
+/** Endpoints of networks whose record was lost have nothing to stand on. */
+function onKnown(record: SandboxRecord, networks: readonly Network[], logger: Logger): SandboxRecord {
+  const { sandbox } = record;
+  const ids = new Set(networks.map(({ id }) => id));
+  const lost = sandbox.endpoints.filter(({ network }) => !ids.has(network));
+  for (const { networkName, containerName } of lost) {
+    logger.error(
+      { container: sandbox.container },
+      `${containerName} was on network ${networkName}, which is gone: restart it`,
+    );
+  }
+  if (lost.length === 0) return record;
+  return {
+    ...record,
+    sandbox: { ...sandbox, endpoints: sandbox.endpoints.filter(({ network }) => ids.has(network)) },
+  };
 }
 
 /** Bridges that had to be made anew get their ports back. */
@@ -163,27 +215,22 @@ function refuseChange(superseded: readonly Network[], living: readonly SandboxRe
   }
 }
 
-export function elementsOf(
-  networks: readonly Network[],
-  records: readonly SandboxRecord[],
-  { closed }: Forwarding,
-): Elements {
-  const networkOf = networkFinder(networks);
-  return mergeElements<WidePart>([
-    ...networks.map((network) => drivers[network.driver].elements(network)),
-    ...records.map(({ sandbox }) => sandboxElements(sandbox, networkOf)),
-    closed ? { unrouted: [[{ nfproto: "ipv4" }]] } : {},
+/** All that the rules hold. */
+export const elementsOf = ({
+  networks,
+  records,
+  closed,
+}: Pick<Reconciled, "networks" | "records" | "closed">): Elements =>
+  mergeElements([
+    ...networks
+      .filter(({ configOnly }) => !configOnly)
+      .map((network) => drivers[network.driver].elements(network)),
+    sandboxesElements(
+      records.map(({ sandbox }) => sandbox),
+      networkFinder(networks),
+    ),
+    unroutedElements(closed),
   ]);
-}
-
-/** @throws internal for an endpoint whose network is not among these */
-export const networkFinder =
-  (networks: readonly Network[]): FindNetwork =>
-  (endpoint) => {
-    const network = networks.find(({ id }) => id === endpoint.network);
-    if (!network) throw internal(`endpoint ${endpoint.id}: its network ${endpoint.networkName} is gone`);
-    return network;
-  };
 
 /** Take away what is left of sandboxes whose containers ended while nobody looked. */
 async function free(kernel: Kernel, store: Store, dead: readonly SandboxRecord[]): Promise<void> {
@@ -215,19 +262,21 @@ function withIndexes(record: SandboxRecord, links: readonly Link[], logger: Logg
   return { ...record, sandbox: { ...record.sandbox, endpoints } };
 }
 
-function report(
-  { closed, plan }: Forwarding,
-  settings: NetworkSettings,
-  current: string,
-  logger: Logger,
-): void {
+function report(family: 4 | 6, { closed, plan }: Forwarding, logger: Logger): void {
   if (plan.length > 0) {
     logger.info(
       {},
-      `turned ${IP_FORWARD} on${closed ? "; between links that are not ours, nothing is forwarded" : ""}`,
+      `turned ${FORWARDING[family]} on${closed ? "; between links that are not ours, nothing is forwarded" : ""}`,
     );
   }
-  if (current === "0" && !settings.ipForward) {
-    logger.warn({}, `${IP_FORWARD} is off: containers reach nothing outside this host`);
-  }
+}
+
+/** Forwarding that stays off, as the administrator wants it: said once, since containers reach nothing then. */
+export async function warnOfNoForwarding(
+  kernel: Kernel,
+  settings: NetworkSettings,
+  logger: Logger,
+): Promise<void> {
+  if (settings.ipForward || (await kernel.readSysctl(FORWARDING[4])) !== "0") return;
+  logger.warn({}, `${FORWARDING[4]} is off: containers reach nothing outside this host`);
 }

@@ -18,22 +18,25 @@ export const missesGround = (thrown: unknown): boolean =>
  */
 export async function repair(
   options: { readonly kernel: Kernel; readonly logger: Logger },
-  { networks, records, forward }: Reconciled,
+  { networks, unusable, records, closed }: Reconciled,
+  { rules }: { readonly rules: "missing" | "all" },
 ): Promise<void> {
   const { kernel, logger } = options;
   const tables = await kernel.nft("list tables");
   const missing = (["inet", "guard"] as const)
     .map(tableRef)
     .filter((table) => !tables.includes(`table ${table}\n`));
-  if (missing.length > 0) {
-    await kernel.nft(loadRules(elementsOf(networks, records, forward)));
+  if (missing.length > 0 || rules === "all") {
+    await kernel.nft(loadRules(elementsOf({ networks, records, closed })));
     logger.warn(
       { tables: missing, sandboxes: records.length },
-      "the firewall's tables had been deleted: loaded anew",
+      "the firewall's tables had been deleted or changed: loaded anew",
     );
   }
   const facts = await hostFacts(kernel);
-  const plan = networks.flatMap((network) => drivers[network.driver].ensure(network, facts));
+  const plan = networks
+    .filter(({ id, configOnly }) => !configOnly && !unusable.has(id))
+    .flatMap((network) => drivers[network.driver].ensure(network, facts));
   if (plan.length > 0) {
     await kernel.apply(plan);
     logger.warn({ done: plan.map(describe) }, "a network's link had been deleted or changed: set right");

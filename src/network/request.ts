@@ -1,12 +1,14 @@
 /** What a container may ask of its networks, in Docker's words where it may not. */
-import { invalid } from "../lib/errors.ts";
+import { forbidden, invalid } from "../lib/errors.ts";
 import { tryParseAddress } from "../lib/ip.ts";
 import { isDefault } from "./defaults.ts";
 import { parseExtraHost } from "./files/hosts.ts";
+import { checkPublishRequest } from "./port/requests.ts";
 import type { EndpointRequest, Network, Networks, SandboxRequest } from "./types.ts";
 
 /** Refuse what can never work, whatever networks there are. @throws invalid */
-export const checkRequest: Networks["check"] = ({ mode, dns, extraHosts, sysctls }) => {
+export const checkRequest: Networks["check"] = ({ mode, dns, extraHosts, sysctls, ports }) => {
+  for (const port of ports) checkPublishRequest(port);
   if (mode.kind === "container") {
     if (dns.length > 0) throw invalid("conflicting options: dns and the network mode");
     if (extraHosts.length > 0) {
@@ -27,11 +29,26 @@ function checkSysctl(key: string, mode: SandboxRequest["mode"]["kind"]): void {
 
 /** Refuse what a network does not offer. @throws invalid */
 export function checkEndpoint(network: Network, request: EndpointRequest): void {
-  if (!isDefault(network)) return;
-  if (request.address) {
-    throw invalid("user specified IP address is supported on user defined networks only");
+  const { address, address6, aliases } = request;
+  if (network.configOnly) {
+    throw forbidden(`cannot create an endpoint on the configuration-only network ${network.name}`);
   }
-  if (request.aliases?.length) {
-    throw invalid("network-scoped alias is supported only for containers in user defined networks");
+  if (isDefault(network)) {
+    if (address || address6) {
+      throw invalid("user specified IP address is supported on user defined networks only");
+    }
+    if (aliases?.length) {
+      throw invalid("network-scoped alias is supported only for containers in user defined networks");
+    }
+    return;
+  }
+  if ((address && !chosen(network, 4)) || (address6 && !chosen(network, 6))) {
+    throw invalid(
+      "user specified IP address is supported only when connecting to networks with user configured subnets",
+    );
   }
 }
+
+/** Whether the user chose its subnet of this family. */
+const chosen = ({ ipam }: Network, family: 4 | 6): boolean =>
+  ipam.pools.some(({ subnet, automatic }) => subnet.address.family === family && !automatic);

@@ -2,10 +2,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type SandboxID, shortId } from "../lib/ids.ts";
-import type { NetnsPath, Plan, Step } from "../linux/plan.ts";
+import type { NetnsPath, Plan } from "../linux/plan.ts";
+import { RESOLVER_RULES } from "./dns/rules.ts";
 import { drivers } from "./drivers.ts";
-import { type Elements, mergeElements, toSetElements } from "./firewall/elements.ts";
-import type { Endpoint, Network, Sandbox } from "./types.ts";
+import { routesPlan } from "./gateway.ts";
+import type { FindNetwork } from "./ledger.ts";
+import type { Endpoint, Sandbox } from "./types.ts";
 
 export const netnsDirectory = (execRoot: string): string => join(execRoot, "netns");
 
@@ -16,72 +18,72 @@ export const netnsPath = (execRoot: string, id: SandboxID): NetnsPath =>
 export const hostNetnsPath = (execRoot: string): NetnsPath =>
   join(netnsDirectory(execRoot), "default") as NetnsPath;
 
-/**
- * Docker's, for a namespace that belongs to one container: ports below 1024 and ICMP sockets are free to
- * all in it, and without IPv6 on its networks there is none (CVE-2024-32473). `all` is copied to `default`
- * and to every interface (net/ipv6/addrconf.c, addrconf_disable_ipv6).
- */
+/** A kernel without IPv6 has nothing to turn off. */
+const KERNEL_HAS_IPV6 = existsSync("/proc/sys/net/ipv6");
+
+/** Docker's, for a namespace that belongs to one container: ports below 1024 and ICMP sockets are free to all in it. */
 const SYSCTLS: Readonly<Record<string, string>> = {
   "net.ipv4.ip_unprivileged_port_start": "0",
   "net.ipv4.ping_group_range": "0\t2147483647",
-  // A kernel without IPv6 has nothing to turn off.
-  ...(existsSync("/proc/sys/net/ipv6") && { "net.ipv6.conf.all.disable_ipv6": "1" }),
 };
 
-export type FindNetwork = (endpoint: Endpoint) => Network;
-
-/** What stands in the firewall for a sandbox's endpoints. */
-export const sandboxElements = (sandbox: Sandbox, networkOf: FindNetwork): Elements =>
-  mergeElements(
-    sandbox.endpoints.map((endpoint) => {
-      const network = networkOf(endpoint);
-      return drivers[network.driver].endpointElements(network, endpoint);
-    }),
-  );
-
 /**
- * The sandbox, whole. The firewall knows its addresses before its links are there; the user's own sysctls
- * come last, when the interfaces that they may name are.
+ * Without IPv6 on its networks there is none in it (CVE-2024-32473): `all` is copied to `default` and to every
+ * interface (net/ipv6/addrconf.c, addrconf_disable_ipv6). With it on one of them, interfaces are born without,
+ * and those that shall have it are given it.
  */
+function bornWith(endpoints: readonly Endpoint[]): Readonly<Record<string, string>> {
+  if (!KERNEL_HAS_IPV6) return SYSCTLS;
+  const which = hasIpv6(endpoints) ? "default" : "all";
+  return { ...SYSCTLS, [`net.ipv6.conf.${which}.disable_ipv6`]: "1" };
+}
+
+export const hasIpv6 = (endpoints: readonly Endpoint[]): boolean =>
+  endpoints.some(({ address6 }) => address6 !== undefined);
+
+/** The namespace with its interfaces and the way out; the user's own sysctls come last, when interfaces that they may name are there. */
 export function openPlan(
   sandbox: Sandbox,
   networkOf: FindNetwork,
   sysctls: Readonly<Record<string, string>>,
 ): Plan {
-  const asked = Object.entries(sysctls).map(([key, value]) => sysctl(sandbox, key, value));
+  const { key: netns, endpoints } = sandbox;
+  const asked = Object.entries(sysctls).map(
+    ([key, value]) => ({ do: "set-sysctl", netns, key, value }) as const,
+  );
   if (sandbox.mode !== "own") return asked;
   return [
-    ...openFirewallPlan(sandbox, networkOf),
-    { do: "add-netns", path: sandbox.key, sysctls: SYSCTLS },
-    ...sandbox.endpoints.flatMap((endpoint) => {
-      const network = networkOf(endpoint);
-      return drivers[network.driver].attach(network, endpoint, sandbox.key);
-    }),
+    // The way to the resolver is there in every sandbox: one may join a network that has it at any time.
+    { do: "add-netns", path: netns, sysctls: bornWith(endpoints), rules: RESOLVER_RULES },
+    ...endpoints.flatMap((endpoint) => attachPlan(sandbox, endpoint, networkOf)),
+    ...routesPlan(sandbox, [], endpoints),
     ...asked,
   ];
 }
 
-const sysctl = ({ key: netns }: Sandbox, key: string, value: string): Step => ({
-  do: "set-sysctl",
-  netns,
-  key,
-  value,
-});
+const attachPlan = ({ key }: Sandbox, endpoint: Endpoint, networkOf: FindNetwork): Plan => {
+  const network = networkOf(endpoint);
+  return drivers[network.driver].attach(network, endpoint, key);
+};
 
-/** Both are empty where its endpoints have nothing in the firewall. */
-const openFirewallPlan = (sandbox: Sandbox, networkOf: FindNetwork): Plan =>
-  elementsStep("add-elements", sandbox, networkOf);
-export const closeFirewallPlan = (sandbox: Sandbox, networkOf: FindNetwork): Plan =>
-  elementsStep("delete-elements", sandbox, networkOf);
+/** One endpoint more, in a sandbox that is open. */
+export function connectPlan(before: Sandbox, after: Sandbox, networkOf: FindNetwork): Plan {
+  const { key: netns } = after;
+  const joined = after.endpoints.filter(({ id }) => !before.endpoints.some((endpoint) => endpoint.id === id));
+  const first = hasIpv6(joined) && !hasIpv6(before.endpoints);
+  return [
+    ...(first
+      ? [{ do: "set-sysctl", netns, key: "net.ipv6.conf.lo.disable_ipv6", value: "0" } as const]
+      : []),
+    ...joined.flatMap((endpoint) => attachPlan(after, endpoint, networkOf)),
+    ...routesPlan(after, before.endpoints, after.endpoints),
+  ];
+}
 
-function elementsStep(
-  what: "add-elements" | "delete-elements",
-  sandbox: Sandbox,
-  networkOf: FindNetwork,
-): Plan {
-  const elements = toSetElements(sandboxElements(sandbox, networkOf));
-  const about = `${what === "add-elements" ? "add" : "delete"} firewall elements of ${linksOf(sandbox).join(", ")}`;
-  return elements.length > 0 ? [{ do: what, about, elements }] : [];
+/** What of an endpoint does not go with its host's end. */
+export function detachPlan({ key }: Sandbox, endpoint: Endpoint, networkOf: FindNetwork): Plan {
+  const network = networkOf(endpoint);
+  return drivers[network.driver].detach(network, endpoint, key);
 }
 
 /** The host's ends of its pairs. */

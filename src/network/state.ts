@@ -1,21 +1,42 @@
 /** What the networks intend, in memory and in the store. Encoders and decoders stand side by side. */
+import { randomBytes } from "node:crypto";
 import type { ContainerID } from "../lib/ids.ts";
-import { formatAddress, formatPrefix, parseAddress, parsePrefix } from "../lib/ip.ts";
+import {
+  addressFromBytes,
+  formatAddress,
+  formatPrefix,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+} from "../lib/ip.ts";
 import type { Change, Json, Store } from "../store/kv.ts";
-import type { Endpoint, Network, Pool, Sandbox, SandboxRequest } from "./types.ts";
+import type {
+  Endpoint,
+  Network,
+  Pool,
+  PortBinding,
+  PublishRequest,
+  Sandbox,
+  SandboxRequest,
+} from "./types.ts";
 
 /** A sandbox with all that it is made from: what a crash must not take. */
 export interface SandboxRecord {
   readonly sandbox: Sandbox;
+  readonly containerName: string;
   readonly files: Pick<
     SandboxRequest,
     "directory" | "hostname" | "domainname" | "dns" | "dnsSearch" | "dnsOptions" | "extraHosts"
   >;
+  /** Ports that were asked for, and wait for a network that can carry them. */
+  readonly unpublished: readonly PublishRequest[];
   /**
    * SHA-256 of the resolv.conf that was written last: another content was edited inside, and is left alone.
    * Absent where none is written.
    */
   readonly resolvConf?: string;
+  /** The lines that were written into hosts last, those for its own names and links. */
+  readonly hosts?: readonly string[];
 }
 
 /** A host-wide sysctl that the engine changed. */
@@ -29,26 +50,38 @@ type Stored<T, Changed> = Omit<T, keyof Changed> & Changed;
 
 type StoredPool = Stored<
   Pool,
-  { subnet: string; gateway: string; range?: string; auxiliary: Record<string, string> }
+  { subnet: string; gateway?: string; range?: string; auxiliary: Record<string, string> }
 >;
 type StoredNetwork = Stored<Network, { ipam: Stored<Network["ipam"], { pools: StoredPool[] }> }>;
 type StoredEndpoint = Stored<
   Omit<Endpoint, "ifindex" | "peerIfindex">,
-  { address?: string; gateway?: string }
+  { address?: string; address6?: string; gateway?: string; gateway6?: string }
 >;
-type StoredRecord = Stored<SandboxRecord, { sandbox: Stored<Sandbox, { endpoints: StoredEndpoint[] }> }>;
+type StoredBinding = Stored<PortBinding, { hostAddress: string }>;
+type StoredRequest = Stored<PublishRequest, { hostAddress?: string }>;
+/** What a record of an earlier version may lack is optional. */
+type StoredSandbox = Stored<
+  Sandbox,
+  { endpoints: StoredEndpoint[]; ports?: StoredBinding[]; exposed?: Sandbox["exposed"] }
+>;
+type StoredRecord = Stored<
+  SandboxRecord,
+  { sandbox: StoredSandbox; containerName?: string; unpublished?: StoredRequest[] }
+>;
 
-const encodePool = (pool: Pool): StoredPool => ({
-  subnet: formatPrefix(pool.subnet),
-  gateway: formatAddress(pool.gateway),
-  ...(pool.range && { range: formatPrefix(pool.range) }),
-  auxiliary: mapValues(pool.auxiliary, formatAddress),
+const encodePool = ({ subnet, gateway, range, auxiliary, automatic }: Pool): StoredPool => ({
+  subnet: formatPrefix(subnet),
+  ...(gateway && { gateway: formatAddress(gateway) }),
+  ...(range && { range: formatPrefix(range) }),
+  auxiliary: mapValues(auxiliary, formatAddress),
+  ...(automatic && { automatic }),
 });
-const decodePool = (stored: StoredPool): Pool => ({
-  subnet: parsePrefix(stored.subnet),
-  gateway: parseAddress(stored.gateway),
-  ...(stored.range !== undefined && { range: parsePrefix(stored.range) }),
-  auxiliary: mapValues(stored.auxiliary, parseAddress),
+const decodePool = ({ subnet, gateway, range, auxiliary, automatic }: StoredPool): Pool => ({
+  subnet: parsePrefix(subnet),
+  ...(gateway !== undefined && { gateway: parseAddress(gateway) }),
+  ...(range !== undefined && { range: parsePrefix(range) }),
+  auxiliary: mapValues(auxiliary, parseAddress),
+  ...(automatic && { automatic }),
 });
 
 const mapValues = <A, B>(record: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> =>
@@ -68,31 +101,73 @@ const encodeEndpoint = ({
   ifindex: _,
   peerIfindex: __,
   address,
+  address6,
   gateway,
+  gateway6,
   ...endpoint
 }: Endpoint): StoredEndpoint => ({
   ...endpoint,
   ...(address && { address: formatPrefix(address) }),
+  ...(address6 && { address6: formatPrefix(address6) }),
   ...(gateway && { gateway: formatAddress(gateway) }),
+  ...(gateway6 && { gateway6: formatAddress(gateway6) }),
 });
-const decodeEndpoint = ({ address, gateway, ...stored }: StoredEndpoint): Endpoint => ({
+const decodeEndpoint = ({ address, address6, gateway, gateway6, ...stored }: StoredEndpoint): Endpoint => ({
   ...stored,
   ...(address !== undefined && { address: parsePrefix(address) }),
+  ...(address6 !== undefined && { address6: parsePrefix(address6) }),
   ...(gateway !== undefined && { gateway: parseAddress(gateway) }),
+  ...(gateway6 !== undefined && { gateway6: parseAddress(gateway6) }),
+});
+
+const encodeBinding = (binding: PortBinding): StoredBinding => ({
+  ...binding,
+  hostAddress: formatAddress(binding.hostAddress),
+});
+const decodeBinding = (stored: StoredBinding): PortBinding => ({
+  ...stored,
+  hostAddress: parseAddress(stored.hostAddress),
+});
+
+const encodeRequest = ({ hostAddress, ...request }: PublishRequest): StoredRequest => ({
+  ...request,
+  ...(hostAddress && { hostAddress: formatAddress(hostAddress) }),
+});
+const decodeRequest = ({ hostAddress, ...stored }: StoredRequest): PublishRequest => ({
+  ...stored,
+  ...(hostAddress !== undefined && { hostAddress: parseAddress(hostAddress) }),
 });
 
 const encodeRecord = (record: SandboxRecord): StoredRecord => ({
   ...record,
-  sandbox: { ...record.sandbox, endpoints: record.sandbox.endpoints.map(encodeEndpoint) },
+  sandbox: {
+    ...record.sandbox,
+    endpoints: record.sandbox.endpoints.map(encodeEndpoint),
+    ports: record.sandbox.ports.map(encodeBinding),
+  },
+  unpublished: record.unpublished.map(encodeRequest),
 });
-const decodeRecord = (stored: StoredRecord): SandboxRecord => ({
+const decodeRecord = ({
+  sandbox,
+  unpublished = [],
+  containerName = sandbox.endpoints[0]?.containerName ?? "",
+  ...stored
+}: StoredRecord): SandboxRecord => ({
   ...stored,
-  sandbox: { ...stored.sandbox, endpoints: stored.sandbox.endpoints.map(decodeEndpoint) },
+  containerName,
+  sandbox: {
+    ...sandbox,
+    endpoints: sandbox.endpoints.map(decodeEndpoint),
+    ports: (sandbox.ports ?? []).map(decodeBinding),
+    exposed: sandbox.exposed ?? [],
+  },
+  unpublished: unpublished.map(decodeRequest),
 });
 
 const NETWORKS = "network/";
 const SANDBOXES = "sandbox/";
 const SYSCTLS = "host-sysctl/";
+const UNIQUE_LOCAL = "unique-local-prefix";
 
 // The store's JSON is our own: its shape is what the encoders above made.
 const toJson = (value: unknown): Json => value as Json;
@@ -141,7 +216,28 @@ async function load<T>(
   });
 }
 
+export async function loadSysctls(
+  store: Store,
+  onDamage: OnDamage,
+): Promise<ReadonlyMap<string, SysctlRecord>> {
+  const keys = (await store.list(SYSCTLS)).map(({ key }) => key.slice(SYSCTLS.length));
+  const records = await load(store, SYSCTLS, onDamage, (value) => fromJson<SysctlRecord>(value));
+  return new Map(records.flatMap((record, at) => (keys[at] === undefined ? [] : [[keys[at], record]])));
+}
+
 export async function loadSysctl(store: Store, key: string): Promise<SysctlRecord | undefined> {
   const stored = await store.get(SYSCTLS + key);
   return stored === undefined ? undefined : fromJson<SysctlRecord>(stored);
+}
+
+/**
+ * The engine's own unique local prefix, made once and kept (RFC 4193 section 3.2.2: fd00::/8 and 40 random bits).
+ */
+export async function uniqueLocalPrefix(store: Store): Promise<Prefix> {
+  const kept = await store.get(UNIQUE_LOCAL);
+  if (typeof kept === "string") return parsePrefix(kept);
+  const address = addressFromBytes(Uint8Array.of(0xfd, ...randomBytes(5), ...new Uint8Array(10)));
+  const prefix = { address, length: 48 };
+  await store.commit([{ key: UNIQUE_LOCAL, value: formatPrefix(prefix) }]);
+  return prefix;
 }

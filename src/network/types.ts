@@ -14,6 +14,8 @@ export interface Pool {
   readonly gateway?: Address;
   readonly range?: Prefix;
   readonly auxiliary: Readonly<Record<string, Address>>;
+  /** Not the user's choice: then containers can't ask for an address of it either, as with Docker. */
+  readonly automatic?: boolean;
 }
 
 /** A named layer-2 domain, as stored. */
@@ -211,7 +213,11 @@ export interface Networks {
   /** Attach an open sandbox to one network more. @throws conflict where there is none open; as `openSandbox` */
   connect(container: ContainerID, request: EndpointRequest): Promise<Sandbox>;
   /** Take an open sandbox off a network; past failures where `force`. @throws not-found where it isn't on it */
-  disconnect(container: ContainerID, network: NetworkID, options: { readonly force: boolean }): Promise<Sandbox>;
+  disconnect(
+    container: ContainerID,
+    network: NetworkID,
+    options: { readonly force: boolean },
+  ): Promise<Sandbox>;
   /** Publish more ports of an open sandbox. @throws conflict */
   publish(container: ContainerID, ports: readonly PublishRequest[]): Promise<Sandbox>;
   /**

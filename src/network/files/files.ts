@@ -7,10 +7,25 @@ import { join } from "node:path";
 import { codeOf } from "../../lib/errors.ts";
 import type { Address } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
+import { isDefault } from "../defaults.ts";
+import type { Upstream } from "../dns/types.ts";
+import type { Ledger } from "../ledger.ts";
+import { linkHosts } from "../links.ts";
+import { hasResolver } from "../names.ts";
+import { hasIpv6 } from "../sandbox.ts";
 import type { NetworkSettings } from "../settings.ts";
 import type { SandboxRecord } from "../state.ts";
-import { hostsContent, parseExtraHost } from "./hosts.ts";
-import { formatResolvConf, isStub, parseResolvConf, sandboxResolvConf } from "./resolv-conf.ts";
+import { hostsContent, ownLines, parseExtraHost, replaceLines } from "./hosts.ts";
+import {
+  embeddedResolvConf,
+  formatResolvConf,
+  isStub,
+  type Overrides,
+  parseResolvConf,
+  type ResolvConf,
+  sandboxResolvConf,
+  upstreamsOf,
+} from "./resolv-conf.ts";
 
 /** The host's own files. */
 export interface HostPaths {
@@ -26,61 +41,98 @@ export const HOST_PATHS: HostPaths = {
   resolvedUpstreams: "/run/systemd/resolve/resolv.conf",
 };
 
-export type FilesRequest = Omit<SandboxRecord, "resolvConf">;
+export type FilesRequest = Pick<SandboxRecord, "sandbox" | "files">;
 
 export const digestOf = (content: string): string => createHash("sha256").update(content).digest("hex");
 
 const hostsPath = ({ files }: FilesRequest): string => join(files.directory, "hosts");
 const resolvConfPath = ({ files }: FilesRequest): string => join(files.directory, "resolv.conf");
 
+export interface ComposerOptions {
+  readonly settings: Pick<NetworkSettings, "dns" | "dnsSearch" | "dnsOptions">;
+  readonly paths: HostPaths;
+  readonly logger: Logger;
+  readonly ledger: Ledger;
+  /** The host's own address as containers see it. */
+  readonly hostGateway: () => Address | undefined;
+}
+
 /** Composes contents from what the host's files say now. */
 export class Composer {
-  readonly #settings: NetworkSettings;
-  readonly #paths: HostPaths;
-  readonly #logger: Logger;
+  readonly #options: ComposerOptions;
 
-  constructor(settings: NetworkSettings, paths: HostPaths, logger: Logger) {
-    this.#settings = settings;
-    this.#paths = paths;
-    this.#logger = logger;
+  constructor(options: ComposerOptions) {
+    this.#options = options;
   }
 
   /** `ipv6`: the sandbox has IPv6, if only on its loopback. */
-  hosts(request: FilesRequest, hostGateway: Address | undefined, ipv6: boolean): string {
+  hosts(request: FilesRequest, ipv6: boolean): string {
     const { sandbox, files } = request;
+    const { paths, hostGateway } = this.#options;
     // With names of its own, a container is free to say something else than the host's file does.
-    if (sandbox.mode === "host" && files.extraHosts.length === 0) return readIfThere(this.#paths.hosts);
+    if (sandbox.mode === "host" && files.extraHosts.length === 0) return readIfThere(paths.hosts);
     return hostsContent({
-      hostname: files.hostname,
-      domainname: files.domainname,
-      addresses: sandbox.endpoints.flatMap(({ address }) => address?.address ?? []),
+      own: this.ownHosts(request),
       extraHosts: files.extraHosts.map(parseExtraHost),
-      hostGateway,
+      hostGateway: hostGateway(),
       ipv6: ipv6 || sandbox.mode === "host",
     });
   }
 
+  /** Lines of hosts(5) for its own name, and for what it is linked to by the default bridge. */
+  ownHosts({ sandbox, files }: FilesRequest): readonly string[] {
+    const { ledger } = this.#options;
+    const addresses = sandbox.endpoints.flatMap(({ address, address6 }) =>
+      [address, address6].flatMap((prefix) => prefix?.address ?? []),
+    );
+    const legacy = sandbox.endpoints.filter((endpoint) => isDefault(ledger.networkOf(endpoint)));
+    const others = ledger.standing().map((record) => record.sandbox);
+    return [
+      ...linkHosts({ ...sandbox, endpoints: legacy }, others),
+      ...ownLines(files.hostname, files.domainname, addresses),
+    ];
+  }
+
   resolvConf(request: FilesRequest): string {
-    const { sandbox, files } = request;
-    const overrides = {
-      dns: files.dns.length > 0 ? files.dns : this.#settings.dns,
-      dnsSearch: files.dnsSearch.length > 0 ? files.dnsSearch : this.#settings.dnsSearch,
-      dnsOptions: files.dnsOptions.length > 0 ? files.dnsOptions : this.#settings.dnsOptions,
-    };
-    const text = readIfThere(this.#paths.resolvConf);
+    const { sandbox } = request;
+    const { paths, logger, ledger } = this.#options;
+    const overrides = this.#overridesOf(request);
     const hostNamespace = sandbox.mode === "host";
-    if (hostNamespace && Object.values(overrides).every((list) => list.length === 0)) return text;
-    const own = parseResolvConf(text);
-    const host =
-      !hostNamespace && isStub(own) ? parseResolvConf(readIfThere(this.#paths.resolvedUpstreams)) : own;
-    const { content, fallback } = sandboxResolvConf(host, overrides, { hostNamespace, ipv6: false });
+    const plain = Object.values(overrides).every((list) => list.length === 0);
+    if (hostNamespace && plain) return readIfThere(paths.resolvConf);
+    const host = this.#hostResolvers(hostNamespace);
+    if (hasResolver(sandbox, ledger.networkOf)) return formatResolvConf(embeddedResolvConf(host, overrides));
+    const ipv6 = hasIpv6(sandbox.endpoints);
+    const { content, fallback } = sandboxResolvConf(host, overrides, { hostNamespace, ipv6 });
     if (fallback) {
-      this.#logger.warn(
+      logger.warn(
         { container: sandbox.container },
-        `no resolver of ${this.#paths.resolvConf} can be reached from a container: using ${content.nameservers.join(", ")}`,
+        `no resolver of ${paths.resolvConf} can be reached from a container: using ${content.nameservers.join(", ")}`,
       );
     }
     return formatResolvConf(content);
+  }
+
+  /** Whom the embedded DNS asks for a sandbox. Those on the host's loopback are asked from there. */
+  upstreams(request: FilesRequest): readonly Upstream[] {
+    const { dns } = this.#overridesOf(request);
+    const given = dns.length > 0 ? dns : this.#hostResolvers(false).nameservers;
+    return upstreamsOf(given, { fromHost: dns.length === 0 });
+  }
+
+  #overridesOf({ files }: FilesRequest): Overrides {
+    const { settings } = this.#options;
+    return {
+      dns: files.dns.length > 0 ? files.dns : settings.dns,
+      dnsSearch: files.dnsSearch.length > 0 ? files.dnsSearch : settings.dnsSearch,
+      dnsOptions: files.dnsOptions.length > 0 ? files.dnsOptions : settings.dnsOptions,
+    };
+  }
+
+  #hostResolvers(hostNamespace: boolean): ResolvConf {
+    const { paths } = this.#options;
+    const own = parseResolvConf(readIfThere(paths.resolvConf));
+    return !hostNamespace && isStub(own) ? parseResolvConf(readIfThere(paths.resolvedUpstreams)) : own;
   }
 }
 
@@ -100,20 +152,40 @@ export async function removeFiles(request: FilesRequest): Promise<void> {
 }
 
 /**
- * Bring a sandbox's resolv.conf to `wanted`, unless it was edited inside: then its digest isn't `written`.
- * @returns the digest of what the engine wrote last
+ * Bring a sandbox's files to what its record says now. What was edited inside stays: a resolv.conf as a whole, of
+ * hosts the lines that the engine did not write.
+ * @returns the record that knows what was written last
  */
+export async function updateFiles(composer: Composer, record: SandboxRecord): Promise<SandboxRecord> {
+  const hosts = composer.ownHosts(record);
+  await updateHosts(record, hosts);
+  const updated = { ...record, ...(record.hosts && { hosts }) };
+  return { ...updated, ...(await updateResolvConf(composer, record)) };
+}
+
+/** @returns the digest of what the engine wrote last; nothing where it writes none */
 export async function updateResolvConf(
-  request: FilesRequest,
-  written: string,
-  wanted: string,
-): Promise<string> {
-  const path = resolvConfPath(request);
+  composer: Composer,
+  record: SandboxRecord,
+): Promise<Pick<SandboxRecord, "resolvConf">> {
+  const { resolvConf: written } = record;
+  if (written === undefined) return {};
+  const path = resolvConfPath(record);
+  const wanted = composer.resolvConf(record);
   const current = await readFile(path, "utf8");
-  if (current === wanted) return digestOf(wanted);
-  if (digestOf(current) !== written) return written;
-  writeInPlace(path, wanted);
-  return digestOf(wanted);
+  // Another content was edited inside, and is left alone.
+  if (current !== wanted && digestOf(current) !== written) return { resolvConf: written };
+  if (current !== wanted) writeInPlace(path, wanted);
+  return { resolvConf: digestOf(wanted) };
+}
+
+/** @returns whether anything had to be changed */
+export async function updateHosts(record: SandboxRecord, wanted: readonly string[]): Promise<boolean> {
+  const { hosts: written, sandbox } = record;
+  if (!written || sandbox.mode === "host" || written.join("\n") === wanted.join("\n")) return false;
+  const path = hostsPath(record);
+  writeInPlace(path, replaceLines(await readFile(path, "utf8"), written, wanted));
+  return true;
 }
 
 /** The container has this very file mounted: it keeps its inode. */

@@ -23,10 +23,8 @@ export function parseExtraHost(text: string): ExtraHost {
 }
 
 export interface HostsRequest {
-  readonly hostname: string;
-  readonly domainname: string;
-  /** The sandbox's own. */
-  readonly addresses: readonly Address[];
+  /** Lines for the sandbox's own names. */
+  readonly own: readonly string[];
   readonly extraHosts: readonly ExtraHost[];
   /** Undefined where the host has none to give. */
   readonly hostGateway: Address | undefined;
@@ -43,23 +41,35 @@ const LOCALHOST6 = [
   "ff02::2\tip6-allrouters",
 ];
 
-/** In Docker's order: localhost, then --add-host, then the own name; the first answer for a name counts. */
-export function hostsContent(request: HostsRequest): string {
-  const { ipv6, hostGateway } = request;
+/** In Docker's order: localhost, then --add-host, then the own names; the first answer for a name counts. */
+export function hostsContent({ own, extraHosts, ipv6, hostGateway }: HostsRequest): string {
   const seen = (address: Address) => ipv6 || address.family === 4;
-  const extra = request.extraHosts.flatMap(({ name, address }) => {
+  const extra = extraHosts.flatMap(({ name, address }) => {
     const is = address === HOST_GATEWAY ? hostGateway : address;
     return is && seen(is) ? [`${formatAddress(is)}\t${name}`] : [];
   });
-  const own = request.addresses
-    .filter(seen)
-    .map((address) => `${formatAddress(address)}\t${ownNames(request.hostname, request.domainname)}`);
   return [...LOCALHOST4, ...(ipv6 ? LOCALHOST6 : []), ...extra, ...own].map((line) => `${line}\n`).join("");
 }
 
-/** The full name first, and the bare one where they differ. */
-function ownNames(hostname: string, domainname: string): string {
+/** A line for each address: the full name first, and the bare one where they differ. */
+export function ownLines(
+  hostname: string,
+  domainname: string,
+  addresses: readonly Address[],
+): readonly string[] {
   const full = domainname === "" ? hostname : `${hostname}.${domainname}`;
   const [bare = full] = full.split(".");
-  return bare === full ? full : `${full} ${bare}`;
+  const names = bare === full ? full : `${full} ${bare}`;
+  return addresses.map((address) => `${formatAddress(address)}\t${names}`);
+}
+
+/** The text with lines taken out, where they are, and others put at its end. */
+export function replaceLines(text: string, out: readonly string[], put: readonly string[]): string {
+  const left = text.split("\n");
+  for (const line of out) {
+    const at = left.indexOf(line);
+    if (at >= 0) left.splice(at, 1);
+  }
+  if (left.at(-1) === "") left.pop();
+  return [...left, ...put].map((line) => `${line}\n`).join("");
 }

@@ -7,6 +7,7 @@ import {
   parsePrefix,
   tryParseAddress,
 } from "../../lib/ip.ts";
+import { RESOLVER_ADDRESS, type Upstream } from "../dns/types.ts";
 
 export interface ResolvConf {
   readonly nameservers: readonly string[];
@@ -61,6 +62,32 @@ const PUBLIC = ["8.8.8.8", "8.8.4.4"];
 
 const LOOPBACK4 = parsePrefix("127.0.0.0/8");
 const LOOPBACK6 = parseAddress("::1");
+
+/**
+ * What a sandbox with the embedded DNS sees. Every name is tried as it is first: the names of containers have no
+ * dot.
+ */
+export function embeddedResolvConf(host: ResolvConf, overrides: Overrides): ResolvConf {
+  const search = overrides.dnsSearch.length > 0 ? overrides.dnsSearch : host.search;
+  const options = overrides.dnsOptions.length > 0 ? overrides.dnsOptions : host.options;
+  const ndots = options.some((option) => option.startsWith("ndots:"));
+  return {
+    nameservers: [formatAddress(RESOLVER_ADDRESS)],
+    search: search.filter((domain) => domain !== "."),
+    options: ndots ? options : [...options, "ndots:0"],
+    other: host.other,
+  };
+}
+
+/** Servers that the embedded DNS forwards to; on a loopback address the host's is meant where `fromHost`. */
+export function upstreamsOf(
+  nameservers: readonly string[],
+  { fromHost }: { readonly fromHost: boolean },
+): readonly Upstream[] {
+  const given = nameservers.flatMap((text) => tryParseAddress(text) ?? []);
+  const servers = given.length > 0 ? given : PUBLIC.map(parseAddress);
+  return servers.map((address) => ({ address, fromHost: fromHost && isLoopback(address) }));
+}
 
 const isLoopback = (address: Address): boolean =>
   contains(LOOPBACK4, address) || (address.family === 6 && address.bits === LOOPBACK6.bits);

@@ -1,0 +1,51 @@
+/** What sandboxes have in the firewall, and the way from one state of it to the next. */
+import type { Plan, SetElement } from "../linux/plan.ts";
+import { drivers } from "./drivers.ts";
+import { type Elements, mergeElements, toSetElements } from "./firewall/elements.ts";
+import { carrierOf } from "./gateway.ts";
+import type { FindNetwork } from "./ledger.ts";
+import { linkElements } from "./links.ts";
+import type { Sandbox } from "./types.ts";
+
+/** Its endpoints, and its published ports where they lead. */
+export function sandboxElements(sandbox: Sandbox, networkOf: FindNetwork): Elements {
+  const endpoints = sandbox.endpoints.map((endpoint) => {
+    const network = networkOf(endpoint);
+    return drivers[network.driver].endpointElements(network, endpoint);
+  });
+  const ports = ([4, 6] as const).map((family): Elements => {
+    const carrier = carrierOf(sandbox, family, networkOf);
+    const bindings = sandbox.ports.filter(({ hostAddress }) => hostAddress.family === family);
+    if (!carrier || bindings.length === 0) return {};
+    const network = networkOf(carrier);
+    return drivers[network.driver].portElements(network, carrier, bindings);
+  });
+  return mergeElements([...endpoints, ...ports]);
+}
+
+/** All of them, with what links open between them. */
+export const sandboxesElements = (sandboxes: readonly Sandbox[], networkOf: FindNetwork): Elements =>
+  mergeElements([
+    ...sandboxes.map((sandbox) => sandboxElements(sandbox, networkOf)),
+    linkElements(sandboxes, networkOf),
+  ]);
+
+const keyOf = ({ set, key, value }: SetElement): string =>
+  JSON.stringify([set, key, value], (_, part) => (typeof part === "bigint" ? String(part) : part));
+
+/** What must be added and deleted to get from one state to another, each a transaction; an absent step is empty. */
+export function elementSteps(about: string, before: Elements, after: Elements): Plan {
+  const [was, is] = [before, after].map(
+    (elements) => new Map(toSetElements(elements).map((element) => [keyOf(element), element])),
+  ) as [Map<string, SetElement>, Map<string, SetElement>];
+  const gone = [...was].flatMap(([key, element]) => (is.has(key) ? [] : [element]));
+  const come = [...is].flatMap(([key, element]) => (was.has(key) ? [] : [element]));
+  return [
+    ...(gone.length > 0
+      ? [{ do: "delete-elements", about: `delete firewall elements of ${about}`, elements: gone } as const]
+      : []),
+    ...(come.length > 0
+      ? [{ do: "add-elements", about: `add firewall elements of ${about}`, elements: come } as const]
+      : []),
+  ];
+}

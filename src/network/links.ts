@@ -1,0 +1,66 @@
+/** `--link`: what it opens where containers of one network may not reach each other, and the names that it gives. */
+import { formatAddress } from "../lib/ip.ts";
+import { bridgeOptions } from "./bridge/options.ts";
+import { type Elements, mergeElements, type Tuple } from "./firewall/elements.ts";
+import type { FindNetwork } from "./ledger.ts";
+import { PROTOCOL_NUMBERS } from "./port/protocols.ts";
+import type { ContainerPort, Endpoint, Sandbox } from "./types.ts";
+
+/** A link whose both ends are there. */
+interface Linked {
+  readonly from: Endpoint;
+  readonly to: Endpoint;
+  readonly exposed: readonly ContainerPort[];
+  readonly alias: string;
+}
+
+/** Links that lead to an endpoint on the same network. */
+export function linkedFrom(sandbox: Sandbox, sandboxes: readonly Sandbox[]): readonly Linked[] {
+  return sandbox.endpoints.flatMap((from) =>
+    (from.links ?? []).flatMap(({ container, alias }) => {
+      const target = sandboxes.find((other) => other.container === container);
+      const to = target?.endpoints.find(({ network }) => network === from.network);
+      return target && to ? [{ from, to, exposed: target.exposed, alias }] : [];
+    }),
+  );
+}
+
+/** What all links of these sandboxes open: exposed ports of the one that is linked to. */
+export const linkElements = (sandboxes: readonly Sandbox[], networkOf: FindNetwork): Elements =>
+  mergeElements(
+    sandboxes.flatMap((sandbox) =>
+      sandbox.endpoints.some(({ links }) => links?.length)
+        ? linkedFrom(sandbox, sandboxes).map((linked) => elementsOf(linked, networkOf))
+        : [],
+    ),
+  );
+
+function elementsOf({ from, to, exposed }: Linked, networkOf: FindNetwork): Elements {
+  const network = networkOf(from);
+  if (network.driver !== "bridge" || from.hostInterface === undefined || to.hostInterface === undefined) {
+    return {};
+  }
+  const { name, icc } = bridgeOptions(network);
+  if (icc) return {};
+  const ends = [{ ifname: from.hostInterface }, { ifname: to.hostInterface }];
+  const ports = exposed.map(({ protocol, port }) => [{ protocol: PROTOCOL_NUMBERS[protocol] }, { port }]);
+  const between = (a: Endpoint["address"], b: Endpoint["address"]): readonly Tuple[] =>
+    a && b
+      ? ports.map((port) => [{ ifname: name }, { address: a.address }, { address: b.address }, ...port])
+      : [];
+  return {
+    linked: ports.map((port) => [...ends, ...port]),
+    linked4: between(from.address, to.address),
+    linked6: between(from.address6, to.address6),
+  };
+}
+
+/** Lines of hosts(5) for the links of a sandbox on the default bridge: `172.17.0.3\tdb 0a1b2c3d4e5f web-db`. */
+export function linkHosts(sandbox: Sandbox, sandboxes: readonly Sandbox[]): readonly string[] {
+  return linkedFrom(sandbox, sandboxes).flatMap(({ to, alias }) => {
+    const names = [...new Set([alias, to.container.slice(0, 12), to.containerName])].join(" ");
+    return [to.address, to.address6].flatMap((prefix) =>
+      prefix ? [`${formatAddress(prefix.address)}\t${names}`] : [],
+    );
+  });
+}

@@ -1,0 +1,110 @@
+/** Published ports of sandboxes: taken where a network can carry them, led where they go, and given back. */
+import { conflict, inContext, notFound } from "../lib/errors.ts";
+import type { ConnectionFilter } from "../linux/kernel.ts";
+import { bridgeOptions } from "./bridge/options.ts";
+import { carrierOf } from "./gateway.ts";
+import type { Entry } from "./ledger.ts";
+import type { Context } from "./options.ts";
+import { PROTOCOL_NUMBERS } from "./port/protocols.ts";
+import { namedBy } from "./port/requests.ts";
+import type { PortBinding, PortLease, PublishRequest } from "./port/types.ts";
+import type { SandboxRecord } from "./state.ts";
+import type { Endpoint, Sandbox } from "./types.ts";
+
+/** The record with what it waits for published, where one of its networks can carry it, and the lease of that. */
+export async function publishWaiting(
+  context: Context,
+  record: SandboxRecord,
+): Promise<{ readonly record: SandboxRecord; readonly lease?: PortLease }> {
+  const carrier = record.unpublished.length > 0 ? anyCarrier(context, record.sandbox) : undefined;
+  if (!carrier) return { record };
+  const lease = await take(context, carrier, record.unpublished);
+  const ports = [...record.sandbox.ports, ...lease.bindings];
+  return { record: { ...record, unpublished: [], sandbox: { ...record.sandbox, ports } }, lease };
+}
+
+/** The record with more ports published. @throws conflict where no network of it can carry them */
+export async function publishMore(
+  context: Context,
+  record: SandboxRecord,
+  requests: readonly PublishRequest[],
+): Promise<{ readonly record: SandboxRecord; readonly lease: PortLease }> {
+  const { sandbox } = record;
+  const carrier = anyCarrier(context, sandbox);
+  if (!carrier) throw conflict(`container ${sandbox.container} is on no network that can publish its ports`);
+  const lease = await take(context, carrier, requests);
+  const ports = [...sandbox.ports, ...lease.bindings];
+  return { record: { ...record, sandbox: { ...sandbox, ports } }, lease };
+}
+
+const anyCarrier = ({ ledger }: Context, sandbox: Sandbox): Endpoint | undefined =>
+  carrierOf(sandbox, 4, ledger.networkOf) ?? carrierOf(sandbox, 6, ledger.networkOf);
+
+/** @throws in Docker's words, that name the endpoint */
+async function take(
+  { ledger, ports, logger }: Context,
+  carrier: Endpoint,
+  requests: readonly PublishRequest[],
+): Promise<PortLease> {
+  const { hostBindings } = bridgeOptions(ledger.networkOf(carrier));
+  const what = `driver failed programming external connectivity on endpoint ${carrier.containerName} (${carrier.id})`;
+  try {
+    const lease = await ports.take(requests, hostBindings);
+    for (const warning of lease.warnings) logger.warn({ container: carrier.container }, warning);
+    return lease;
+  } catch (thrown) {
+    throw inContext(what, thrown);
+  }
+}
+
+/** Where the relay leads what the kernel can't translate. */
+export function lead({ ledger }: Context, { record, leases }: Entry): void {
+  const [four, six] = ([4, 6] as const).map((family) => carrierOf(record.sandbox, family, ledger.networkOf));
+  const target = {
+    ...(four?.address && { address4: four.address.address }),
+    ...(six?.address6 && { address6: six.address6.address }),
+  };
+  for (const lease of leases) lease.lead(four || six ? target : undefined);
+}
+
+/** Bindings that requests name: by host port and address where they say one, else all of the container's port. */
+export function bindingsNamed(sandbox: Sandbox, requests: readonly PublishRequest[]): readonly PortBinding[] {
+  return requests.flatMap((request) => {
+    const named = namedBy(request, sandbox.ports);
+    if (named.length === 0) {
+      throw notFound(
+        `no public port '${request.port}/${request.protocol}' published for ${sandbox.container}`,
+      );
+    }
+    return named;
+  });
+}
+
+/**
+ * Tracked connections that go on by an old translation after it has changed: of UDP, where peers never part, those
+ * at the host's ports; with an endpoint that goes, all that were led to it.
+ */
+export async function forgetConnections(
+  { kernel }: Context,
+  bindings: readonly PortBinding[],
+  gone: readonly Endpoint[] = [],
+): Promise<void> {
+  const filters: ConnectionFilter[] = bindings.filter(({ protocol }) => protocol === "udp").map(atHostPort);
+  for (const { address, address6 } of bindings.length > 0 ? gone : []) {
+    if (address) filters.push({ family: 4, replySource: address.address });
+    if (address6) filters.push({ family: 6, replySource: address6.address });
+  }
+  if (filters.length > 0) await kernel.forgetConnections(filters);
+}
+
+/** All that go through these. */
+export async function cutConnections({ kernel }: Context, bindings: readonly PortBinding[]): Promise<void> {
+  await kernel.forgetConnections(bindings.map(atHostPort));
+}
+
+const atHostPort = ({ protocol, hostAddress, hostPort }: PortBinding): ConnectionFilter => ({
+  family: hostAddress.family,
+  protocol: PROTOCOL_NUMBERS[protocol],
+  originalPort: hostPort,
+  ...(hostAddress.bits !== 0n && { originalDestination: hostAddress }),
+});

@@ -1,0 +1,38 @@
+/** A container's new name: in inspect, DNS, and the alias of its links. */
+import type { ContainerID } from "../lib/ids.ts";
+import type { Step } from "../linux/plan.ts";
+import { linkAlias } from "./alias.ts";
+import { endpointNames } from "./dns/names.ts";
+import type { Names } from "./names.ts";
+import type { Context } from "./options.ts";
+import { putSandbox } from "./state.ts";
+
+export async function renameContainer(
+  context: Context,
+  names: Names,
+  container: ContainerID,
+  name: string,
+): Promise<void> {
+  const entry = context.ledger.entries.get(container);
+  if (!entry) return;
+  const { sandbox, files } = entry.record;
+  const endpoints = sandbox.endpoints.map((endpoint) => {
+    const { aliases, dnsNames } = endpoint;
+    const owner = { container, containerName: name, hostname: files.hostname, aliases };
+    return {
+      ...endpoint,
+      containerName: name,
+      dnsNames: dnsNames.length > 0 ? endpointNames(owner) : dnsNames,
+    };
+  });
+  const record = { ...entry.record, containerName: name, sandbox: { ...sandbox, endpoints } };
+  await context.store.commit([putSandbox(record)]);
+  entry.record = record;
+  await names.refresh(record);
+  const plan = endpoints.flatMap(({ hostInterface, networkName }): Step[] =>
+    hostInterface === undefined
+      ? []
+      : [{ do: "set-link", name: hostInterface, alias: linkAlias(name, networkName) }],
+  );
+  if (plan.length > 0) await context.kernel.apply(plan);
+}
