@@ -63,7 +63,9 @@ export async function connect(
       const facts = await context.apply(plan);
       undo.push("join it", () => part(context, after.sandbox, sandbox, endpoint));
       entry.record = { ...after, sandbox: withFacts(after.sandbox, plan, facts) };
-      undo.push("know of it", () => void (entry.record = before));
+      undo.push("know of it", () => {
+        entry.record = before;
+      });
       undo.push("name it", () => names.withdraw([endpoint]));
       await names.refresh(entry.record);
       entry.record = await updateFiles(context.composer, entry.record);

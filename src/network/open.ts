@@ -68,7 +68,9 @@ export async function openSandbox(
     entry.record = { ...record, sandbox: withFacts(sandbox, plan, made.value) };
     entry.phase = "open";
     lead(context, entry);
-    undo.push("open it", () => void (entry.phase = "opening"));
+    undo.push("open it", () => {
+      entry.phase = "opening";
+    });
     await links.refresh();
     context.tell("connect", sandbox);
     return entry.record.sandbox;
