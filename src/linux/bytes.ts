@@ -13,6 +13,9 @@ const decoder = new TextDecoder();
 /** The next multiple of four: netlink pads everything to it. */
 export const align4 = (length: number): number => (length + 3) & ~3;
 
+/** Bytes that a writer keeps for its next message. */
+const KEPT = 256 * 1024;
+
 export class Writer {
   #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView;
@@ -33,9 +36,10 @@ export class Writer {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Forget what is written and keep the memory. */
+  /** Forget what is written, and keep the memory unless one big message took a lot. */
   clear(): this {
     this.#length = 0;
+    if (this.#bytes.length > KEPT) this.#replace(KEPT);
     return this;
   }
 
@@ -67,6 +71,20 @@ export class Writer {
   be16(value: number): this {
     const at = this.#room(2);
     this.#view.setUint16(at, value);
+    return this;
+  }
+
+  /** Network order. */
+  be32(value: number): this {
+    const at = this.#room(4);
+    this.#view.setUint32(at, value);
+    return this;
+  }
+
+  /** Network order. */
+  be64(value: bigint): this {
+    const at = this.#room(8);
+    this.#view.setBigUint64(at, value);
     return this;
   }
 
@@ -110,10 +128,14 @@ export class Writer {
   }
 
   #grow(): void {
-    const bigger = new Uint8Array(Math.max(this.#length, this.#bytes.length * 2));
-    bigger.set(this.#bytes);
-    this.#bytes = bigger;
-    this.#view = new DataView(bigger.buffer);
+    const before = this.#bytes;
+    this.#replace(Math.max(this.#length, before.length * 2));
+    this.#bytes.set(before);
+  }
+
+  #replace(capacity: number): void {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.#bytes.buffer);
   }
 }
 

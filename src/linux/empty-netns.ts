@@ -8,13 +8,19 @@
 import { closeSync } from "node:fs";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink/socket.ts";
 import { makeNamespace } from "./netns.ts";
+import { Nft } from "./nftables/library.ts";
 import { changeLink } from "./rtnetlink/link.ts";
 import { exchangeSysctl } from "./sysctl.ts";
 
 const LOOPBACK_INDEX = 1;
 
-/** Settings of the new namespace, by key. */
-type Sysctls = Readonly<Record<string, string>>;
+/** What all namespaces of a kind have from the start. */
+export interface NamespaceKind {
+  /** Settings of the new namespace, by key. */
+  readonly sysctls?: Readonly<Record<string, string>>;
+  /** nft commands for its firewall. */
+  readonly rules?: string;
+}
 
 /** A namespace with nothing in it but `lo`, up. Whoever has it closes both. */
 export interface EmptyNamespace {
@@ -23,21 +29,21 @@ export interface EmptyNamespace {
 }
 
 export class EmptyNamespaces {
-  #reserve: { readonly namespace: EmptyNamespace; readonly sysctls: string } | undefined;
+  #reserve: { readonly namespace: EmptyNamespace; readonly kind: string } | undefined;
 
-  /** One with these settings. @throws KernelError, invalid */
-  take(sysctls: Sysctls): EmptyNamespace {
-    if (this.#reserve?.sysctls !== JSON.stringify(sysctls)) return make(sysctls);
+  /** One of this kind. @throws KernelError; invalid, and what nft says */
+  take(kind: NamespaceKind): EmptyNamespace {
+    if (this.#reserve?.kind !== keyOf(kind)) return make(kind);
     const { namespace } = this.#reserve;
     this.#reserve = undefined;
     return namespace;
   }
 
-  /** Have one with these settings in reserve. @throws KernelError, invalid */
-  prepare(sysctls: Sysctls): void {
-    if (this.#reserve?.sysctls === JSON.stringify(sysctls)) return;
+  /** Have one of this kind in reserve. @throws as `take` */
+  prepare(kind: NamespaceKind): void {
+    if (this.#reserve?.kind === keyOf(kind)) return;
     this.discard();
-    this.#reserve = { namespace: make(sysctls), sysctls: JSON.stringify(sysctls) };
+    this.#reserve = { namespace: make(kind), kind: keyOf(kind) };
   }
 
   /** Give the reserve up. */
@@ -47,9 +53,12 @@ export class EmptyNamespaces {
   }
 }
 
-function make(sysctls: Sysctls): EmptyNamespace {
+const keyOf = ({ sysctls = {}, rules = "" }: NamespaceKind): string => JSON.stringify([sysctls, rules]);
+
+function make({ sysctls = {}, rules = "" }: NamespaceKind): EmptyNamespace {
   const { fd, result: route } = makeNamespace(() => {
     for (const [key, value] of Object.entries(sysctls)) exchangeSysctl(key, value);
+    if (rules !== "") load(rules);
     return new NetlinkSocket(NETLINK_ROUTE);
   });
   const namespace = { fd, route };
@@ -59,6 +68,16 @@ function make(sysctls: Sysctls): EmptyNamespace {
   } catch (thrown) {
     close(namespace);
     throw thrown;
+  }
+}
+
+/** Into the firewall of the namespace that the thread is in: a context keeps to the one that it was made in. */
+function load(rules: string): void {
+  const nft = new Nft();
+  try {
+    nft.run("load the rules of a new network namespace", rules);
+  } finally {
+    nft.close();
   }
 }
 

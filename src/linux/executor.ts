@@ -1,9 +1,10 @@
 /** Carries out plans: the one place where the engine changes the kernel's networking. */
 import { asError, EngineError, messageOf } from "../lib/errors.ts";
+import { forgetConnections } from "./conntrack/forget.ts";
 import { EmptyNamespaces } from "./empty-netns.ts";
 import { KernelError } from "./ffi.ts";
-import type { Link, LinkAddress, Neighbour, Route } from "./kernel.ts";
-import { LinkDeleter } from "./link-deleter.ts";
+import type { ConnectionFilter, Link, LinkAddress, Neighbour, Route } from "./kernel.ts";
+import { deleteLinkIn, LinkDeleter } from "./link-deleter.ts";
 import type { Message } from "./netlink/message.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, type Request } from "./netlink/socket.ts";
 import { closeHome, inNamespace } from "./netns.ts";
@@ -14,6 +15,7 @@ import { askLinks, readLink } from "./rtnetlink/link.ts";
 import { askNeighbours, readNeighbour } from "./rtnetlink/neighbour.ts";
 import { askRoutes, readRoute } from "./rtnetlink/route.ts";
 import { type Home, Scope } from "./scope.ts";
+import { clearElements } from "./steps/firewall.ts";
 import { carryOut } from "./steps.ts";
 import { readSysctl } from "./sysctl.ts";
 
@@ -49,10 +51,10 @@ export class Executor {
     }
   }
 
-  /** Do beforehand what the next plan of this kind can use. For idle moments. @throws KernelError */
+  /** Do beforehand what the next plan of this kind can use. For idle moments. @throws KernelError; what nft says */
   prepareAfter(plan: Plan): void {
     const made = plan.find((step) => step.do === "add-netns");
-    if (made && !this.#closed) this.#home.namespaces.prepare(made.sysctls ?? {});
+    if (made && !this.#closed) this.#home.namespaces.prepare(made);
   }
 
   /** As `Kernel.dismantle`. Links are deleted alongside the other steps. */
@@ -62,14 +64,13 @@ export class Executor {
     const failed = (thrown: unknown) => {
       if (!isGone(thrown)) errors.push(asError(thrown));
     };
-    const links: string[] = [];
-    for (const step of plan) if (step.do === "delete-link") links.push(step.name);
-    const deletion = this.#deleter.delete(links).catch(failed);
+    const deletions = this.#deleteLinksOf(plan).map((deletion) => deletion.catch(failed));
     try {
       for (const step of plan.flatMap(oneByOne)) {
         if (step.do === "delete-link") continue;
         try {
-          named(step, () => carryOut(step, scope));
+          if (step.do === "delete-elements") errors.push(...clearElements(step, scope));
+          else named(step, () => carryOut(step, scope));
         } catch (thrown) {
           failed(thrown);
         }
@@ -77,12 +78,20 @@ export class Executor {
     } finally {
       scope.close();
     }
-    await deletion;
+    await Promise.all(deletions);
     if (errors.length > 0) throw new AggregateError(errors, errors.map((error) => error.message).join("; "));
   }
 
   deleteLinks(names: readonly string[]): Promise<void> {
     return this.#deleter.delete(names);
+  }
+
+  /** Begin to delete the links of a plan: those of the engine's namespace together, others each where it is. */
+  #deleteLinksOf(plan: Plan): Promise<void>[] {
+    const steps = plan.filter((step) => step.do === "delete-link");
+    const own = steps.filter(({ netns }) => netns === undefined).map(({ name }) => name);
+    const others = steps.flatMap(({ netns, name }) => (netns === undefined ? [] : [{ netns, name }]));
+    return [this.#deleter.delete(own), ...others.map(deleteLinkIn)];
   }
 
   links = (netns?: NetnsPath): Link[] => this.#dump(netns, askLinks("list links"), readLink);
@@ -97,6 +106,10 @@ export class Executor {
 
   nft(commands: string): string {
     return this.#home.nft.run("nft", commands);
+  }
+
+  forgetConnections(filters: readonly ConnectionFilter[]): number {
+    return forgetConnections(this.#home.netfilter, filters);
   }
 
   readSysctl(key: string, netns?: NetnsPath): string {
@@ -143,8 +156,6 @@ export class Executor {
  * gone would remove nothing.
  */
 function oneByOne(step: Step): Step[] {
-  if (step.do === "delete-elements")
-    return step.elements.map((element) => ({ ...step, elements: [element] }));
   if (step.do !== "nft") return [step];
   const commands = step.add.split("\n").filter((line) => line.trim() !== "");
   if (!commands.every((line) => /^\s*delete element\b/.test(line))) return [step];

@@ -114,6 +114,7 @@ class KernelClient implements Kernel {
   routes: Kernel["routes"] = (netns) => this.#ask("routes", [netns]);
   neighbours: Kernel["neighbours"] = (netns) => this.#ask("neighbours", [netns]);
   nft: Kernel["nft"] = (commands) => this.#ask("nft", [commands]);
+  forgetConnections: Kernel["forgetConnections"] = (filters) => this.#ask("forgetConnections", [filters]);
   readSysctl: Kernel["readSysctl"] = (key, netns) => this.#ask("readSysctl", [key, netns]);
 
   close(): Promise<void> {

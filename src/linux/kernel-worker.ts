@@ -3,6 +3,7 @@
  * Calls are begun in the order of asking; only deletions of links are waited for alongside others.
  */
 import { parentPort } from "node:worker_threads";
+import { EngineError } from "../lib/errors.ts";
 import { Executor } from "./executor.ts";
 import { KernelError } from "./ffi.ts";
 import type { Kernel } from "./kernel.ts";
@@ -36,6 +37,7 @@ const handlers: Handlers = {
   routes: executor.routes,
   neighbours: executor.neighbours,
   nft: (commands) => executor.nft(commands),
+  forgetConnections: (filters) => executor.forgetConnections(filters),
   readSysctl: (key, netns) => executor.readSysctl(key, netns),
   close: () => executor.close(),
 };
@@ -54,7 +56,7 @@ function prepareAfter(plan: Plan): void {
     executor.prepareAfter(plan);
   } catch (thrown) {
     // Nobody asked for it. Whoever does next meets the same error in a step of his own.
-    if (!(thrown instanceof KernelError)) throw thrown;
+    if (!(thrown instanceof KernelError || thrown instanceof EngineError)) throw thrown;
   }
 }
 

@@ -7,6 +7,8 @@ import { randomInt } from "node:crypto";
 import { asError } from "../lib/errors.ts";
 import { KernelError } from "./ffi.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink/socket.ts";
+import { inNamespace } from "./netns.ts";
+import type { NetnsPath } from "./plan.ts";
 import { changeLink, deleteLink } from "./rtnetlink/link.ts";
 
 const ENODEV = 19;
@@ -117,6 +119,16 @@ export class LinkDeleter {
     } catch (thrown) {
       return thrown instanceof KernelError && thrown.errno === ENODEV ? undefined : asError(thrown);
     }
+  }
+}
+
+/** Delete a link of another namespace. What happens to it there keeps nobody waiting either. @throws KernelError */
+export async function deleteLinkIn({ netns, name }: { netns: NetnsPath; name: string }): Promise<void> {
+  const socket = inNamespace(netns, () => new NetlinkSocket(NETLINK_ROUTE));
+  try {
+    await socket.requestAsync(deleteLink(what(name), { name }));
+  } finally {
+    socket.close();
   }
 }
 

@@ -107,6 +107,8 @@ export type Step =
       readonly do: "add-route";
       readonly netns?: NetnsPath;
       readonly to: Prefix | "default";
+      /** Of a default route without `via`: which family's. */
+      readonly family?: 4 | 6;
       readonly via?: Address;
       readonly link?: string;
     }
@@ -127,13 +129,15 @@ export type Step =
   | { readonly do: "add-elements"; readonly about: string; readonly elements: readonly SetElement[] }
   | { readonly do: "delete-elements"; readonly about: string; readonly elements: readonly SetElement[] };
 
+export type StepOf<Do extends Step["do"]> = Extract<Step, { readonly do: Do }>;
+
 export type Plan = readonly Step[];
 
 /** What a step that was carried out made known. Empty where there is nothing to tell. */
 export interface Fact {
   /** Of the link that was made, in the engine's namespace. */
   readonly ifindex?: number;
-  /** Of a veth's other end, in its own namespace. */
+  /** Of the link inside a container's namespace, by its own count: a veth's other end, a macvlan link. */
   readonly peerIfindex?: number;
   /** What a sysctl was before. */
   readonly previous?: string;

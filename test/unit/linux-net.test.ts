@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EngineError, messageOf, unavailable } from "../../src/lib/errors.ts";
-import { parseAddress, parseMac } from "../../src/lib/ip.ts";
+import { parseAddress, parseMac, parsePrefix } from "../../src/lib/ip.ts";
+import { Writer } from "../../src/linux/bytes.ts";
 import { KernelError } from "../../src/linux/ffi.ts";
 import { startKernel } from "../../src/linux/kernel-client.ts";
-import { dataBytes } from "../../src/linux/nftables/element.ts";
+import { type Edge, putData } from "../../src/linux/nftables/datum.ts";
+import type { Datum } from "../../src/linux/plan.ts";
 import { sysctlPath } from "../../src/linux/sysctl.ts";
 import { errorFromWire, errorToWire } from "../../src/linux/wire.ts";
 
@@ -19,8 +21,14 @@ test("a sysctl key that leads elsewhere is refused", () => {
   }
 });
 
+function hexOf(data: readonly Datum[], edge?: Edge): string {
+  const to = new Writer();
+  putData(to, data, edge);
+  return Buffer.from(to.written()).toString("hex");
+}
+const hex = (...data: readonly Datum[]) => hexOf(data);
+
 test("set elements: numbers in network order, parts of a concatenation padded to registers", () => {
-  const hex = (...data: Parameters<typeof dataBytes>[0]) => Buffer.from(dataBytes(data)).toString("hex");
   assert.equal(hex({ port: 8080 }), "1f90");
   assert.equal(
     hex({ protocol: 6 }, { address: parseAddress("172.17.0.2") }, { port: 80 }),
@@ -29,7 +37,18 @@ test("set elements: numbers in network order, parts of a concatenation padded to
   assert.equal(hex({ ifname: "veth1" }), "76657468310000000000000000000000");
   assert.equal(hex({ mac: parseMac("02:42:ac:11:00:02") }, { port: 1 }), "0242ac110002000000010000");
   assert.equal(hex({ address: parseAddress("2001:db8::1") }), "20010db8000000000000000000000001");
+  assert.equal(hex({ nfproto: "ipv6" }), "0a");
+  assert.equal(hex({ nfproto: "ipv4" }, { ifname: "br0" }), "0200000062723000000000000000000000000000");
   assert.throws(() => hex({ ifname: "a-name-of-16-chars" }), RangeError);
+  assert.throws(() => hex({ ifname: "" }), RangeError);
+});
+
+test("set elements: a subnet has two ends, whatever address of it names it", () => {
+  const ends = (text: string) =>
+    (["first", "last"] as const).map((edge) => hexOf([{ subnet: parsePrefix(text) }], edge));
+  assert.deepEqual(ends("172.17.3.4/16"), ["ac110000", "ac11ffff"]);
+  assert.deepEqual(ends("0.0.0.0/0"), ["00000000", "ffffffff"]);
+  assert.deepEqual(ends("fd00::/8"), [`fd${"0".repeat(30)}`, `fd${"f".repeat(30)}`]);
 });
 
 test("errors cross threads with their class, errno, kind and parts", () => {

@@ -12,8 +12,8 @@ import { align4, LITTLE_ENDIAN, viewOf, type Writer } from "../bytes.ts";
 const NLA_HDRLEN = 4;
 const NLA_F_NESTED = 0x8000;
 const NLA_TYPE_MASK = 0x3fff;
-/** nla_len has 16 bits. */
-const MAX_VALUE = 0xffff - NLA_HDRLEN;
+/** Of an attribute's value, in bytes: nla_len has 16 bits. */
+export const MAX_VALUE = 0xffff - NLA_HDRLEN;
 
 export interface Attribute {
   /** Without the flag bits. */

@@ -1,99 +1,134 @@
 /**
  * Elements of nftables sets and maps over nfnetlink, without libnftables: that asks the kernel for its
- * tables and sets before every command. linux/netfilter/nfnetlink.h:
- * ```c
- * struct nfgenmsg {
- *   __u8 nfgen_family;   // NFPROTO_*
- *   __u8 version;        // NFNETLINK_V0
- *   __be16 res_id;       // NFNL_SUBSYS_* at the ends of a batch
- * };
- * ```
- * A batch is a transaction: all of it, or nothing.
+ * tables and sets before every command.
+ * A batch is a transaction: all of it, or nothing. One message takes as many elements of one set as its list
+ * attribute can hold, about a thousand.
  */
-import { addressBytes, macBytes } from "../../lib/ip.ts";
-import type { Writer } from "../bytes.ts";
-import { align4 } from "../bytes.ts";
-import { putBytes, putNested, putString } from "../netlink/attribute.ts";
+import { lastOf, offset, type Prefix, widthOf } from "../../lib/ip.ts";
+import { Writer } from "../bytes.ts";
+import { MAX_VALUE, put, putNested, putString } from "../netlink/attribute.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
+import { putNetfilter } from "../netlink/netfilter.ts";
 import type { Request } from "../netlink/socket.ts";
 import type { Datum, SetElement } from "../plan.ts";
+import { type Edge, putAddress, putData } from "./datum.ts";
 
 const NFNL_SUBSYS_NFTABLES = 10;
 const NFNL_MSG_BATCH_BEGIN = 16;
 const NFNL_MSG_BATCH_END = 17;
+const NFT_MSG_GETSET = (NFNL_SUBSYS_NFTABLES << 8) | 10;
 const NFT_MSG_NEWSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 12;
 const NFT_MSG_DELSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 14;
 
 const NFPROTO = { inet: 1, ip: 2, arp: 3, netdev: 5, bridge: 7, ip6: 10 } as const;
 
+const NFTA_SET_TABLE = 1;
+const NFTA_SET_NAME = 2;
 const NFTA_SET_ELEM_LIST_TABLE = 1;
 const NFTA_SET_ELEM_LIST_SET = 2;
 const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
 const NFTA_LIST_ELEM = 1;
 const NFTA_SET_ELEM_KEY = 1;
 const NFTA_SET_ELEM_DATA = 2;
+const NFTA_SET_ELEM_FLAGS = 3;
+const NFTA_SET_ELEM_KEY_END = 10;
 const NFTA_DATA_VALUE = 1;
+const NFT_SET_ELEM_INTERVAL_END = 1;
 
-const IFNAMSIZ = 16;
+type SetName = Pick<SetElement, "family" | "table" | "set">;
 
-/** As it lies in a register: numbers in network order, a link's name padded to its full size. */
-function datumBytes(datum: Datum): Uint8Array {
-  if ("address" in datum) return addressBytes(datum.address);
-  if ("mac" in datum) return macBytes(datum.mac);
-  if ("port" in datum) return Uint8Array.of(datum.port >> 8, datum.port & 0xff);
-  if ("protocol" in datum) return Uint8Array.of(datum.protocol);
-  const name = new Uint8Array(IFNAMSIZ);
-  const { read } = new TextEncoder().encodeInto(datum.ifname, name.subarray(0, IFNAMSIZ - 1));
-  if (read < datum.ifname.length) throw new RangeError(`no link can be named ${datum.ifname}`);
-  return name;
+/**
+ * One element, as its set takes it (`flags interval`): an interval is two elements in a set of single keys, of which
+ * the second marks the first value beyond (there is none beyond the last of all), and one element with two
+ * keys in a set of concatenations.
+ */
+function putElement(to: Writer, { key, value }: SetElement): void {
+  const [only] = key;
+  const ranged = key.some((datum) => "subnet" in datum);
+  putNested(to, NFTA_LIST_ELEM, () => {
+    putKey(to, NFTA_SET_ELEM_KEY, key, "first");
+    if (value) putNested(to, NFTA_SET_ELEM_DATA, () => put(to, NFTA_DATA_VALUE, () => putData(to, value)));
+    if (ranged && key.length > 1) putKey(to, NFTA_SET_ELEM_KEY_END, key, "last");
+  });
+  if (key.length === 1 && only && "subnet" in only) putEnd(to, only.subnet);
 }
 
-/** One datum as it is; of a concatenation, each padded to whole registers of four bytes. */
-export function dataBytes(data: readonly Datum[]): Uint8Array {
-  const parts = data.map(datumBytes);
-  const [only] = parts;
-  if (parts.length === 1 && only) return only;
-  const bytes = new Uint8Array(parts.reduce((size, part) => size + align4(part.length), 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += align4(part.length);
+const putKey = (to: Writer, type: number, key: readonly Datum[], edge: Edge): void =>
+  putNested(to, type, () => put(to, NFTA_DATA_VALUE, () => putData(to, key, edge)));
+
+function putEnd(to: Writer, subnet: Prefix): void {
+  const last = lastOf(subnet);
+  if (last.bits === (1n << BigInt(widthOf(last.family))) - 1n) return;
+  putNested(to, NFTA_LIST_ELEM, () => {
+    putNested(to, NFTA_SET_ELEM_KEY, () => put(to, NFTA_DATA_VALUE, () => putAddress(to, offset(last, 1n))));
+    put(to, NFTA_SET_ELEM_FLAGS, () => to.be32(NFT_SET_ELEM_INTERVAL_END));
+  });
+}
+
+const scratch = new Writer();
+
+/** The elements as lists, none longer than an attribute can hold. */
+function pack(elements: readonly SetElement[]): Uint8Array[] {
+  const lists: Uint8Array[] = [];
+  scratch.clear();
+  for (const element of elements) {
+    const before = scratch.length;
+    putElement(scratch, element);
+    if (scratch.length <= MAX_VALUE) continue;
+    const both = scratch.written();
+    lists.push(both.slice(0, before));
+    const last = both.slice(before);
+    scratch.clear().bytes(last);
   }
-  return bytes;
+  if (scratch.length > 0) lists.push(scratch.written().slice());
+  return lists;
 }
 
-function putElement(to: Writer, element: SetElement): void {
-  const { key, value } = element;
-  to.u8(NFPROTO[element.family]).u8(0).be16(0);
-  putString(to, NFTA_SET_ELEM_LIST_TABLE, element.table);
-  putString(to, NFTA_SET_ELEM_LIST_SET, element.set);
-  putNested(to, NFTA_SET_ELEM_LIST_ELEMENTS, () =>
-    putNested(to, NFTA_LIST_ELEM, () => {
-      putNested(to, NFTA_SET_ELEM_KEY, () => putBytes(to, NFTA_DATA_VALUE, dataBytes(key)));
-      if (value) putNested(to, NFTA_SET_ELEM_DATA, () => putBytes(to, NFTA_DATA_VALUE, dataBytes(value)));
-    }),
-  );
+/** Elements of one set each, in the order in which the sets come first. */
+export const bySet = (elements: readonly SetElement[]): SetElement[][] => [
+  ...Map.groupBy(elements, ({ family, table, set }) => `${family} ${table} ${set}`).values(),
+];
+
+function requests(what: string, type: number, flags: number, elements: readonly SetElement[]): Request[] {
+  return bySet(elements).flatMap(([first, ...rest]) => {
+    if (!first) return [];
+    return pack([first, ...rest]).map((list) => ({
+      what,
+      type,
+      flags,
+      body: (to: Writer) => {
+        putNetfilter(to, NFPROTO[first.family]);
+        putString(to, NFTA_SET_ELEM_LIST_TABLE, first.table);
+        putString(to, NFTA_SET_ELEM_LIST_SET, first.set);
+        putNested(to, NFTA_SET_ELEM_LIST_ELEMENTS, () => to.bytes(list));
+      },
+    }));
+  });
 }
 
-/** Add an element that isn't there; EEXIST where it is. */
-export const addElement = (what: string, element: SetElement): Request => ({
-  what,
-  type: NFT_MSG_NEWSETELEM,
-  flags: NLM_F_CREATE | NLM_F_EXCL,
-  body: (to) => putElement(to, element),
-});
+/** Add elements that aren't there; EEXIST where one is. */
+export const addElements = (what: string, elements: readonly SetElement[]): Request[] =>
+  requests(what, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, elements);
 
-/** Delete an element; ENOENT where it isn't there. */
-export const deleteElement = (what: string, element: SetElement): Request => ({
+/** Delete elements; ENOENT where one isn't there. */
+export const deleteElements = (what: string, elements: readonly SetElement[]): Request[] =>
+  requests(what, NFT_MSG_DELSETELEM, 0, elements);
+
+/** Ask for a set, and pass over the answer; ENOENT where it, or its table, isn't there. */
+export const touchSet = (what: string, { family, table, set }: SetName): Request => ({
   what,
-  type: NFT_MSG_DELSETELEM,
-  body: (to) => putElement(to, element),
+  type: NFT_MSG_GETSET,
+  body: (to) => {
+    putNetfilter(to, NFPROTO[family]);
+    putString(to, NFTA_SET_TABLE, table);
+    putString(to, NFTA_SET_NAME, set);
+  },
 });
 
 const end = (type: number): Request => ({
   what: "nftables transaction",
   type,
-  body: (to) => to.u8(0).u8(0).be16(NFNL_SUBSYS_NFTABLES),
+  body: (to) => putNetfilter(to, 0, NFNL_SUBSYS_NFTABLES),
 });
 
 /** What stands around a transaction: for `NetlinkSocket.batch`. */

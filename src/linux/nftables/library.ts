@@ -26,9 +26,10 @@ function load() {
   };
 }
 
+let loaded: ReturnType<typeof load> | undefined;
+
 /** nft, talking to the firewall of the namespace that the thread was in at its first command. */
 export class Nft {
-  #library: ReturnType<typeof load> | undefined;
   #context: Context;
 
   /**
@@ -47,13 +48,13 @@ export class Nft {
   }
 
   close(): void {
-    if (this.#library && this.#context) this.#library.freeContext(this.#context);
+    if (this.#context) loaded?.freeContext(this.#context);
     this.#context = undefined;
   }
 
   #open() {
-    this.#library ??= load();
-    const library = this.#library;
+    loaded ??= load();
+    const library = loaded;
     if (!this.#context) {
       this.#context = library.newContext(0);
       library.bufferOutput(this.#context);

@@ -49,17 +49,22 @@ const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
 const IFLA_BR_MULTI_BOOLOPT = 46;
 const BR_BOOLOPT_NO_LL_LEARN = 1; // bit 0
+const IFLA_MACVLAN_MODE = 1;
+const IFLA_VLAN_ID = 1;
 
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
 const RTEXT_FILTER_SKIP_STATS = 0x8;
+
+/** enum macvlan_mode */
+const MACVLAN_MODE = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as const;
 
 /** What is asked of a link. What is not said stays as it is. */
 export interface LinkRequest {
   /** Which link; by its name where this is absent. */
   readonly ifindex?: number;
   readonly name?: string;
-  readonly kind?: "bridge" | "veth";
+  readonly kind?: "bridge" | "veth" | "macvlan" | "vlan";
   readonly up?: boolean;
   readonly mac?: Mac;
   readonly mtu?: number;
@@ -76,6 +81,10 @@ export interface LinkRequest {
   readonly noLinkLocalLearn?: boolean;
   /** A veth's other end, as it is born. */
   readonly peer?: LinkRequest;
+  /** Of a stacked link, what it is stacked upon: an index of the namespace that the request is made in. */
+  readonly parent?: number;
+  readonly macvlanMode?: keyof typeof MACVLAN_MODE;
+  readonly vlanId?: number;
 }
 
 export function putLink(to: Writer, link: LinkRequest): void {
@@ -86,6 +95,7 @@ export function putLink(to: Writer, link: LinkRequest): void {
   if (link.name !== undefined) putString(to, IFLA_IFNAME, link.name);
   if (link.mac !== undefined) putBytes(to, IFLA_ADDRESS, macBytes(link.mac));
   if (link.mtu !== undefined) putU32(to, IFLA_MTU, link.mtu);
+  if (link.parent !== undefined) putU32(to, IFLA_LINK, link.parent);
   if (link.master !== undefined) putU32(to, IFLA_MASTER, link.master);
   // Without a NUL: only so does an empty alias take the old one away.
   if (link.alias !== undefined) putBytes(to, IFLA_IFALIAS, Buffer.from(link.alias));
@@ -94,19 +104,26 @@ export function putLink(to: Writer, link: LinkRequest): void {
   if (link.kind !== undefined) putKind(to, link.kind, link);
 }
 
-function putKind(to: Writer, kind: string, { peer, noLinkLocalLearn }: LinkRequest): void {
+function putKind(to: Writer, kind: string, link: LinkRequest): void {
   putNested(to, IFLA_LINKINFO, () => {
     putString(to, IFLA_INFO_KIND, kind);
-    if (!peer && noLinkLocalLearn === undefined) return;
-    putNested(to, IFLA_INFO_DATA, () => {
-      if (peer) put(to, VETH_INFO_PEER, () => putLink(to, peer));
-      if (noLinkLocalLearn !== undefined) {
-        // struct br_boolopt_multi { __u32 optval; __u32 optmask; }
+    const { peer, noLinkLocalLearn, macvlanMode, vlanId } = link;
+    // Attributes of different kinds have the same numbers.
+    if (peer) putNested(to, IFLA_INFO_DATA, () => put(to, VETH_INFO_PEER, () => putLink(to, peer)));
+    if (macvlanMode) {
+      putNested(to, IFLA_INFO_DATA, () => putU32(to, IFLA_MACVLAN_MODE, MACVLAN_MODE[macvlanMode]));
+    }
+    if (vlanId !== undefined) {
+      putNested(to, IFLA_INFO_DATA, () => put(to, IFLA_VLAN_ID, () => to.u16(vlanId)));
+    }
+    if (noLinkLocalLearn !== undefined) {
+      // struct br_boolopt_multi { __u32 optval; __u32 optmask; }
+      putNested(to, IFLA_INFO_DATA, () =>
         put(to, IFLA_BR_MULTI_BOOLOPT, () =>
           to.u32(noLinkLocalLearn ? BR_BOOLOPT_NO_LL_LEARN : 0).u32(BR_BOOLOPT_NO_LL_LEARN),
-        );
-      }
-    });
+        ),
+      );
+    }
   });
 }
 

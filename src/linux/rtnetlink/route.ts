@@ -15,7 +15,7 @@
  * ```
  */
 import { addressBytes, addressFromBytes, widthOf } from "../../lib/ip.ts";
-import { readU32, type Writer } from "../bytes.ts";
+import { LITTLE_ENDIAN, readU32, viewOf, type Writer } from "../bytes.ts";
 import type { Route } from "../kernel.ts";
 import { attributesOf, putBytes, putU32 } from "../netlink/attribute.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
@@ -41,6 +41,7 @@ export const RTN_UNICAST = 1;
 
 /** As `ip route add` marks its routes. */
 const RTPROT_BOOT = 3;
+const RTNH_F_ONLINK = 4;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
 
@@ -107,9 +108,32 @@ export const deleteRoute = (what: string, route: Route): Request => ({
   body: (to) => putRoute(to, route),
 });
 
-/** Ask for all routes of all tables: for `NetlinkSocket.dump`. */
-export const askRoutes = (what: string): Request => ({
+/** Ask for all routes of all tables, or of one family's: for `NetlinkSocket.dump`. */
+export const askRoutes = (what: string, family?: 4 | 6): Request => ({
   what,
   type: RTM_GETROUTE,
-  body: (to) => to.zeros(RTMSG_SIZE),
+  body: (to) => to.u8(family ? afOf(family) : 0).zeros(RTMSG_SIZE - 1),
+});
+
+/** The payload of an RTM_NEWROUTE as one to send: with all that the kernel told, but what came of the link's state. */
+export function toldRoute(payload: Uint8Array): Uint8Array {
+  const copy = payload.slice();
+  const view = viewOf(copy);
+  view.setUint32(8, view.getUint32(8, LITTLE_ENDIAN) & RTNH_F_ONLINK, LITTLE_ENDIAN);
+  return copy;
+}
+
+/** Put a route back that `toldRoute` kept. */
+export const restoreRoute = (what: string, told: Uint8Array): Request => ({
+  what,
+  type: RTM_NEWROUTE,
+  flags: NLM_F_CREATE | NLM_F_EXCL,
+  body: (to) => to.bytes(told),
+});
+
+/** Delete the very route that `toldRoute` kept. */
+export const removeRoute = (what: string, told: Uint8Array): Request => ({
+  what,
+  type: RTM_DELROUTE,
+  body: (to) => to.bytes(told),
 });
