@@ -2,7 +2,7 @@
 import { Worker } from "node:worker_threads";
 import { asError, EngineError, unavailable } from "../lib/errors.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Answered, Asked, Call } from "./kernel-protocol.ts";
+import { type Answered, type Asked, type Call, KERNEL_THREAD } from "./kernel-protocol.ts";
 import { errorFromWire } from "./wire.ts";
 
 /** How long `close` waits for what was asked for before it ends the thread. */
@@ -41,7 +41,7 @@ class Thread {
 
   constructor(program: URL) {
     // Flags of the main thread (test runner, inspector, heap sizes) are not for this one.
-    this.#worker = new Worker(program, { name: "kernel", execArgv: [] });
+    this.#worker = new Worker(program, { name: KERNEL_THREAD, execArgv: [] });
     const ready = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<Error | undefined>();
     this.ready = ready.promise;

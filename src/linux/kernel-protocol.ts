@@ -1,6 +1,13 @@
 /** What the main thread and the kernel's thread say to one another. */
+import process from "node:process";
 import type { Kernel } from "./kernel.ts";
 import type { WireError } from "./wire.ts";
+
+/**
+ * The name of the kernel's thread, which Node gives to the system as well (comm, cut at 15 bytes): by it the
+ * kernel's announcements tell the engine's own work from that of others.
+ */
+export const KERNEL_THREAD = `db-kernel-${process.pid.toString(36)}`;
 
 /** A method of `Kernel`, by name. */
 export type Call = keyof Kernel;
