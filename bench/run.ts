@@ -1,19 +1,10 @@
 /** `npm run bench -- run`: create, start, wait and remove of `true` through the API; and what engines weigh. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { ApiClient } from "../src/api/client.ts";
-import { findProgram } from "../src/lib/programs.ts";
-import { ThrowawayHost } from "../test/support/host.ts";
-import { startDockerd } from "./contestants/dockerd.ts";
+import { Engines, IMAGE, type Subject } from "./contestants/engines.ts";
 import { BundleContestant, engineContestant, PHASES, type RunPhase } from "./contestants/run.ts";
-import { clientOf, createContainer, importImage } from "./lib/engines.ts";
-import { memoryOf, pss, total } from "./lib/memory.ts";
-import { makeRootfs, packRootfs } from "./lib/rootfs.ts";
-import { type Absent, type Result, race } from "./lib/rounds.ts";
+import { createContainer } from "./lib/engines.ts";
+import { type Result, race } from "./lib/rounds.ts";
 import { digits, ratio, table } from "./lib/table.ts";
 
-const IMAGE = "bench";
 const TOGETHER = 5;
 
 interface Weight {
@@ -32,85 +23,38 @@ export interface RunReport {
   readonly weights: readonly Weight[];
 }
 
-/** An engine in a host of its own. */
-interface Subject {
-  readonly name: string;
-  readonly note: string;
-  readonly client: ApiClient;
-  readonly weigh: () => number;
-  /** Of the processes that stand beside each container. */
-  readonly beside: () => number;
-}
-
-async function drawbridge(host: ThrowawayHost): Promise<Subject> {
-  const engine = await host.startEngine();
-  return {
-    name: "drawbridge",
-    note: "on docker0, with its rules; conmon and the runtime included",
-    client: clientOf(engine.socket),
-    weigh: () => pss(engine.pid),
-    beside: () => total(memoryOf(host.pid, ["conmon"])),
-  };
-}
-
-async function docker(host: ThrowawayHost): Promise<Subject | Absent> {
-  if (!findProgram("dockerd")) return { absent: "dockerd: not installed (scripts/bootstrap --peers)" };
-  const client = await startDockerd(host);
-  const { Version } = await client.get<{ readonly Version: string }>("/version");
-  return {
-    name: `dockerd ${Version}`,
-    note: "on its docker0, with its rules",
-    client,
-    weigh: () => total(memoryOf(host.pid, ["dockerd", "containerd"])),
-    beside: () => total(memoryOf(host.pid, ["containerd-shim", "docker-proxy"])),
-  };
-}
-
 export async function benchRun(rounds: number): Promise<RunReport> {
-  const directory = mkdtempSync(join(tmpdir(), "drawbridge-bench-"));
-  try {
-    await using own = await ThrowawayHost.create();
-    await using other = await ThrowawayHost.create();
-    const found = [await drawbridge(own), await docker(other)];
-    const subjects = found.filter((one): one is Subject => "client" in one);
-    await giveImage(directory, subjects);
-    const before = subjects.map(({ weigh }) => weigh());
+  await using started = await Engines.start();
+  const { subjects } = started;
+  const host = subjects[0]?.host;
+  if (!host) throw new Error("nothing to measure");
+  const before = subjects.map(({ weigh }) => weigh());
 
-    const contestants = subjects.map(({ name, note, client }) => engineContestant(name, note, client, IMAGE));
-    const engines = await race(contestants, PHASES, rounds);
-    const prepared = [
-      await BundleContestant.prepare(own, "crun"),
-      await BundleContestant.prepare(own, "runc"),
-    ];
-    const ready = prepared.filter((one): one is BundleContestant => "measure" in one);
-    const bundles = await race<"total">(ready, ["total"], rounds);
-    const weights: Weight[] = [];
-    for (const [i, subject] of subjects.entries()) {
-      const after = subject.weigh();
-      weights.push({
-        name: subject.name,
-        atRest: before[i] ?? Number.NaN,
-        after,
-        perContainer: await weighBeside(subject),
-      });
-    }
-    for (const contestant of [...contestants, ...ready]) await contestant[Symbol.asyncDispose]();
-    return {
-      absent: [...found, ...prepared].flatMap((one) => ("absent" in one ? [one.absent] : [])),
-      engines,
-      bundles,
-      weights,
-    };
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
+  const contestants = subjects.map(({ name, note, client }) => engineContestant(name, note, client, IMAGE));
+  const engines = await race(contestants, PHASES, rounds);
+  const prepared = [
+    await BundleContestant.prepare(host, "crun"),
+    await BundleContestant.prepare(host, "runc"),
+  ];
+  const ready = prepared.filter((one): one is BundleContestant => "measure" in one);
+  const bundles = await race<"total">(ready, ["total"], rounds);
+  const weights: Weight[] = [];
+  for (const [i, subject] of subjects.entries()) {
+    const after = subject.weigh();
+    weights.push({
+      name: subject.name,
+      atRest: before[i] ?? Number.NaN,
+      after,
+      perContainer: await weighBeside(subject),
+    });
   }
-}
-
-async function giveImage(directory: string, subjects: readonly Subject[]): Promise<void> {
-  const rootfs = join(directory, "rootfs");
-  makeRootfs(rootfs);
-  const archive = readFileSync(packRootfs(rootfs));
-  for (const { client } of subjects) await importImage(client, IMAGE, archive);
+  for (const contestant of ready) await contestant[Symbol.asyncDispose]();
+  return {
+    absent: [...started.absent, ...prepared.flatMap((one) => ("absent" in one ? [one.absent] : []))],
+    engines,
+    bundles,
+    weights,
+  };
 }
 
 /** What stands beside each of several containers that run: code that they share counts in parts. */

@@ -11,13 +11,9 @@ import type { Kernel } from "../../src/linux/kernel.ts";
 import { startKernel } from "../../src/linux/kernel-client.ts";
 import { createNetworks } from "../../src/network/controller.ts";
 import { designSandbox } from "../../src/network/design.ts";
-import {
-  closeFirewallPlan,
-  type FindNetwork,
-  linksOf,
-  openPlan,
-  unpinPlan,
-} from "../../src/network/sandbox.ts";
+import { elementSteps, sandboxElements } from "../../src/network/firewall-state.ts";
+import { type FindNetwork, Ledger } from "../../src/network/ledger.ts";
+import { linksOf, openPlan, unpinPlan } from "../../src/network/sandbox.ts";
 import type { Networks, Sandbox, SandboxRequest } from "../../src/network/types.ts";
 import { EmbeddedStore } from "../../src/store/embedded.ts";
 import type { Store } from "../../src/store/kv.ts";
@@ -68,13 +64,12 @@ export class DrawbridgeNetworks implements AsyncDisposable {
   /** Planned and carried out, and known to nobody else. */
   async attachBare(container: ContainerID): Promise<Sandbox> {
     const { sandbox } = designSandbox(this.#request(container), {
-      networks: this.#networks.list(),
-      records: [],
-      running: () => undefined,
+      ledger: Object.assign(new Ledger(), { networks: this.#networks.list() }),
       hostGateway: undefined,
       execRoot: this.#directory,
     });
-    await this.#kernel.apply(openPlan(sandbox, this.#find, {}));
+    const elements = elementSteps("a sandbox", {}, sandboxElements(sandbox, this.#find));
+    await this.#kernel.apply([...elements, ...openPlan(sandbox, this.#find, {})]);
     return sandbox;
   }
 
@@ -83,7 +78,7 @@ export class DrawbridgeNetworks implements AsyncDisposable {
       this.#kernel.deleteLinks(linksOf(sandbox)),
       this.#kernel.dismantle(unpinPlan(sandbox)),
     ]);
-    await this.#kernel.dismantle(closeFirewallPlan(sandbox, this.#find));
+    await this.#kernel.dismantle(elementSteps("a sandbox", sandboxElements(sandbox, this.#find), {}));
   }
 
   #find: FindNetwork = ({ network }) => this.#networks.find(network);
@@ -101,6 +96,8 @@ export class DrawbridgeNetworks implements AsyncDisposable {
       dnsOptions: [],
       extraHosts: [],
       sysctls: {},
+      ports: [],
+      exposed: [],
     };
   }
 

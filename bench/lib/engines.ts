@@ -11,10 +11,13 @@ export async function createContainer(
   client: ApiClient,
   image: string,
   command: readonly string[],
+  more: { readonly name?: string; readonly hostConfig?: object } = {},
 ): Promise<string> {
-  const { Id } = await client.post<{ readonly Id: string }>("/containers/create", undefined, {
+  const query = more.name === undefined ? undefined : { name: more.name };
+  const { Id } = await client.post<{ readonly Id: string }>("/containers/create", query, {
     Image: image,
     Cmd: command,
+    ...(more.hostConfig && { HostConfig: more.hostConfig }),
   });
   return Id;
 }
