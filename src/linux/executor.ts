@@ -104,8 +104,8 @@ export class Executor {
   neighbours = (netns?: NetnsPath): Neighbour[] =>
     this.#dump(netns, askNeighbours("list neighbours"), readNeighbour);
 
-  nft(commands: string): string {
-    return this.#home.nft.run("nft", commands);
+  nft(commands: string, output?: "text" | "json"): string {
+    return this.#home.nft.run("nft", commands, output);
   }
 
   forgetConnections(filters: readonly ConnectionFilter[]): number {

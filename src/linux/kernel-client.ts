@@ -113,7 +113,7 @@ class KernelClient implements Kernel {
   addresses: Kernel["addresses"] = (netns) => this.#ask("addresses", [netns]);
   routes: Kernel["routes"] = (netns) => this.#ask("routes", [netns]);
   neighbours: Kernel["neighbours"] = (netns) => this.#ask("neighbours", [netns]);
-  nft: Kernel["nft"] = (commands) => this.#ask("nft", [commands]);
+  nft: Kernel["nft"] = (commands, output) => this.#ask("nft", [commands, output]);
   forgetConnections: Kernel["forgetConnections"] = (filters) => this.#ask("forgetConnections", [filters]);
   readSysctl: Kernel["readSysctl"] = (key, netns) => this.#ask("readSysctl", [key, netns]);
 

@@ -36,7 +36,7 @@ const handlers: Handlers = {
   addresses: executor.addresses,
   routes: executor.routes,
   neighbours: executor.neighbours,
-  nft: (commands) => executor.nft(commands),
+  nft: (commands, output) => executor.nft(commands, output),
   forgetConnections: (filters) => executor.forgetConnections(filters),
   readSysctl: (key, netns) => executor.readSysctl(key, netns),
   close: () => executor.close(),

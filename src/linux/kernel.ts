@@ -84,8 +84,13 @@ export interface Kernel {
   addresses(netns?: NetnsPath): Promise<readonly LinkAddress[]>;
   routes(netns?: NetnsPath): Promise<readonly Route[]>;
   neighbours(netns?: NetnsPath): Promise<readonly Neighbour[]>;
-  /** Run nft commands (one transaction) in the engine's namespace; what nft prints. @throws with nft's own message */
-  nft(commands: string): Promise<string>;
+  /**
+   * Run nft commands (one transaction) in the engine's namespace.
+   * @param output "json": as libnftables-json(5) has it, without the elements of named sets
+   * @returns what nft prints
+   * @throws with nft's own message
+   */
+  nft(commands: string, output?: "text" | "json"): Promise<string>;
   /** Forget tracked connections of which any of the filters holds. @returns how many */
   forgetConnections(filters: readonly ConnectionFilter[]): Promise<number>;
   readSysctl(key: string, netns?: NetnsPath): Promise<string>;

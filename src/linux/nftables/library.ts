@@ -22,9 +22,14 @@ function load() {
     bufferError: library.func("int nft_ctx_buffer_error(void *ctx)"),
     output: library.func("const char *nft_ctx_get_output_buffer(void *ctx)"),
     error: library.func("const char *nft_ctx_get_error_buffer(void *ctx)"),
+    setOutput: library.func("void nft_ctx_output_set_flags(void *ctx, unsigned int flags)"),
     run: library.func("int nft_run_cmd_from_buffer(void *ctx, const char *commands)"),
   };
 }
+
+/** NFT_CTX_OUTPUT_*, nftables/libnftables.h. */
+const JSON_OUTPUT = 1 << 4;
+const TERSE = 1 << 11;
 
 let loaded: ReturnType<typeof load> | undefined;
 
@@ -34,17 +39,19 @@ export class Nft {
 
   /**
    * Run commands as one transaction: all of it, or nothing.
+   * @param output "json": as libnftables-json(5) has it, without the elements of named sets
    * @returns what nft prints
    * @throws internal with nft's own message after `what`; unavailable without the library
    */
-  run(what: string, commands: string): string {
+  run(what: string, commands: string, output: "text" | "json" = "text"): string {
     const { library, context } = this.#open();
+    library.setOutput(context, output === "json" ? JSON_OUTPUT | TERSE : 0);
     const status: number = library.run(context, commands);
     // Reading a buffer empties it for the next run: read both.
-    const output: string = library.output(context);
+    const printed: string = library.output(context);
     const error: string = library.error(context);
     if (status !== 0) throw internal(`${what}: ${error.trim() || `nft failed (${status})`}`);
-    return output;
+    return printed;
   }
 
   close(): void {
