@@ -3,6 +3,7 @@ import type { Driver } from "./driver.ts";
 /** The driver of `host` and `none`: a sandbox stays as it is. */
 export const bare: Driver = {
   complete: (network) => network,
+  offersGateway: () => false,
   refuse: () => {},
   replaces: () => false,
   remember: () => ({}),
@@ -16,4 +17,5 @@ export const bare: Driver = {
   portElements: () => ({}),
   attach: () => [],
   detach: () => [],
+  explain: (_, thrown) => thrown,
 };

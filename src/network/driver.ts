@@ -36,6 +36,8 @@ export interface Driver {
    * @throws invalid, forbidden, not-built-in in Docker's words
    */
   complete(network: Network, others: readonly Network[], settings: NetworkSettings): Network;
+  /** Whether it wants a gateway in a subnet for which its user named none. @throws invalid */
+  offersGateway(network: Network, family: 4 | 6): boolean;
   /** Refuse a network that can't be made on this host. @throws conflict, that says who stands against it */
   refuse(network: Network, facts: HostState): void;
   /** Whether what stands for the network as it was must go before the network as it is now can be made. */
@@ -71,4 +73,6 @@ export interface Driver {
   attach(network: Network, endpoint: Endpoint, sandbox: NetnsPath): Plan;
   /** Take away what `attach` made within the sandbox, where deleting the host's end does not. */
   detach(network: Network, endpoint: Endpoint, sandbox: NetnsPath): Plan;
+  /** What was thrown while a plan of it was carried out, with its meaning and the way out where the driver knows them. */
+  explain(network: Network, thrown: unknown): unknown;
 }

@@ -103,6 +103,8 @@ describe("the bridge's link", () => {
   test("is made, with its address and its broadcast, and comes up", () => {
     assert.deepEqual(bridgeDriver.ensure(network, facts()), [
       { do: "add-bridge", name: "docker0", mac: bridgeMac(network), mtu: 1500 },
+      { do: "set-sysctl", key: "net.ipv6.conf.docker0.disable_ipv6", value: "1" },
+      { do: "set-sysctl", key: "net.ipv4.conf.docker0.route_localnet", value: "1" },
       {
         do: "add-address",
         link: "docker0",
@@ -121,13 +123,14 @@ describe("the bridge's link", () => {
     const added = address("10.9.9.1/24", 3);
     assert.deepEqual(kinds(facts({ links: [ours()], addresses: [added] })), ["add-address"]);
     const addresses = [address("172.17.0.1/16", 3), added];
-    assert.deepEqual(kinds(facts({ links: [ours({ up: false })], addresses })), ["set-link"]);
+    const down = kinds(facts({ links: [ours({ up: false })], addresses }));
+    assert.deepEqual(down, ["set-sysctl", "set-sysctl", "set-link"]);
     assert.deepEqual(kinds(facts({ links: [ours({ mtu: 9000 })], addresses })), ["set-link"]);
   });
 
   test("goes under whatever name it was left", () => {
     const left = facts({ links: [ours(), ours({ name: "db0", ifindex: 4 }), link("br-1", 5)] });
-    assert.deepEqual(bridgeDriver.remove(network, left), [
+    assert.deepEqual(bridgeDriver.remove(network, left, []), [
       { do: "delete-link", name: "docker0" },
       { do: "delete-link", name: "db0" },
     ]);
@@ -156,7 +159,7 @@ describe("firewall elements", () => {
   });
 
   test("an endpoint is bound to its port, MAC and address; apart from others without icc", () => {
-    const plug = bridgeDriver.connect(network, [], {});
+    const plug = bridgeDriver.connect(network, [], { taken: [] });
     assert.equal(plug.address && formatPrefix(plug.address), "172.17.0.2/16");
     const endpoint = { ...endpointBase, ...plug };
     const port = { ifname: plug.hostInterface };

@@ -44,7 +44,7 @@ describe("the default networks", () => {
       "com.docker.network.driver.mtu": "1500",
     });
     assert.equal(formatPrefix(pool.subnet), "172.17.0.0/16");
-    assert.equal(formatAddress(pool.gateway), "172.17.0.1");
+    assert.equal(pool.gateway && formatAddress(pool.gateway), "172.17.0.1");
   });
 
   test("ids and births outlive a restart, options follow the flags", () => {
@@ -91,7 +91,7 @@ describe("the default networks", () => {
     const pools = [{ base: parsePrefix("10.99.0.0/16"), size: 24 }];
     const { pool } = bridgeOf(withBridge({}, { defaultAddressPools: pools }));
     assert.equal(formatPrefix(pool.subnet), "10.99.0.0/24");
-    assert.equal(formatAddress(pool.gateway), "10.99.0.1");
+    assert.equal(pool.gateway && formatAddress(pool.gateway), "10.99.0.1");
   });
 
   test("flags that contradict one another are refused", () => {

@@ -1,56 +1,59 @@
 /** What stands against a bridge network on this host, who holds it, and what to do instead. */
 import { conflict } from "../../lib/errors.ts";
-import { formatAddress, formatPrefix, offset, overlaps, type Prefix, subnetOf } from "../../lib/ip.ts";
+import { formatAddress, formatPrefix, offset, overlaps, subnetOf } from "../../lib/ip.ts";
+import type { Link } from "../../linux/kernel.ts";
 import type { HostState } from "../driver.ts";
+import { heldPrefixes } from "../ipam/held.ts";
 import { BUILT_IN_POOLS, freeSubnet } from "../ipam/subnets.ts";
+import { KERNEL_HAS_IPV6 } from "../kernel-ipv6.ts";
 import type { AddressPool } from "../settings.ts";
 import type { Network } from "../types.ts";
-import { describeHolder } from "./holder.ts";
-import { isOurs } from "./link.ts";
-import { bridgeOptions } from "./options.ts";
+import { describeHolder, isAnothers } from "./holder.ts";
+import { isDrawbridges, isOurs } from "./link.ts";
+import { bridgeOptions, OPTION } from "./options.ts";
 
-const RTN_UNICAST = 1;
-/** 0.0.0.0/1 and 128.0.0.0/1 are how VPNs write a default route. */
-const SHORTEST = 2;
-
-/** @throws conflict: a link of that name that isn't ours, or a route or address that overlaps the subnet */
+/**
+ * The default network's bridge must be ours, and its subnets nobody's. Another network's may be one that its user
+ * made beforehand; its subnets were looked at when it was made.
+ * @throws conflict: a link of that name that isn't ours, or a route or address that overlaps a subnet
+ */
 export function refuseConflict(network: Network, facts: HostState): void {
-  const { name, pool } = bridgeOptions(network);
+  const { name } = bridgeOptions(network);
+  const isDefault = network.options[OPTION.defaultBridge] === "true";
+  if (network.ipv6 && !KERNEL_HAS_IPV6) {
+    throw conflict(`network ${network.name}: this host's kernel has no IPv6`);
+  }
   const link = facts.links.find((each) => each.name === name);
   if (link && !isOurs(network, link)) {
-    throw conflict(
-      `network ${network.name}: ${link.kind ?? "link"} ${name} is there already and not of this engine's making` +
-        `${describeHolder(name)}: ${advice(facts)}`,
-    );
+    if (isDefault) throw notOurs(network, link, advice(facts));
+    if (link.kind !== "bridge") throw conflict(`existing interface ${name} is not a bridge`);
+    if (isAnothers(name) || isDrawbridges(link)) {
+      throw notOurs(network, link, `leave it to its owner, and pass another name as --opt ${OPTION.name}`);
+    }
   }
+  if (isDefault) refuseOverlap(network, facts);
+}
+
+const notOurs = (network: Network, { kind, name }: Link, fix: string) =>
+  conflict(
+    `network ${network.name}: ${kind ?? "link"} ${name} is there already and not of this engine's making` +
+      `${describeHolder(name)}: ${fix}`,
+  );
+
+function refuseOverlap(network: Network, facts: HostState): void {
   const own = new Set(facts.links.filter((each) => isOurs(network, each)).map(({ ifindex }) => ifindex));
-  const other = heldPrefixes(facts, own).find(({ prefix }) => overlaps(prefix, pool.subnet));
-  if (other) {
+  const held = heldPrefixes(facts, own);
+  for (const { subnet } of network.ipam.pools) {
+    const other = held.find(({ prefix }) => overlaps(prefix, subnet));
+    if (!other) continue;
     const holder = facts.links.find(({ ifindex }) => ifindex === other.ifindex)?.name;
+    const fix =
+      subnet.address.family === 4 ? advice(facts) : "start with --fixed-cidr-v6 or --bip6 of another subnet";
     throw conflict(
-      `network ${network.name}: ${formatPrefix(pool.subnet)} overlaps with ${other.what} ${formatPrefix(other.prefix)}` +
-        `${holder === undefined ? "" : ` of link ${holder}${describeHolder(holder)}`}: ${advice(facts)}`,
+      `network ${network.name}: ${formatPrefix(subnet)} overlaps with ${other.what} ${formatPrefix(other.prefix)}` +
+        `${holder === undefined ? "" : ` of link ${holder}${describeHolder(holder)}`}: ${fix}`,
     );
   }
-}
-
-interface Held {
-  readonly what: "address" | "route";
-  readonly prefix: Prefix;
-  readonly ifindex: number | undefined;
-}
-
-/** What of the address space is held, by links other than our own. */
-function heldPrefixes({ addresses, routes }: HostState, own: ReadonlySet<number>): readonly Held[] {
-  const given = addresses.map(
-    ({ address, ifindex }): Held => ({ what: "address", prefix: address, ifindex }),
-  );
-  const routed = routes.flatMap(({ to, type, ifindex }): Held[] =>
-    type === RTN_UNICAST && to !== "default" && to.length >= SHORTEST
-      ? [{ what: "route", prefix: to, ifindex }]
-      : [],
-  );
-  return [...routed, ...given].filter(({ ifindex }) => ifindex === undefined || !own.has(ifindex));
 }
 
 /** High in Docker's own space first: its networks fill that from below. */

@@ -1,71 +1,89 @@
 import { randomBytes } from "node:crypto";
-import { conflict, internal } from "../../lib/errors.ts";
-import { type Address, lastOf, type Mac, macOf } from "../../lib/ip.ts";
+import { conflict, inContext } from "../../lib/errors.ts";
+import type { Address } from "../../lib/ip.ts";
+import { KernelError } from "../../linux/ffi.ts";
 import type { NetnsPath, Plan } from "../../linux/plan.ts";
 import { linkAlias } from "../alias.ts";
-import type { Driver, Interface } from "../driver.ts";
-import type { Elements, Elements } from "../firewall/elements.ts";
-import { allocate, describePool } from "../ipam/allocate.ts";
-import type { Endpoint, Network } from "../types.ts";
+import type { Driver, Interface, InterfaceWish } from "../driver.ts";
+import { configurePlan, innerInterface } from "../interface.ts";
+import type { Endpoint, Network, Pool } from "../types.ts";
+import { completeBridge } from "./complete.ts";
 import { refuseConflict } from "./conflict.ts";
-import { ensureBridgePlan, portsOf, rejoinPlan, removeBridgePlan, replacesBridge } from "./link.ts";
-import { bridgeOptions, DEFAULT_GATEWAY } from "./options.ts";
+import { endpointElements, networkElements, plugOf, portElements } from "./elements.ts";
+import {
+  ensureBridgePlan,
+  portsOf,
+  rejoinPlan,
+  rememberBridge,
+  removeBridgePlan,
+  replacesBridge,
+} from "./link.ts";
+import {
+  type BridgeOptions,
+  bridgeOptions,
+  DEFAULT_GATEWAY,
+  DEFAULT_GATEWAY6,
+  offersGateway,
+} from "./options.ts";
 
 export const bridgeDriver: Driver = {
+  complete: completeBridge,
+  offersGateway,
   refuse: refuseConflict,
   replaces: replacesBridge,
+  remember: rememberBridge,
   ensure: ensureBridgePlan,
   rejoin: rejoinPlan,
   portsOf,
   remove: removeBridgePlan,
-
-  elements(network): Elements {
-    const { name, icc, masquerade, pool } = bridgeOptions(network);
-    const link = { ifname: name };
-    const subnet = { subnet: pool.subnet };
-    return {
-      bridges: [[link]],
-      ...(icc && { icc: [[link, link]] }),
-      ...(masquerade && { masquerade4: [[subnet]], local4: [[link, subnet]] }),
-    };
-  },
-
-  connect(network, others, wish): Interface {
-    const { pool } = bridgeOptions(network);
-    const taken = others.flatMap(({ address }) => address?.address ?? []);
-    const address = allocate(pool, taken);
-    if (!address) {
-      throw conflict(
-        `no available IPv4 addresses on this network's address pools: ${network.name} (${describePool(pool)})`,
-      );
-    }
-    return {
-      interfaceName: "eth0",
-      hostInterface: newVethName(others),
-      mac: wish.mac ?? macOf(address),
-      address: { address, length: pool.subnet.length },
-      gateway: pool.auxiliary[DEFAULT_GATEWAY] ?? pool.gateway,
-    };
-  },
-
-  endpointElements(network, endpoint): Elements {
-    const { port, mac, address } = plugOf(endpoint);
-    const link = { ifname: port };
-    return {
-      ports: [[link]],
-      senders: [[link, { mac }]],
-      owners4: [[link, { mac }, { address }]],
-      ...(!bridgeOptions(network).icc && { separated: [[link]] }),
-    };
-  },
-
+  elements: networkElements,
+  connect,
+  endpointElements,
+  portElements,
   attach: attachPlan,
+  detach: () => [],
+  explain,
 };
 
-/** A pair with its peer born in the sandbox, already under its name and address, and the way out. */
+/** BR_MAX_PORTS of the kernel (net/bridge/br_private.h) less port 0. */
+const MOST_PORTS = 1023;
+
+const full = (network: Network) =>
+  conflict(
+    `network ${network.name}: its bridge ${bridgeOptions(network).name} has ${MOST_PORTS} ports, all that Linux gives ` +
+      "a bridge: disconnect containers that are done with it, or spread them over several networks (docker network create)",
+  );
+
+function connect(network: Network, others: readonly Endpoint[], wish: InterfaceWish): Interface {
+  const options = bridgeOptions(network);
+  if (others.length >= MOST_PORTS) throw full(network);
+  const { pools, ...inner } = innerInterface(network, others, wish, options.interfacePrefix);
+  const gateway = wayOut(network, options, 4, pools[4]);
+  const gateway6 = wayOut(network, options, 6, pools[6]);
+  return {
+    ...inner,
+    hostInterface: newVethName(others),
+    ...(gateway && { gateway }),
+    ...(gateway6 && { gateway6 }),
+  };
+}
+
+/** An internal network has none to offer, and an isolated one has none. */
+function wayOut(
+  network: Network,
+  { families }: BridgeOptions,
+  family: 4 | 6,
+  pool: Pool | undefined,
+): Address | undefined {
+  const mode = families.find((of) => of.family === family)?.mode;
+  if (network.internal || mode === "isolated") return undefined;
+  return pool?.auxiliary[family === 4 ? DEFAULT_GATEWAY : DEFAULT_GATEWAY6] ?? pool?.gateway;
+}
+
+/** A pair with its peer born in the sandbox, already under its name and address. */
 function attachPlan(network: Network, endpoint: Endpoint, sandbox: NetnsPath): Plan {
   const { name: master, mtu } = bridgeOptions(network);
-  const { port, name, mac, prefix } = plugOf(endpoint);
+  const { port, name, mac } = plugOf(endpoint);
   return [
     {
       do: "add-veth",
@@ -76,27 +94,8 @@ function attachPlan(network: Network, endpoint: Endpoint, sandbox: NetnsPath): P
       up: true,
       peer: { netns: sandbox, name, mac, mtu },
     },
-    { do: "add-address", netns: sandbox, link: name, address: prefix, broadcast: lastOf(prefix) },
-    ...(endpoint.gateway
-      ? [{ do: "add-route", netns: sandbox, to: "default", via: endpoint.gateway } as const]
-      : []),
+    ...configurePlan(endpoint, sandbox),
   ];
-}
-
-interface Plug {
-  readonly port: string;
-  readonly name: string;
-  readonly mac: Mac;
-  readonly prefix: NonNullable<Endpoint["address"]>;
-  readonly address: Address;
-}
-
-/** The parts that every endpoint of a bridge network has. */
-function plugOf({ hostInterface, interfaceName, mac, address, networkName }: Endpoint): Plug {
-  if (hostInterface === undefined || interfaceName === undefined || !mac || !address) {
-    throw internal(`an endpoint of ${networkName} without an interface`);
-  }
-  return { port: hostInterface, name: interfaceName, mac, prefix: address, address: address.address };
 }
 
 /** `veth` and seven hex digits, none of those given already. */
@@ -105,4 +104,12 @@ function newVethName(others: readonly Endpoint[]): string {
     const name = `veth${randomBytes(4).toString("hex").slice(0, 7)}`;
     if (!others.some(({ hostInterface }) => hostInterface === name)) return name;
   }
+}
+
+/** What br_add_if answers where every port number is taken (net/bridge/br_if.c, find_portno). */
+const EXFULL = 54;
+
+function explain(network: Network, thrown: unknown): unknown {
+  if (!(thrown instanceof KernelError) || thrown.errno !== EXFULL) return thrown;
+  return inContext(full(network).message, thrown);
 }

@@ -19,6 +19,9 @@ const ENGINES: readonly Engine[] = [
 /** Another Drawbridge makes links of any name. */
 const DRAWBRIDGE: Engine = { name: "Drawbridge", links: /./, process: /drawbridge\S* (.* )?daemon\b/ };
 
+/** Whether a link of this name is another engine's, going by the names that they give. */
+export const isAnothers = (link: string): boolean => ENGINES.some(({ links }) => links.test(link));
+
 /** ` (Docker, running with pid 123)`; empty where nobody can be named. */
 export function describeHolder(link: string): string {
   const processes = processesHere();

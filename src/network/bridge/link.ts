@@ -1,11 +1,14 @@
 /** The bridge's own link: from whatever is there to what the network says. */
-import { formatPrefix, lastOf, type Mac, macFromBytes, type Prefix } from "../../lib/ip.ts";
+import { formatPrefix, type Mac, macFromBytes, type Prefix } from "../../lib/ip.ts";
 import type { Link } from "../../linux/kernel.ts";
 import type { Plan, Step } from "../../linux/plan.ts";
 import { linkAlias } from "../alias.ts";
 import type { HostState } from "../driver.ts";
+import { sysctlName } from "../endpoint-options.ts";
+import { giveAddress } from "../interface.ts";
+import { KERNEL_HAS_IPV6 } from "../kernel-ipv6.ts";
 import type { Endpoint, Network } from "../types.ts";
-import { bridgeOptions } from "./options.ts";
+import { type BridgeOptions, bridgeOptions } from "./options.ts";
 
 /**
  * The bridge's MAC address: locally administered, and made of the network's id, so that it outlives
@@ -18,55 +21,156 @@ export const bridgeMac = (network: Network): Mac =>
 export const isOurs = (network: Network, link: Link): boolean =>
   link.kind === "bridge" && link.mac === bridgeMac(network);
 
-/** The bridge's own address in its subnet. */
-const ownAddress = (network: Network): Prefix => {
-  const { pool } = bridgeOptions(network);
-  return { address: pool.gateway, length: pool.subnet.length };
-};
+const ALIAS_SUFFIX = " of drawbridge";
+
+/** Made by a Drawbridge, this or another. */
+export const isDrawbridges = ({ alias }: Link): boolean => alias?.endsWith(ALIAS_SUFFIX) ?? false;
 
 /** Our links, under whatever name: more than one only where a change of name was interrupted. */
 const ownLinks = (network: Network, { links }: HostState): Link[] =>
   links.filter((link) => isOurs(network, link));
 
-/** Another name or another address is another link: it has ports, routes and neighbours of its own. */
-export const replacesBridge = (before: Network, now: Network): boolean =>
-  bridgeOptions(before).name !== bridgeOptions(now).name ||
-  formatPrefix(ownAddress(before)) !== formatPrefix(ownAddress(now));
+/** What `Network.made` remembers of a bridge that was there before, and stays. */
+const MADE = {
+  /** Always `found`. */
+  bridge: "bridge",
+  /** Addresses that it lacked, by commas. */
+  addresses: "addresses",
+  /** `true` where it was down. */
+  up: "up",
+} as const;
+
+/** A bridge that its user made beforehand, as long as it is there. */
+function foundLink(network: Network, { links }: HostState): Link | undefined {
+  if (network.made?.[MADE.bridge] === undefined) return undefined;
+  const { name } = bridgeOptions(network);
+  return links.find((link) => link.name === name && link.kind === "bridge" && !isOurs(network, link));
+}
+
+export function rememberBridge(network: Network, facts: HostState): Readonly<Record<string, string>> {
+  const options = bridgeOptions(network);
+  const link = facts.links.find(({ name }) => name === options.name);
+  if (!link || isOurs(network, link)) return {};
+  const addresses = missingFrom(link, ownAddresses(options), facts).map(formatPrefix).join(",");
+  return {
+    [MADE.bridge]: "found",
+    ...(addresses !== "" && { [MADE.addresses]: addresses }),
+    ...(!link.up && { [MADE.up]: "true" }),
+  };
+}
+
+/** The bridge's own addresses in its subnets. */
+const ownAddresses = ({ families }: BridgeOptions): Prefix[] =>
+  families.flatMap(({ addressed, pools }) =>
+    pools.flatMap(({ gateway, subnet }) =>
+      addressed && gateway ? [{ address: gateway, length: subnet.length }] : [],
+    ),
+  );
+
+const missingFrom = (link: Link, addresses: readonly Prefix[], facts: HostState): Prefix[] => {
+  const given = new Set(
+    facts.addresses.flatMap(({ ifindex, address }) =>
+      ifindex === link.ifindex ? [formatPrefix(address)] : [],
+    ),
+  );
+  return addresses.filter((address) => !given.has(formatPrefix(address)));
+};
+
+/**
+ * Another name, or an address that it no longer has, is another link: it has ports, routes and neighbours of its
+ * own. One address more is not.
+ */
+export function replacesBridge(before: Network, now: Network): boolean {
+  const [was, is] = [bridgeOptions(before), bridgeOptions(now)];
+  const kept = new Set(ownAddresses(is).map(formatPrefix));
+  return was.name !== is.name || ownAddresses(was).some((address) => !kept.has(formatPrefix(address)));
+}
 
 /** Create the bridge, or set right what differs. Addresses that an administrator added stay. */
 export function ensureBridgePlan(network: Network, facts: HostState): Plan {
-  const { name, mtu } = bridgeOptions(network);
-  const address = ownAddress(network);
+  const options = bridgeOptions(network);
+  const { name, mtu } = options;
+  const addresses = ownAddresses(options);
+  const found = foundLink(network, facts);
+  if (found) return useBridgePlan(options, found, missingFrom(found, addresses, facts));
   const link = ownLinks(network, facts).find((own) => own.name === name);
-  const giveAddress: Step = { do: "add-address", link: name, address, broadcast: lastOf(address) };
   if (!link) {
     return [
       { do: "add-bridge", name, mac: bridgeMac(network), mtu },
-      giveAddress,
-      { do: "set-link", name, up: true, alias: `${network.name} of drawbridge` },
+      ...settingsPlan(options),
+      ...addresses.map((address) => giveAddress(name, address)),
+      { do: "set-link", name, up: true, alias: `${network.name}${ALIAS_SUFFIX}` },
     ];
   }
-  const has = facts.addresses.some(
-    (given) => given.ifindex === link.ifindex && formatPrefix(given.address) === formatPrefix(address),
-  );
-  const plan: Step[] = has ? [] : [giveAddress];
-  if (link.mtu !== mtu || !link.up) plan.push({ do: "set-link", name, mtu, up: true });
-  return plan;
+  const missing = missingFrom(link, addresses, facts);
+  // One that is up has its settings, since it comes up last; with its first IPv6 address it gets others.
+  const unset = !link.up || missing.some(({ address }) => address.family === 6);
+  return [
+    ...(unset ? settingsPlan(options) : []),
+    ...missing.map((address) => giveAddress(name, address)),
+    ...(link.mtu !== mtu || !link.up ? [{ do: "set-link", name, mtu, up: true } as const] : []),
+  ];
 }
+
+/** A bridge of the user's: given what it lacks, and otherwise left as it is. */
+function useBridgePlan(options: BridgeOptions, link: Link, missing: readonly Prefix[]): Plan {
+  const { name } = options;
+  if (missing.length === 0 && link.up) return [];
+  const six = missing.some(({ address }) => address.family === 6);
+  return [
+    ...(six ? [conf6(name, "disable_ipv6", "0")] : []),
+    ...loopbackPlan(options),
+    ...missing.map((address) => giveAddress(name, address)),
+    ...(link.up ? [] : [{ do: "set-link", name, up: true } as const]),
+  ];
+}
+
+const conf6 = (link: string, key: string, value: string): Step => ({
+  do: "set-sysctl",
+  key: `net.ipv6.conf.${sysctlName(link)}.${key}`,
+  value,
+});
+
+/** Set while the bridge is down: it must not take an address from a router's word, nor one that nobody gave it. */
+function settingsPlan(options: BridgeOptions): Plan {
+  const { name, families } = options;
+  const six = families.some(({ family, addressed }) => family === 6 && addressed);
+  const settings6 = six
+    ? [conf6(name, "accept_ra", "0"), conf6(name, "accept_dad", "0"), conf6(name, "disable_ipv6", "0")]
+    : [conf6(name, "disable_ipv6", "1")];
+  return [...(KERNEL_HAS_IPV6 || six ? settings6 : []), ...loopbackPlan(options)];
+}
+
+const routeLocalnet = (link: string, value: string): Step => ({
+  do: "set-sysctl",
+  key: `net.ipv4.conf.${sysctlName(link)}.route_localnet`,
+  value,
+});
+
+const translates4 = ({ families }: BridgeOptions): boolean =>
+  families.some(({ family, addressed, translated }) => family === 4 && addressed && translated);
+
+/** What the host sends to a port published on its 127.0.0.1 leaves by the bridge. The rules against martians stand. */
+const loopbackPlan = (options: BridgeOptions): Plan =>
+  translates4(options) ? [routeLocalnet(options.name, "1")] : [];
 
 /** A bridge that was deleted let its ports go; they stand where they stood, and lead nowhere. */
 export function rejoinPlan(network: Network, endpoints: readonly Endpoint[], { links }: HostState): Plan {
   const { name: master } = bridgeOptions(network);
   const bridge = links.find(({ name }) => name === master);
+  const ends = new Set(endpoints.map(({ hostInterface }) => hostInterface));
   return links
-    .filter(({ name }) => endpoints.some(({ hostInterface }) => hostInterface === name))
+    .filter(({ name }) => ends.has(name))
     .filter((link) => !bridge || link.master !== bridge.ifindex)
     .map(({ name }) => ({ do: "set-link", name, master, up: true }));
 }
 
 /** An administrator's own ports have other names, or don't say that they are of this network. */
 export function portsOf(network: Network, facts: HostState): readonly string[] {
-  const bridges = new Set(ownLinks(network, facts).map(({ ifindex }) => ifindex));
+  const found = foundLink(network, facts);
+  const bridges = new Set(
+    [...ownLinks(network, facts), ...(found ? [found] : [])].map((link) => link.ifindex),
+  );
   return facts.links
     .filter(({ master }) => master !== undefined && bridges.has(master))
     .filter(
@@ -75,5 +179,22 @@ export function portsOf(network: Network, facts: HostState): readonly string[] {
     .map(({ name }) => name);
 }
 
-export const removeBridgePlan = (network: Network, facts: HostState): Plan =>
-  ownLinks(network, facts).map(({ name }) => ({ do: "delete-link", name }));
+/** Ours go. One that was found stays, without what it was given; that of the loopback in any case. */
+export function removeBridgePlan(network: Network, facts: HostState): Plan {
+  const own = ownLinks(network, facts).map(({ name }): Step => ({ do: "delete-link", name }));
+  const found = foundLink(network, facts);
+  return found ? [...own, ...returnBridgePlan(network, found, facts)] : own;
+}
+
+function returnBridgePlan(network: Network, { name, ifindex }: Link, facts: HostState): Plan {
+  const options = bridgeOptions(network);
+  const lent = (network.made?.[MADE.addresses] ?? "").split(",").filter((text) => text !== "");
+  const given = facts.addresses.filter((each) => each.ifindex === ifindex);
+  return [
+    ...(translates4(options) ? [routeLocalnet(name, "0")] : []),
+    ...given
+      .filter(({ address }) => lent.includes(formatPrefix(address)))
+      .map(({ address }): Step => ({ do: "delete-address", link: name, address })),
+    ...(network.made?.[MADE.up] ? [{ do: "set-link", name, up: false } as const] : []),
+  ];
+}
