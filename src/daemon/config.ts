@@ -5,7 +5,7 @@
 import { join, resolve } from "node:path";
 import type { BridgeSettings, EngineSettings } from "../engine/settings.ts";
 import { EngineError } from "../lib/errors.ts";
-import { type Address, contains, firstOf, formatPrefix, type Prefix, subnetOf } from "../lib/ip.ts";
+import { type Address, contains, formatPrefix, type Prefix, subnetOf } from "../lib/ip.ts";
 import { DEFAULT_SOCKET, formatWhere, parseHost, type TlsFiles, type Where } from "./hosts.ts";
 import * as parse from "./parse.ts";
 import { Reader } from "./reader.ts";
@@ -52,25 +52,27 @@ function bridge(read: Reader): BridgeSettings {
   const bip = read.parsed("bip", parse.parseBip);
   const fixedCidr = read.parsed("fixed-cidr", parse.parseIPv4Prefix);
   const defaultGateway = read.parsed("default-gateway", parse.parseIPv4);
-  if (bip && fixedCidr && !(fixedCidr.length >= bip.length && contains(bip, fixedCidr.address))) {
-    read.wrong(
-      "fixed-cidr",
-      `${formatPrefix(fixedCidr)} is not within the bridge's ${formatPrefix(subnetOf(bip))}`,
-    );
-  }
-  if (bip && defaultGateway && !contains(bip, defaultGateway)) {
-    read.wrong("default-gateway", `not within the bridge's ${formatPrefix(subnetOf(bip))}`);
-  }
+  refuseOutside(read, bip, ["fixed-cidr", fixedCidr], ["default-gateway", defaultGateway]);
+  const bip6 = read.parsed("bip6", parse.parseBip6);
+  const fixedCidr6 = read.parsed("fixed-cidr-v6", parse.parseIPv6Prefix);
+  const defaultGateway6 = read.parsed("default-gateway-v6", parse.parseIPv6);
+  refuseOutside(read, bip6, ["fixed-cidr-v6", fixedCidr6], ["default-gateway-v6", defaultGateway6]);
+  // Without an address of the bridge's own, its subnet is that of the containers.
+  if (!bip6) refuseOutside(read, fixedCidr6, undefined, ["default-gateway-v6", defaultGateway6]);
   if (name === "none") {
-    for (const key of ["bip", "fixed-cidr", "default-gateway"]) {
+    for (const key of BRIDGE_KEYS) {
       if (read.text(key)) read.wrong(key, "there is no default bridge to set it on, with --bridge none");
     }
   }
   return {
     name: name === "none" ? undefined : name,
     ...(bip && { bip }),
-    ...(fixedCidr && { fixedCidr: subnet(fixedCidr) }),
+    ...(fixedCidr && { fixedCidr: subnetOf(fixedCidr) }),
     ...(defaultGateway && { defaultGateway }),
+    ipv6: read.boolean("ipv6", false),
+    ...(bip6 && { bip6 }),
+    ...(fixedCidr6 && { fixedCidr6: subnetOf(fixedCidr6) }),
+    ...(defaultGateway6 && { defaultGateway6 }),
     // 68 is the least that IPv4 works with (RFC 791).
     mtu: read.isZero("mtu") ? DEFAULT_MTU : read.number("mtu", DEFAULT_MTU, 68, 65535),
     icc: read.boolean("icc", true),
@@ -78,7 +80,27 @@ function bridge(read: Reader): BridgeSettings {
   };
 }
 
-const subnet = (prefix: Prefix): Prefix => ({ address: firstOf(prefix), length: prefix.length });
+const BRIDGE_KEYS = [
+  ...["bip", "fixed-cidr", "default-gateway"],
+  ...["bip6", "fixed-cidr-v6", "default-gateway-v6"],
+];
+
+/** What of the bridge's subnet is named must be within it. */
+function refuseOutside(
+  read: Reader,
+  bridge: Prefix | undefined,
+  range: readonly [key: string, Prefix | undefined] | undefined,
+  gateway: readonly [key: string, Address | undefined],
+): void {
+  if (!bridge) return;
+  const subnet = formatPrefix(subnetOf(bridge));
+  const [rangeKey, fixed] = range ?? [];
+  if (rangeKey && fixed && !(fixed.length >= bridge.length && contains(bridge, fixed.address))) {
+    read.wrong(rangeKey, `${formatPrefix(fixed)} is not within the bridge's ${subnet}`);
+  }
+  const [gatewayKey, address] = gateway;
+  if (address && !contains(bridge, address)) read.wrong(gatewayKey, `not within the bridge's ${subnet}`);
+}
 
 /** `--tlsverify` verifies clients; `--tls` alone encrypts. Files lie beside the configuration file by default. */
 function tlsFiles(read: Reader, directory: string): TlsFiles | undefined {
@@ -140,6 +162,7 @@ function engine(read: Reader): DaemonConfig["engine"] {
       "one IPv4 address is wanted",
     );
   }
+  const networkOptions = read.options("default-network-opts");
   return {
     dataRoot: resolve(read.text("data-root") ?? "/var/lib/drawbridge"),
     execRoot: resolve(read.text("exec-root") ?? "/run/drawbridge"),
@@ -147,6 +170,8 @@ function engine(read: Reader): DaemonConfig["engine"] {
     ipMasq: read.boolean("ip-masq", true),
     ipForward: read.boolean("ip-forward", true),
     ipForwardNoDrop: read.boolean("ip-forward-no-drop", false),
+    firewallAdmit: read.boolean("firewall-admit", true),
+    ...(networkOptions && { defaultNetworkOptions: networkOptions }),
     defaultAddressPools: read.each("default-address-pools", parse.parsePool),
     dns: read.each("dns", parse.parseDns),
     dnsSearch: read.each("dns-search", parse.parseDomain),

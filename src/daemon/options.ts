@@ -7,7 +7,8 @@
 /** As written: a flag's text is brought to the same shape as the file's JSON. */
 export type OptionValue = string | boolean | number | readonly unknown[] | Readonly<Record<string, unknown>>;
 
-export type OptionType = "string" | "bool" | "int" | "list" | "map" | "any";
+/** `options` are a map of maps: in a file `{"bridge": {"key": "value"}}`, as flags `bridge=key=value`. */
+export type OptionType = "string" | "bool" | "int" | "list" | "map" | "options" | "any";
 
 export interface DaemonOption {
   /** In the configuration file; absent for a flag alone. */
@@ -63,14 +64,6 @@ const unless =
   (value) =>
     harmless(value) ? undefined : why;
 
-const notYet = (what: string): Refusal => unless(isEmpty, `${what} is not built in yet; leave it out`);
-
-/** Options for new networks that make nothing less closed when passed over. */
-function onlyMtu(value: OptionValue): boolean {
-  const options = Object.values(value).flatMap((of) => Object.keys(of ?? {}));
-  return options.every((option) => option === "com.docker.network.driver.mtu");
-}
-
 const OURS_TO_RUN = new Set<OptionValue>(["", "runc", "crun", "io.containerd.runc.v2"]);
 
 export const DAEMON_OPTIONS: readonly DaemonOption[] = [
@@ -94,10 +87,19 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = [
   carried("bip", "string", "IPv4 address of the default bridge, with prefix length"),
   carried("fixed-cidr", "string", "IPv4 subnet for containers on the default bridge"),
   carried("default-gateway", "string", "IPv4 gateway of containers on the default bridge"),
+  carried("ipv6", "bool", "IPv6 on the default bridge"),
+  carried("bip6", "string", "IPv6 address of the default bridge, with prefix length"),
+  carried("fixed-cidr-v6", "string", "IPv6 subnet for containers on the default bridge"),
+  carried("default-gateway-v6", "string", "IPv6 gateway of containers on the default bridge"),
   carried(
     { key: "default-address-pools", flag: "default-address-pool" },
     "list",
     "Pool for networks without a subnet: base=CIDR,size=BITS",
+  ),
+  carried(
+    { key: "default-network-opts", flag: "default-network-opt" },
+    "options",
+    "Option of new networks of a driver: DRIVER=KEY=VALUE",
   ),
   carried("dns", "list", "DNS server for containers"),
   carried("dns-search", "list", "DNS search domain for containers"),
@@ -114,6 +116,7 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = [
   carried("ip-masq", "bool", "Masquerade what leaves the default bridge network"),
   carried("ip-forward", "bool", "Turn net.ipv4.ip_forward on"),
   carried("ip-forward-no-drop", "bool", "Leave forwarding between other links open"),
+  carried("firewall-admit", "bool", "Pass another engine's dropping firewall in DOCKER-USER (default true)"),
   carried("live-restore", "bool", "Containers go on when the engine stops (default true)"),
   carried("shutdown-timeout", "int", "Seconds for containers to stop with the engine"),
   carried("cgroup-parent", "string", "Parent cgroup of all containers"),
@@ -130,12 +133,6 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = [
   carried("tlscacert", "string", "Certificate authority that signs clients"),
   carried("tlscert", "string", "Certificate of the engine"),
   carried("tlskey", "string", "Key of the engine"),
-
-  // Refused: not there yet, and no one should believe that it is.
-  ignored("ipv6", "bool", notYet("IPv6 on the default bridge")),
-  ignored("fixed-cidr-v6", "string", notYet("IPv6 on the default bridge")),
-  ignored("bip6", "string", notYet("IPv6 on the default bridge")),
-  ignored("default-gateway-v6", "string", notYet("IPv6 on the default bridge")),
 
   // Refused where passing them over weakens what the user relies on.
   ignored(
@@ -184,14 +181,6 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = [
     unless(
       (value) => OURS_TO_RUN.has(value),
       "only runc and crun run containers here; another runtime's isolation would be missing",
-    ),
-  ),
-  ignored(
-    { key: "default-network-opts", flag: "default-network-opt" },
-    "map",
-    unless(
-      onlyMtu,
-      "defaults for new networks are not built in, and theirs may be what keeps them closed; leave it out and pass --opt to each network",
     ),
   ),
   ignored("rootless", "bool", unless(isEmpty, "the engine runs as root")),

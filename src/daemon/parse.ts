@@ -1,7 +1,16 @@
 /** Single values of the daemon's options. All throw `invalid` with what is wrong; the caller names the option. */
 import type { AddressPool } from "../engine/settings.ts";
 import { invalid } from "../lib/errors.ts";
-import { type Address, firstOf, lastOf, type Prefix, parseAddress, parsePrefix } from "../lib/ip.ts";
+import {
+  type Address,
+  firstOf,
+  formatPrefix,
+  lastOf,
+  overlaps,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+} from "../lib/ip.ts";
 
 function asText(element: unknown): string {
   if (typeof element !== "string") throw invalid("a string is wanted");
@@ -17,6 +26,34 @@ export function parseIPv4(text: string): Address {
 export function parseIPv4Prefix(text: string): Prefix {
   const prefix = parsePrefix(text.trim());
   if (prefix.address.family !== 4) throw invalid(`${text} is not an IPv4 subnet`);
+  return prefix;
+}
+
+export function parseIPv6(text: string): Address {
+  const address = parseAddress(text.trim());
+  if (address.family !== 6) throw invalid(`${text} is not an IPv6 address`);
+  return address;
+}
+
+/** ff00::/8 is multicast's, and fe80::/10 is on every link. */
+const UNUSABLE6: readonly Prefix[] = ["ff00::/8", "fe80::/10"].map(parsePrefix);
+
+export function parseIPv6Prefix(text: string): Prefix {
+  const prefix = parsePrefix(text.trim());
+  if (prefix.address.family !== 6) throw invalid(`${text} is not an IPv6 subnet`);
+  const unusable = UNUSABLE6.find((each) => overlaps(each, prefix));
+  if (unusable)
+    throw invalid(`${text} is not for hosts on a network: it overlaps with ${formatPrefix(unusable)}`);
+  if (prefix.length > 126) throw invalid(`${text} leaves no room for containers: at most /126 is wanted`);
+  return prefix;
+}
+
+/** As `parseBip`; IPv6 has no broadcast address. */
+export function parseBip6(text: string): Prefix {
+  const prefix = parseIPv6Prefix(text);
+  if (prefix.address.bits === firstOf(prefix).bits) {
+    throw invalid(`${text} is the subnet itself; the bridge's own address in it is wanted`);
+  }
   return prefix;
 }
 
@@ -77,10 +114,12 @@ export function parsePool(element: unknown): AddressPool {
     if (name !== "base" && name !== "size")
       throw invalid(`unexpected field ${name}: base and size are wanted`);
   }
-  const base = parseIPv4Prefix(asText(fields.base ?? ""));
+  const base = parsePrefix(asText(fields.base ?? "").trim());
   const size = Number(fields.size);
-  if (!Number.isInteger(size) || size < base.length || size > 30) {
-    throw invalid(`size ${fields.size} is not between the base's ${base.length} and 30`);
+  // A subnet has room for its gateway and a container.
+  const most = base.address.family === 4 ? 30 : 126;
+  if (!Number.isInteger(size) || size < base.length || size > most) {
+    throw invalid(`size ${fields.size} is not between the base's ${base.length} and ${most}`);
   }
   return { base: { address: firstOf(base), length: base.length }, size };
 }

@@ -44,6 +44,15 @@ export class Reader {
     return otherwise;
   }
 
+  /** A map of maps; undefined where it is unset. */
+  options(key: string): Readonly<Record<string, Readonly<Record<string, string>>>> | undefined {
+    const said = this.#values.get(key);
+    // Its shape was checked when it was read.
+    return said?.option.type === "options"
+      ? (said.value as Readonly<Record<string, Readonly<Record<string, string>>>>)
+      : undefined;
+  }
+
   /** A string option through a parser; undefined where it is unset or refused. */
   parsed<T>(key: string, parse: (text: string) => T): T | undefined {
     const text = this.text(key);

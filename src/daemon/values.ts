@@ -44,19 +44,40 @@ function fromFlag(option: DaemonOption, texts: readonly string[]): OptionValue |
           return equals < 0 ? [text, ""] : [text.slice(0, equals), text.slice(equals + 1)];
         }),
       );
+    case "options":
+      return optionsFromFlags(texts);
     default:
       return last;
   }
 }
+
+/** `driver=key=value` each; undefined where one is not. */
+function optionsFromFlags(texts: readonly string[]): OptionValue | undefined {
+  const all: Record<string, Record<string, string>> = {};
+  for (const text of texts) {
+    const { driver, key, value } = /^(?<driver>[^=]+)=(?<key>[^=]+)=(?<value>.*)$/s.exec(text)?.groups ?? {};
+    if (driver === undefined || key === undefined || value === undefined) return undefined;
+    all[driver] = { ...all[driver], [key]: value };
+  }
+  return all;
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const SHAPES = {
   string: { is: "a string", test: (value) => typeof value === "string" },
   bool: { is: "true or false", test: (value) => typeof value === "boolean" },
   int: { is: "a whole number", test: (value) => Number.isSafeInteger(value) },
   list: { is: "a list", test: (value) => Array.isArray(value) },
-  map: {
-    is: "an object",
-    test: (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  map: { is: "an object", test: isObject },
+  options: {
+    is: "DRIVER=KEY=VALUE, or in a file an object of objects of strings,",
+    test: (value) =>
+      isObject(value) &&
+      Object.values(value).every(
+        (of) => isObject(of) && Object.values(of).every((text) => typeof text === "string"),
+      ),
   },
   any: { is: "a value", test: (value) => value !== null },
 } as const satisfies Record<DaemonOption["type"], { is: string; test(value: unknown): boolean }>;

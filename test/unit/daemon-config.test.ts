@@ -38,12 +38,14 @@ test("nothing said: the defaults", () => {
     name: "docker0",
     mtu: 1500,
     icc: true,
+    ipv6: false,
     hostBindingIp: { family: 4, bits: 0n },
   });
   assert.deepEqual(
     [engine.liveRestore, engine.ipForward, engine.ipMasq, engine.ipForwardNoDrop, engine.shutdownTimeout],
     [true, true, true, false, 15],
   );
+  assert.deepEqual([engine.firewallAdmit, engine.defaultNetworkOptions], [true, undefined]);
   assert.deepEqual([logLevel, warnings], ["info", []]);
 });
 
@@ -60,6 +62,29 @@ test("a flag and a key say the same", () => {
         icc: false,
         ip: "127.0.0.1",
       },
+    ],
+    [
+      "--ipv6 --bip6=2001:db8::1/64 --fixed-cidr-v6=2001:db8::/80 --default-gateway-v6=2001:db8::9 --firewall-admit=false",
+      {
+        ipv6: true,
+        bip6: "2001:db8::1/64",
+        "fixed-cidr-v6": "2001:db8::/80",
+        "default-gateway-v6": "2001:db8::9",
+        "firewall-admit": false,
+      },
+    ],
+    [
+      "--default-network-opt=bridge=com.docker.network.driver.mtu=1400 --default-network-opt=bridge=a=b=c --default-network-opt=macvlan=parent=eth0",
+      {
+        "default-network-opts": {
+          bridge: { "com.docker.network.driver.mtu": "1400", a: "b=c" },
+          macvlan: { parent: "eth0" },
+        },
+      },
+    ],
+    [
+      "--default-address-pool=base=fd00:1::/48,size=64",
+      { "default-address-pools": [{ base: "fd00:1::/48", size: 64 }] },
     ],
     [
       "--dns=1.1.1.1 --dns=::1 --dns-search=x.y --dns-opt=ndots:1",
@@ -157,19 +182,31 @@ test("one problem each", () => {
     ["--tlscert=/x", undefined, /--tlscert: TLS is off/],
     ["--registry-mirror=ftp://x", undefined, /http:\/\/… or https:\/\/… is wanted/],
     ["--shutdown-timeout=-2", undefined, /a number between -1 and/],
-    ["--ipv6", undefined, /--ipv6: IPv6 on the default bridge is not built in yet/],
-    ["--fixed-cidr-v6=fd00::/64", undefined, /not built in yet/],
+    ["--fixed-cidr-v6=fe80::/64", undefined, /it overlaps with fe80::\/10/],
+    ["--fixed-cidr-v6=2001:db8::/127", undefined, /at most \/126/],
+    ["--fixed-cidr-v6=10.0.0.0/8", undefined, /is not an IPv6 subnet/],
+    ["--bip6=2001:db8::/64", undefined, /is the subnet itself/],
+    ["--bip6=10.0.0.1/24", undefined, /is not an IPv6 subnet/],
+    ["--default-gateway-v6=10.0.0.1", undefined, /is not an IPv6 address/],
+    [
+      "--bip6=2001:db8::1/64 --fixed-cidr-v6=2001:db8:1::/80",
+      undefined,
+      /--fixed-cidr-v6: 2001:db8:1::\/80 is not within the bridge's 2001:db8::\/64/,
+    ],
+    [
+      "--fixed-cidr-v6=2001:db8::/64 --default-gateway-v6=2001:db8:1::1",
+      undefined,
+      /--default-gateway-v6: not within the bridge's 2001:db8::\/64/,
+    ],
+    ["--bridge=none --bip6=2001:db8::1/64", undefined, /--bip6: there is no default bridge/],
+    ["--default-network-opt=bridge", undefined, /DRIVER=KEY=VALUE.* is wanted, not "bridge"/],
+    ["", { "default-network-opts": { bridge: { a: 1 } } }, /an object of objects of strings/],
     ["", { "userns-remap": "default" }, /root in a container would be root on the host/],
     ["", { "authorization-plugins": ["x"] }, /no request would be authorized/],
     ["", { "no-new-privileges": true }, /--security-opt no-new-privileges/],
     ["", { "selinux-enabled": true }, /unconfined/],
     ["", { "seccomp-profile": "/x.json" }, /a profile of one's own/],
     ["", { "default-runtime": "runsc" }, /another runtime's isolation would be missing/],
-    [
-      "",
-      { "default-network-opts": { bridge: { "com.docker.network.bridge.enable_icc": "false" } } },
-      /may be what keeps them closed/,
-    ],
   ];
   for (const [flags, file, expected] of table) {
     const found = problems(flags, file);
