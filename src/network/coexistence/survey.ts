@@ -1,0 +1,154 @@
+/** A look at the other firewalls of the host, and what is done about them. */
+import type { Kernel } from "../../linux/kernel.ts";
+import type { KernelChanges } from "../../linux/monitor.ts";
+import { admission, hasPlace, withdrawal, withoutUs } from "./admit.ts";
+import { isOurs } from "./damage.ts";
+import { flowsOf, framesOf, type HostFacts, uplinksOf } from "./flows.ts";
+import { type Finding, findDrops, sentence } from "./foreign.ts";
+import { hasLegacyTable, restore, saveTables } from "./iptables.ts";
+import { forwardTables, readTable } from "./nft-json.ts";
+import type { Table } from "./ruleset.ts";
+
+export interface Survey {
+  /** What is dropped, a sentence each. */
+  readonly warnings: readonly string[];
+  /** What was changed, a sentence each. */
+  readonly done: readonly string[];
+  /** The links that there were, but for those of containers. */
+  readonly links: ReadonlySet<string>;
+}
+
+export const NOTHING_SEEN: Survey = { warnings: [], done: [], links: new Set() };
+
+/** Whether what was seen may be different after these changes. */
+export function concerns(changes: KernelChanges, seen: Survey): boolean {
+  return (
+    changes.lost ||
+    [...changes.tables].some(([table, what]) => what === "rules" && !isOurs(table)) ||
+    [...changes.links.values()].some(({ name, kind }) => kind !== "veth" && !seen.links.has(name)) ||
+    [...changes.gone.values()].some((name) => seen.links.has(name))
+  );
+}
+
+export interface SurveyOptions {
+  readonly kernel: Kernel;
+  readonly bridges: readonly string[];
+  readonly admit: boolean;
+}
+
+/** @throws what nft or iptables say */
+export async function survey({ kernel, bridges, admit }: SurveyOptions): Promise<Survey> {
+  const [tables, facts] = await Promise.all([readTables(kernel), hostFacts(kernel)]);
+  const uplinks = uplinksOf(facts);
+  const [flows, frames] = [flowsOf(bridges, facts), framesOf(bridges)];
+  const done: string[] = [];
+  const seen: Finding[] = [];
+  for (const table of tables) {
+    const without = findDrops([withoutUs(table)], flows, frames);
+    const change = hasPlace(table) ? admitIn(table, admit ? without : [], bridges, uplinks) : undefined;
+    if (change) {
+      await restore(table, change.input);
+      done.push(change.what);
+    }
+    const now = change ? await readAgain(table) : table;
+    seen.push(...findDrops([now], flows, frames));
+  }
+  return { warnings: warningsOf(seen, uplinks), done, links: linksOf(facts) };
+}
+
+/** Take out what was ever admitted. @returns what was done, a line each @throws what iptables says */
+export async function withdrawAll(kernel: Kernel): Promise<readonly string[]> {
+  const done: string[] = [];
+  for (const table of await readTables(kernel)) {
+    const input = hasPlace(table) ? withdrawal(table) : undefined;
+    if (input === undefined) continue;
+    await restore(table, input);
+    done.push(`took the engine's rules out of DOCKER-USER in table ${table.family} ${table.name}`);
+  }
+  return done;
+}
+
+/** What is to be done in a table of dockerd's: an administrator's own drop, or ufw's, is not ours to pass. */
+function admitIn(
+  table: Table,
+  without: readonly Finding[],
+  bridges: readonly string[],
+  uplinks: readonly string[],
+): { readonly input: string; readonly what: string } | undefined {
+  const where = `in table ${table.family} ${table.name}`;
+  if (without.some(({ program }) => program === "dockerd")) {
+    const input = admission(table, bridges, uplinks);
+    return input === undefined
+      ? undefined
+      : {
+          input,
+          what: `dockerd drops what is forwarded for others: accepted for ${bridges.join(", ")} in DOCKER-USER ${where}`,
+        };
+  }
+  const input = withdrawal(table);
+  return input === undefined
+    ? undefined
+    : {
+        input,
+        what: `took the engine's rules out of DOCKER-USER ${where}: nothing is dropped there, or not by dockerd`,
+      };
+}
+
+const warningsOf = (findings: readonly Finding[], uplinks: readonly string[]): readonly string[] =>
+  findings.map((finding) => sentence(finding, uplinks[0]));
+
+const linksOf = ({ links }: HostFacts): ReadonlySet<string> =>
+  new Set(links.flatMap(({ name, kind }) => (kind === "veth" ? [] : [name])));
+
+async function readAgain(table: Table): Promise<Table> {
+  const { tool, family } = table;
+  if (tool === "nft" || (family !== "ip" && family !== "ip6")) return table;
+  const tables = await saveTables(tool, family);
+  return tables?.find(({ name }) => name === table.name) ?? table;
+}
+
+/** All of others with a chain at the forward hook. */
+async function readTables(kernel: Kernel): Promise<readonly Table[]> {
+  const listed = forwardTables(await kernel.nft("list chains", "json"));
+  const tables: Table[] = [];
+  for (const place of listed) {
+    const name = `${place.family} ${place.name}`;
+    if (isOurs(name)) continue;
+    // One at a time: nft reads no more from the kernel than its first command needs.
+    const { table, opaque } = readTable(await kernel.nft(`list table ${name}`, "json"), place);
+    tables.push(opaque || table.chains.has("DOCKER-USER") ? await asIptables(table) : table);
+  }
+  for (const family of ["ip", "ip6"] as const) {
+    if (!hasLegacyTable(family)) continue;
+    const legacy = (await saveTables("iptables-legacy", family)) ?? [];
+    tables.push(...legacy.filter(({ chains }) => chains.has("FORWARD")));
+  }
+  return tables;
+}
+
+/** Matches that iptables has put into nftables are readable by iptables alone. */
+async function asIptables(table: Table): Promise<Table> {
+  const { family } = table;
+  if (family !== "ip" && family !== "ip6") return table;
+  // It leaves out what it can't read: then nft's view is what there is.
+  const tables = await saveTables("iptables", family);
+  return tables?.find(({ name }) => name === table.name) ?? table;
+}
+
+async function hostFacts(kernel: Kernel): Promise<HostFacts> {
+  const shown = async (key: string) => {
+    try {
+      return (await kernel.readSysctl(key)) === "1";
+    } catch {
+      return false; // without br_netfilter there is no such sysctl
+    }
+  };
+  const [links, addresses, routes, four, six] = await Promise.all([
+    kernel.links(),
+    kernel.addresses(),
+    kernel.routes(),
+    shown("net.bridge.bridge-nf-call-iptables"),
+    shown("net.bridge.bridge-nf-call-ip6tables"),
+  ]);
+  return { links, addresses, routes, bridgeNetfilter: { 4: four, 6: six } };
+}
