@@ -69,7 +69,7 @@ export class Executor {
       for (const step of plan.flatMap(oneByOne)) {
         if (step.do === "delete-link") continue;
         try {
-          if (step.do === "delete-elements") errors.push(...clearElements(step, scope));
+          if (step.do === "delete-elements") clearElements(step, scope);
           else named(step, () => carryOut(step, scope));
         } catch (thrown) {
           failed(thrown);

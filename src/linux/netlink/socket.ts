@@ -17,6 +17,7 @@ import {
 
 const EINTR = 4;
 const EBADMSG = 74;
+const ENOBUFS = 105;
 
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
@@ -92,8 +93,19 @@ export class NetlinkSocket {
     const first = this.#write(all, 0, last);
     this.#descriptor.send(last.what, outgoing.written());
     let refused: KernelError | undefined;
+    let lost: KernelError | undefined;
     for (;;) {
-      for (const message of this.#descriptor.receive(last.what)) {
+      let messages: Message[];
+      try {
+        messages = this.#descriptor.receive(last.what);
+      } catch (thrown) {
+        // Where refusals filled the receive buffer, the first of them are still to be read, and no more follow.
+        if (!(thrown instanceof KernelError)) throw thrown;
+        if (thrown.errno !== ENOBUFS) throw refused ?? lost ?? thrown;
+        lost = thrown;
+        continue;
+      }
+      for (const message of messages) {
         const request: Request | undefined = all[(message.sequence - first) >>> 0];
         if (!request || message.type !== NLMSG_ERROR) continue;
         refused ??= refusal(request === ends[0] ? last.what : request.what, readAcknowledgement(message));

@@ -6,9 +6,17 @@
  */
 import { lastOf, offset, type Prefix, widthOf } from "../../lib/ip.ts";
 import { Writer } from "../bytes.ts";
-import { MAX_VALUE, put, putNested, putString } from "../netlink/attribute.ts";
+import {
+  attributeOf,
+  attributesOf,
+  MAX_VALUE,
+  put,
+  putNested,
+  putString,
+  readAttributes,
+} from "../netlink/attribute.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
-import { putNetfilter } from "../netlink/netfilter.ts";
+import { NFGENMSG_SIZE, putNetfilter } from "../netlink/netfilter.ts";
 import type { Request } from "../netlink/socket.ts";
 import type { Datum, SetElement } from "../plan.ts";
 import { type Edge, putAddress, putData } from "./datum.ts";
@@ -16,14 +24,12 @@ import { type Edge, putAddress, putData } from "./datum.ts";
 const NFNL_SUBSYS_NFTABLES = 10;
 const NFNL_MSG_BATCH_BEGIN = 16;
 const NFNL_MSG_BATCH_END = 17;
-const NFT_MSG_GETSET = (NFNL_SUBSYS_NFTABLES << 8) | 10;
 const NFT_MSG_NEWSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 12;
+const NFT_MSG_GETSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 13;
 const NFT_MSG_DELSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 14;
 
 const NFPROTO = { inet: 1, ip: 2, arp: 3, netdev: 5, bridge: 7, ip6: 10 } as const;
 
-const NFTA_SET_TABLE = 1;
-const NFTA_SET_NAME = 2;
 const NFTA_SET_ELEM_LIST_TABLE = 1;
 const NFTA_SET_ELEM_LIST_SET = 2;
 const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
@@ -114,16 +120,41 @@ export const addElements = (what: string, elements: readonly SetElement[]): Requ
 export const deleteElements = (what: string, elements: readonly SetElement[]): Request[] =>
   requests(what, NFT_MSG_DELSETELEM, 0, elements);
 
-/** Ask for a set, and pass over the answer; ENOENT where it, or its table, isn't there. */
-export const touchSet = (what: string, { family, table, set }: SetName): Request => ({
+/** Ask for all elements of a set: for `NetlinkSocket.dump`. ENOENT where it, or its table, isn't there. */
+export const askElements = (what: string, { family, table, set }: SetName): Request => ({
   what,
-  type: NFT_MSG_GETSET,
+  type: NFT_MSG_GETSETELEM,
   body: (to) => {
     putNetfilter(to, NFPROTO[family]);
-    putString(to, NFTA_SET_TABLE, table);
-    putString(to, NFTA_SET_NAME, set);
+    putString(to, NFTA_SET_ELEM_LIST_TABLE, table);
+    putString(to, NFTA_SET_ELEM_LIST_SET, set);
   },
 });
+
+/** The elements that a message tells of: each by what sets it apart from others of its set. */
+export function readElements(payload: Uint8Array): string[] {
+  const list = attributeOf(payload.subarray(NFGENMSG_SIZE), NFTA_SET_ELEM_LIST_ELEMENTS);
+  return list ? identitiesOf(list) : [];
+}
+
+/** The same of an element that is to be asked after: the two ends of an interval may be two of the kernel's elements. */
+export function identify(element: SetElement): string[] {
+  putElement(scratch.clear(), element);
+  return identitiesOf(scratch.written());
+}
+
+const identitiesOf = (list: Uint8Array): string[] =>
+  readAttributes(list).map(({ value }) => {
+    const attributes = attributesOf(value);
+    const key = hexOf(attributesOf(attributes.get(NFTA_SET_ELEM_KEY)).get(NFTA_DATA_VALUE));
+    const keyEnd = hexOf(attributesOf(attributes.get(NFTA_SET_ELEM_KEY_END)).get(NFTA_DATA_VALUE));
+    const flags = attributes.get(NFTA_SET_ELEM_FLAGS);
+    // One key alone is a range of one.
+    return `${key} ${keyEnd || key} ${flags && hexOf(flags) === INTERVAL_END ? "end" : ""}`;
+  });
+
+const INTERVAL_END = "00000001";
+const hexOf = (bytes: Uint8Array = new Uint8Array()): string => Buffer.from(bytes).toString("hex");
 
 const end = (type: number): Request => ({
   what: "nftables transaction",
