@@ -31,9 +31,9 @@ export interface EmptyNamespace {
 export class EmptyNamespaces {
   #reserve: { readonly namespace: EmptyNamespace; readonly kind: string } | undefined;
 
-  /** One of this kind. @throws KernelError; invalid, and what nft says */
-  take(kind: NamespaceKind): EmptyNamespace {
-    if (this.#reserve?.kind !== keyOf(kind)) return make(kind);
+  /** One of this kind; `what` names it in errors. @throws KernelError; invalid, and what nft says */
+  take(what: string, kind: NamespaceKind): EmptyNamespace {
+    if (this.#reserve?.kind !== keyOf(kind)) return make(what, kind);
     const { namespace } = this.#reserve;
     this.#reserve = undefined;
     return namespace;
@@ -43,7 +43,7 @@ export class EmptyNamespaces {
   prepare(kind: NamespaceKind): void {
     if (this.#reserve?.kind === keyOf(kind)) return;
     this.discard();
-    this.#reserve = { namespace: make(kind), kind: keyOf(kind) };
+    this.#reserve = { namespace: make("prepare a network namespace", kind), kind: keyOf(kind) };
   }
 
   /** Give the reserve up. */
@@ -55,10 +55,10 @@ export class EmptyNamespaces {
 
 const keyOf = ({ sysctls = {}, rules = "" }: NamespaceKind): string => JSON.stringify([sysctls, rules]);
 
-function make({ sysctls = {}, rules = "" }: NamespaceKind): EmptyNamespace {
+function make(what: string, { sysctls = {}, rules = "" }: NamespaceKind): EmptyNamespace {
   const { fd, result: route } = makeNamespace(() => {
     for (const [key, value] of Object.entries(sysctls)) exchangeSysctl(key, value);
-    if (rules !== "") load(rules);
+    if (rules !== "") load(what, rules);
     return new NetlinkSocket(NETLINK_ROUTE);
   });
   const namespace = { fd, route };
@@ -72,10 +72,10 @@ function make({ sysctls = {}, rules = "" }: NamespaceKind): EmptyNamespace {
 }
 
 /** Into the firewall of the namespace that the thread is in: a context keeps to the one that it was made in. */
-function load(rules: string): void {
+function load(what: string, rules: string): void {
   const nft = new Nft();
   try {
-    nft.run("load the rules of a new network namespace", rules);
+    nft.run(what, rules);
   } finally {
     nft.close();
   }

@@ -5,11 +5,12 @@ import type { Scope } from "../scope.ts";
 import { exchangeSysctl } from "../sysctl.ts";
 
 export function addNetns(step: StepOf<"add-netns">, scope: Scope): Fact {
-  const namespace = scope.home.namespaces.take(step);
+  const what = describe(step);
+  const namespace = scope.home.namespaces.take(what, step);
   // Before it is pinned: the scope closes what it has open, whatever happens.
   scope.adopt(step.path, namespace);
   pinNamespace(namespace.fd, step.path);
-  scope.undo(describe(step), () => {
+  scope.undo(what, () => {
     scope.release(step.path);
     unpinNamespace(step.path);
   });
