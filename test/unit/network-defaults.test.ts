@@ -94,8 +94,43 @@ describe("the default networks", () => {
     assert.equal(pool.gateway && formatAddress(pool.gateway), "10.99.0.1");
   });
 
+  describe("with --ipv6", () => {
+    const ula = parsePrefix("fd12:3456:789a::/48");
+    const sixOf = (bridge: Partial<BridgeSettings>) => {
+      const [network] = defaultNetworks(withBridge({ ipv6: true, ...bridge }), [], ula);
+      assert.ok(network?.ipv6);
+      const pool = network.ipam.pools[1];
+      assert.ok(pool?.gateway);
+      return [formatPrefix(pool.subnet), formatAddress(pool.gateway), pool.range && formatPrefix(pool.range)];
+    };
+
+    test("its subnet is the first of the engine's own, unless one is named", () => {
+      assert.deepEqual(sixOf({}), ["fd12:3456:789a::/64", "fd12:3456:789a::1", undefined]);
+      const fixedCidr6 = parsePrefix("2001:db8:1::/80");
+      assert.deepEqual(sixOf({ fixedCidr6 }), ["2001:db8:1::/80", "2001:db8:1::1", undefined]);
+      const bip6 = parsePrefix("2001:db8:1::5/64");
+      assert.deepEqual(sixOf({ bip6 }), ["2001:db8:1::/64", "2001:db8:1::5", undefined]);
+      assert.deepEqual(sixOf({ bip6, fixedCidr6 }), ["2001:db8:1::/64", "2001:db8:1::5", "2001:db8:1::/80"]);
+    });
+
+    test("--default-gateway-v6 is another's address in it", () => {
+      const [network] = defaultNetworks(
+        withBridge({ ipv6: true, defaultGateway6: parseAddress("fd12:3456:789a::fe") }),
+        [],
+        ula,
+      );
+      const other = network?.ipam.pools[1]?.auxiliary.DefaultGatewayIPv6;
+      assert.equal(other && formatAddress(other), "fd12:3456:789a::fe");
+    });
+  });
+
   test("flags that contradict one another are refused", () => {
     const wrong: Partial<BridgeSettings>[] = [
+      { ipv6: true, bip6: parsePrefix("2001:db8::/64") },
+      { ipv6: true, bip6: parsePrefix("2001:db8::1/127") },
+      { ipv6: true, bip6: parsePrefix("10.0.0.1/24") },
+      { ipv6: true, bip6: parsePrefix("2001:db8::1/64"), fixedCidr6: parsePrefix("2001:db9::/80") },
+      { ipv6: true, fixedCidr6: parsePrefix("2001:db8::/64"), defaultGateway6: parseAddress("2001:db9::1") },
       { bip: parsePrefix("172.30.0.0/16") },
       { bip: parsePrefix("172.30.255.255/16") },
       { bip: parsePrefix("172.30.0.1/31") },
@@ -116,23 +151,40 @@ describe("the default networks", () => {
 describe("forwarding", () => {
   const on = { ipForward: true, ipForwardNoDrop: false };
   const facts = (more: Partial<ForwardingFacts>): ForwardingFacts => ({
+    family: 4,
     current: "0",
     record: undefined,
     boot: "now",
+    uplinks: [],
     ...more,
   });
   const ours = { before: "0", boot: "now" };
+  const recorded = (key: string) => new Map([[key, ours]]);
 
   test("off: turned on, remembered, and closed for other links", () => {
     assert.deepEqual(forwarding(facts({}), on), {
       closed: true,
       plan: [{ do: "set-sysctl", key: "net.ipv4.ip_forward", value: "1" }],
-      record: ours,
+      records: recorded("net.ipv4.ip_forward"),
+    });
+  });
+
+  test("of IPv6: links that listen to routers go on doing so", () => {
+    assert.deepEqual(forwarding(facts({ family: 6, uplinks: ["eth0.10"] }), on), {
+      closed: true,
+      plan: [
+        { do: "set-sysctl", key: "net.ipv6.conf.eth0/10.accept_ra", value: "2" },
+        { do: "set-sysctl", key: "net.ipv6.conf.all.forwarding", value: "1" },
+      ],
+      records: new Map([
+        ["net.ipv6.conf.eth0/10.accept_ra", { before: "1", boot: "now" }],
+        ["net.ipv6.conf.all.forwarding", ours],
+      ]),
     });
   });
 
   test("on by the administrator: left as it is, and open", () => {
-    const expected = { closed: false, plan: [], record: undefined };
+    const expected = { closed: false, plan: [], records: new Map() };
     assert.deepEqual(forwarding(facts({ current: "1" }), on), expected);
     const lastBoot = { before: "0", boot: "before" };
     assert.deepEqual(forwarding(facts({ current: "1", record: lastBoot }), on), expected);
@@ -142,7 +194,7 @@ describe("forwarding", () => {
     assert.deepEqual(forwarding(facts({ current: "1", record: ours }), on), {
       closed: true,
       plan: [],
-      record: ours,
+      records: recorded("net.ipv4.ip_forward"),
     });
   });
 

@@ -91,7 +91,8 @@ export function bridgeOptions(network: Network): BridgeOptions {
     interfacePrefix: interfacePrefix(options),
     hostGuard: booleanOption(options, OPTION.hostGuard, false),
     spoofGuard: booleanOption(options, OPTION.spoofGuard, true),
-    families: ([4, 6] as const).filter((family) => has(network, family)).map((of) => familyOf(network, of)),
+    // Both are read: a slip in an option of the one that is off is a slip as well.
+    families: [familyOf(network, 4), familyOf(network, 6)].filter(({ family }) => has(network, family)),
   };
 }
 

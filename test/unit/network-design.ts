@@ -1,0 +1,45 @@
+/** Networks designed beside the default ones, on a host with one link of its own. */
+import { formatAddress, formatPrefix, parsePrefix } from "../../src/lib/ip.ts";
+import type { Link } from "../../src/linux/kernel.ts";
+import { designNetwork, type NetworkContext } from "../../src/network/create.ts";
+import { defaultNetworks } from "../../src/network/defaults.ts";
+import type { HostState } from "../../src/network/driver.ts";
+import type { Network, NetworkRequest, PoolRequest } from "../../src/network/types.ts";
+import { settings } from "../support/networks.ts";
+
+export const link = (name: string, ifindex: number): Link => ({
+  ifindex,
+  name,
+  mtu: 1500,
+  up: true,
+  loopback: false,
+});
+export const route = (to: string, ifindex: number) => ({ to: parsePrefix(to), ifindex, table: 254, type: 1 });
+export const eth0: HostState = {
+  links: [link("eth0", 2)],
+  addresses: [{ ifindex: 2, address: parsePrefix("192.168.7.5/24"), scope: 0 }],
+  routes: [route("192.168.7.0/24", 2), { to: "default", ifindex: 2, table: 254, type: 1 }],
+};
+
+export const context = (more: Partial<NetworkContext> = {}): NetworkContext => ({
+  networks: defaultNetworks(settings, []),
+  facts: eth0,
+  settings,
+  ula: parsePrefix("fd12:3456:789a::/48"),
+  spent: [],
+  ...more,
+});
+
+export const design = (request: Partial<NetworkRequest>, more: Partial<NetworkContext> = {}) =>
+  designNetwork({ name: "n", ...request }, context(more));
+export const made = (request: Partial<NetworkRequest>, more: Partial<NetworkContext> = {}): Network =>
+  design(request, more).network;
+export const withPools = (...config: PoolRequest[]): Partial<NetworkRequest> => ({ ipam: { config } });
+/** `172.18.0.0/16 via 172.18.0.1`, each pool. */
+export const poolsOf = ({ ipam }: Network): string[] =>
+  ipam.pools.map(
+    ({ subnet, gateway }) => formatPrefix(subnet) + (gateway ? ` via ${formatAddress(gateway)}` : ""),
+  );
+export const beside = (...others: Network[]): Partial<NetworkContext> => ({
+  networks: [...context().networks, ...others],
+});
