@@ -2,9 +2,8 @@
  * Macvlan: a sandbox's interface is a MAC address of its own on a link of the host. What it sends goes out there, past
  * the host's firewall, and the host itself is not reached by it.
  */
-import { forbidden, inContext, internal, invalid } from "../../lib/errors.ts";
+import { forbidden, internal, invalid } from "../../lib/errors.ts";
 import type { Address } from "../../lib/ip.ts";
-import { KernelError } from "../../linux/ffi.ts";
 import type { Link } from "../../linux/kernel.ts";
 import type { NetnsPath, Plan } from "../../linux/plan.ts";
 import { linkAlias } from "../alias.ts";
@@ -33,7 +32,7 @@ export const macvlanDriver: Driver = {
     if (interfaceName === undefined) throw internal(`an endpoint of ${name} without an interface`);
     return [{ do: "delete-link", netns, name: interfaceName }];
   },
-  explain,
+  explain: (_, thrown) => thrown,
 };
 
 const isMacvlan = ({ driver, configOnly }: Network): boolean => driver === "macvlan" && !configOnly;
@@ -140,14 +139,4 @@ function attachPlan(network: Network, endpoint: Endpoint, netns: NetnsPath): Pla
     },
     ...configurePlan(endpoint, netns),
   ];
-}
-
-/** What the kernel answers where it does not know the kind of link (net/core/rtnetlink.c, rtnl_newlink). */
-function explain(network: Network, thrown: unknown): unknown {
-  if (!(thrown instanceof KernelError) || thrown.code !== "EOPNOTSUPP") return thrown;
-  const [module, config] = thrown.what.includes("VLAN") ? ["8021q", "VLAN_8021Q"] : ["macvlan", "MACVLAN"];
-  return inContext(
-    `network ${network.name}: the kernel module ${module} is missing: load it (modprobe ${module}), or run a kernel with CONFIG_${config}`,
-    thrown,
-  );
 }
