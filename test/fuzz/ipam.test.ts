@@ -5,12 +5,16 @@ import {
   contains,
   firstOf,
   formatAddress,
+  formatPrefix,
   lastOf,
   offset,
+  overlaps,
   type Prefix,
   parseAddress,
+  subnetOf,
 } from "../../src/lib/ip.ts";
 import { allocate, reservedOf } from "../../src/network/ipam/allocate.ts";
+import { freeSubnet, subnetsOf } from "../../src/network/ipam/subnets.ts";
 import type { Pool } from "../../src/network/types.ts";
 
 /** Small subnets, so that they fill up; the gateway at any place in them. */
@@ -65,3 +69,23 @@ function everyAddress(range: Prefix): string[] {
   const count = Number(lastOf(range).bits - first.bits) + 1;
   return Array.from({ length: count }, (_, i) => formatAddress(offset(first, BigInt(i))));
 }
+
+/** Prefixes within 10.0.0.0/20, short and long. */
+const prefixes = fc
+  .record({ place: fc.bigInt({ min: 0n, max: 0xfffn }), length: fc.integer({ min: 19, max: 30 }) })
+  .map(({ place, length }) => subnetOf({ address: offset(parseAddress("10.0.0.0"), place), length }));
+
+test("the subnet that is given is the first that overlaps none in use", () => {
+  const pool = fc.record({
+    base: prefixes.map((prefix) => subnetOf({ ...prefix, length: Math.min(prefix.length, 24) })),
+    more: fc.integer({ min: 0, max: 4 }),
+  });
+  fc.assert(
+    fc.property(fc.array(pool, { maxLength: 4 }), fc.array(prefixes, { maxLength: 12 }), (drawn, used) => {
+      const all = drawn.map(({ base, more }) => ({ base, size: base.length + more }));
+      const plain = subnetsOf(all).find((subnet) => !used.some((other) => overlaps(subnet, other)));
+      const given = freeSubnet(all, used);
+      assert.equal(given && formatPrefix(given), plain && formatPrefix(plain));
+    }),
+  );
+});

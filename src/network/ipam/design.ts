@@ -55,7 +55,7 @@ const subnetsOf = (pools: readonly Pool[]): readonly Prefix[] => pools.map(({ su
 interface Taken {
   readonly prefix: Prefix;
   /** For messages: `172.18.0.0/16 of network a`. */
-  readonly what: string;
+  readonly what: () => string;
   readonly host: boolean;
 }
 
@@ -65,7 +65,11 @@ function takenBy(network: Network, { networks, facts }: NetworkContext): readonl
     .filter(({ configOnly }) => !configOnly)
     .flatMap(({ name, ipam }) =>
       subnetsOf(ipam.pools).map(
-        (prefix): Taken => ({ prefix, what: `${formatPrefix(prefix)} of network ${name}`, host: false }),
+        (prefix): Taken => ({
+          prefix,
+          what: () => `${formatPrefix(prefix)} of network ${name}`,
+          host: false,
+        }),
       ),
     );
   // A bridge that the user made may have an address in its subnet already.
@@ -76,7 +80,7 @@ function takenBy(network: Network, { networks, facts }: NetworkContext): readonl
     return `${what} ${formatPrefix(prefix)}${link ? ` of link ${link.name}` : ""}`;
   };
   const held = heldPrefixes(facts, own).map(
-    (each): Taken => ({ prefix: each.prefix, what: describe(each), host: true }),
+    (each): Taken => ({ prefix: each.prefix, what: () => describe(each), host: true }),
   );
   return [...others, ...held];
 }
@@ -86,7 +90,7 @@ function refuseOverlap(subnet: Prefix, { driver }: Network, taken: readonly Take
   const other = taken.find(({ prefix, host }) => !(host && driver === "macvlan") && overlaps(prefix, subnet));
   if (!other) return;
   throw forbidden(
-    `Pool overlaps with other one on this address space: ${formatPrefix(subnet)} with ${other.what}`,
+    `Pool overlaps with other one on this address space: ${formatPrefix(subnet)} with ${other.what()}`,
   );
 }
 

@@ -58,19 +58,22 @@ export function* subnetsOf(pools: readonly AddressPool[]): Generator<Prefix> {
  * @throws invalid for a size that does not fit its base
  */
 export function freeSubnet(pools: readonly AddressPool[], used: readonly Prefix[]): Prefix | undefined {
+  const taken = used
+    .map((prefix) => ({
+      family: prefix.address.family,
+      first: firstOf(prefix).bits,
+      last: lastOf(prefix).bits,
+    }))
+    .sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));
   for (const each of pools) {
     const { start, step, count } = runOf(each);
-    const taken = used
-      .filter((prefix) => overlaps(prefix, each.base))
-      .map((prefix) => ({ first: firstOf(prefix).bits, last: lastOf(prefix).bits }))
-      .sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));
-    let place = 0n;
-    for (const { first, last } of taken) {
-      const begin = start.bits + place * step;
-      if (last < begin) continue;
+    let begin = start.bits;
+    for (const { family, first, last } of taken) {
+      if (family !== start.family || last < begin) continue;
       if (first >= begin + step) break;
-      place = (last - start.bits) / step + 1n;
+      begin = start.bits + ((last - start.bits) / step + 1n) * step;
     }
+    const place = (begin - start.bits) / step;
     if (place < count) return { address: offset(start, place * step), length: each.size };
   }
   return undefined;
