@@ -19,6 +19,8 @@ interface SetDefinition {
   readonly table: TableName;
   /** Of the key, in nft's words. */
   readonly type: string;
+  /** `type` names expressions, since the type of one of them has no name of its own. */
+  readonly byExpression?: true;
   /** Of a map's values. */
   readonly value?: string;
   readonly interval?: true;
@@ -80,6 +82,11 @@ const SETS = {
   /** And with it, the addresses. */
   owners4: { table: "guard", type: "ifname . ether_addr . ipv4_addr" },
   owners6: { table: "guard", type: "ifname . ether_addr . ipv6_addr" },
+  /**
+   * The same, as neighbour advertisements tell of them: nft 1.0 has no word for their target, and takes what lies
+   * there for a number.
+   */
+  targets6: { table: "guard", type: "iifname . ether saddr . @th,64,128", byExpression: true },
   /** Ports that don't reach each other. */
   separated: { table: "guard", type: "ifname" },
   /** From, to, and the port there: what a link opens between two of them, and the answers to it. */
@@ -126,17 +133,25 @@ function formatDatum(datum: Datum): string {
 /** As nft prints them. */
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 6: "tcp", 17: "udp", 132: "sctp" };
 
-const formatData = (data: readonly Datum[]): string => data.map(formatDatum).join(" . ");
+/** An address where a number is wanted. */
+const asNumber = (datum: Datum): string =>
+  "address" in datum ? `0x${datum.address.bits.toString(16)}` : formatDatum(datum);
 
-const formatTuple = (tuple: Tuple): string =>
-  isMapping(tuple) ? `${formatData(tuple.key)} : ${formatData(tuple.value)}` : formatData(tuple);
+const formatData = (data: readonly Datum[], format = formatDatum): string => data.map(format).join(" . ");
+
+const formatTuple = (tuple: Tuple, format?: typeof formatDatum): string =>
+  isMapping(tuple)
+    ? `${formatData(tuple.key, format)} : ${formatData(tuple.value, format)}`
+    : formatData(tuple, format);
 
 /** The definition of a set or map with its elements, indented as nft prints it. */
 function defineSet(set: SetName, elements: Elements): string {
-  const { type, value, interval }: SetDefinition = SETS[set];
-  const lines = [`type ${type}${value === undefined ? "" : ` : ${value}`}`];
+  const { type, value, interval, byExpression }: SetDefinition = SETS[set];
+  const lines = [`${byExpression ? "typeof" : "type"} ${type}${value === undefined ? "" : ` : ${value}`}`];
   if (interval) lines.push("flags interval");
-  const tuples = (elements[set] ?? []).map(formatTuple);
+  const tuples = (elements[set] ?? []).map((tuple) =>
+    formatTuple(tuple, byExpression ? asNumber : formatDatum),
+  );
   if (tuples.length > 0) lines.push(`elements = { ${tuples.join(", ")} }`);
   const kind = value === undefined ? "set" : "map";
   return `\t${kind} ${set} {\n${lines.map((line) => `\t\t${line}\n`).join("")}\t}\n`;
