@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { endianness } from "node:os";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type Address, formatAddress, type Mac, macFromBytes, parseMac } from "../../src/lib/ip.ts";
 import { Writer } from "../../src/linux/bytes.ts";
+import { askConnections, readConnection } from "../../src/linux/conntrack/connection.ts";
 import type { LinkAddress, Neighbour, Route } from "../../src/linux/kernel.ts";
 import {
   attributeOf,
@@ -20,6 +22,8 @@ import {
   readAcknowledgement,
   readMessages,
 } from "../../src/linux/netlink/message.ts";
+import { addElements, identify, readElements } from "../../src/linux/nftables/element.ts";
+import type { Datum } from "../../src/linux/plan.ts";
 import { putLinkAddress, readLinkAddress } from "../../src/linux/rtnetlink/address.ts";
 import { putLink, readLink } from "../../src/linux/rtnetlink/link.ts";
 import { putNeighbour, readNeighbour } from "../../src/linux/rtnetlink/neighbour.ts";
@@ -137,7 +141,7 @@ test("a link is read as it was asked for", () => {
       name,
       mtu: u32,
       up: fc.boolean(),
-      kind: fc.constantFrom("bridge" as const, "veth" as const),
+      kind: fc.constantFrom("bridge" as const, "veth" as const, "macvlan" as const, "vlan" as const),
       mac,
       master: ifindex,
       alias: fc.stringMatching(/^[ -~]{1,60}$/),
@@ -148,6 +152,84 @@ test("a link is read as it was asked for", () => {
     fc.property(link, (one) => {
       assert.deepEqual(readLink(written((to) => putLink(to, one))), { ...one, loopback: false });
     }),
+  );
+});
+
+test("a stacked link's parent and kind are where the kernel looks for them", () => {
+  const data = (one: Parameters<typeof putLink>[1]) => {
+    const bytes = written((to) => putLink(to, one));
+    const info = attributesOf(attributeOf(bytes.subarray(16), 18)); // IFLA_LINKINFO
+    return Buffer.from(attributesOf(info.get(2)).get(1) ?? []).toString("hex"); // IFLA_INFO_DATA
+  };
+  const le = endianness() === "LE";
+  fc.assert(
+    fc.property(name, ifindex, fc.integer({ min: 1, max: 4094 }), (one, parent, vlanId) => {
+      const vlan = { kind: "vlan", name: one, parent, vlanId } as const;
+      const number = Buffer.alloc(2);
+      if (le) number.writeUInt16LE(vlanId);
+      else number.writeUInt16BE(vlanId);
+      assert.equal(data(vlan), number.toString("hex"));
+      assert.equal(readLink(written((to) => putLink(to, { ...vlan, mtu: 1500 })))?.peer, parent);
+    }),
+  );
+  const modes = ["private", "vepa", "bridge", "passthru"] as const;
+  const told = modes.map((macvlanMode) => data({ kind: "macvlan", name: "eth0", macvlanMode }));
+  assert.deepEqual(
+    told,
+    le ? ["01000000", "02000000", "04000000", "08000000"] : ["00000001", "00000002", "00000004", "00000008"],
+  );
+});
+
+test("a connection is read as it was asked for, but what the kernel can't look at", () => {
+  const port = fc.integer({ min: 0, max: 0xffff });
+  const filter = fc.record(
+    {
+      family: fc.constantFrom(4 as const, 6 as const),
+      protocol: fc.integer({ min: 1, max: 255 }),
+      originalDestination: address,
+      originalPort: port,
+      replySource: address,
+      replyPort: port,
+    },
+    { noNullPrototype: true, requiredKeys: ["family", "protocol"] },
+  );
+  fc.assert(
+    fc.property(filter, ({ originalDestination, replySource, ...rest }) => {
+      const seen = (one: Address | undefined) => (rest.family === 4 && one?.family === 4 ? one : undefined);
+      const [first, answer] = [seen(originalDestination), seen(replySource)];
+      const asked = {
+        ...rest,
+        ...(first && { originalDestination: first }),
+        ...(answer && { replySource: answer }),
+      };
+      const { identity: _, ...told } = readConnection(written(askConnections("x", asked).body)) ?? {};
+      assert.deepEqual(told, asked);
+    }),
+  );
+});
+
+const datum: fc.Arbitrary<Datum> = fc.oneof(
+  fc.record({ address }, plain),
+  fc.record({ ifname: name }, plain),
+  fc.record({ mac }, plain),
+  fc.record({ port: fc.integer({ min: 0, max: 0xffff }) }, plain),
+  fc.record({ protocol: fc.integer({ min: 0, max: 255 }) }, plain),
+  fc.record({ nfproto: fc.constantFrom("ipv4" as const, "ipv6" as const) }, plain),
+  prefix.map((subnet) => ({ subnet })),
+);
+
+test("elements packed into messages are the same elements, and no list outgrows its attribute", () => {
+  const keys = fc.array(fc.array(datum, { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 20 });
+  fc.assert(
+    fc.property(keys, fc.constantFrom(1, 100, 700), (some, times) => {
+      const elements = Array.from({ length: times }, () => some)
+        .flat()
+        .map((key) => ({ family: "inet", table: "t", set: "s", key }) as const);
+      const lists = addElements("x", elements).map(({ body }) => written(body));
+      assert.deepEqual(lists.flatMap(readElements), elements.flatMap(identify));
+      for (const list of lists) assert.ok(list.length < 65536 + 32);
+    }),
+    { numRuns: 50 },
   );
 });
 
@@ -220,10 +302,14 @@ test("whatever bytes come, reading ends, and throws nothing", () => {
       assert.ok(readAttributes(bytes).length <= bytes.length / 4);
       readAcknowledgement({ type: NLMSG_ERROR, flags: NLM_F_ACK_TLVS, sequence: 0, port: 0, payload: bytes });
       readLink(bytes);
+      readElements(bytes);
+      const connection = readConnection(bytes);
       const told = [
         readLinkAddress(bytes)?.address.address,
         readNeighbour(bytes)?.address,
         readRoute(bytes)?.via,
+        connection?.originalDestination,
+        connection?.replySource,
       ];
       for (const one of told) if (one) formatAddress(one);
     }),

@@ -60,7 +60,6 @@ export class NetlinkSocket {
    * @throws KernelError where the talk itself fails
    */
   transact(requests: readonly Request[]): (KernelError | undefined)[] {
-    if (requests.length <= BATCH) return this.#exchange(requests);
     const outcomes: (KernelError | undefined)[] = [];
     for (let at = 0; at < requests.length; at += BATCH) {
       outcomes.push(...this.#exchange(requests.slice(at, at + BATCH)));
@@ -68,6 +67,7 @@ export class NetlinkSocket {
     return outcomes;
   }
 
+  /** Of at least one request. */
   #exchange(requests: readonly Request[]): (KernelError | undefined)[] {
     const first = this.#write(requests, NLM_F_ACK);
     this.#descriptor.send(requests[0]?.what ?? "netlink", outgoing.written());
