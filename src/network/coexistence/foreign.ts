@@ -48,27 +48,30 @@ function findIn(table: Table, base: Chain, flows: readonly Flow[]): readonly Fin
   return [...found.values()];
 }
 
-const WAYS = {
-  out: "what containers send out",
-  in: "what is sent to their published ports",
-  within: "what containers of one network send to one another",
-} as const;
-
 /** Named in a sentence before the rest is counted. */
 const NAMED = 3;
 
-/** `ufw drops what containers send out on docker0: table ip filter, chain FORWARD, policy drop. To let it pass: …` */
+/** `ufw drops what is forwarded for docker0: table ip filter of iptables, chain FORWARD, policy drop. To let it pass: …` */
 export function sentence(finding: Finding, uplink: string | undefined): string {
   const { table, base, drop, program, flows } = finding;
   const bridges = [...new Set(flows.map(({ bridge }) => bridge))];
-  const ways = [...new Set(flows.map(({ way }) => WAYS[way]))].join(" and ");
-  const named = bridges.slice(0, NAMED).join(", ");
-  const more = bridges.length > NAMED ? ` and ${bridges.length - NAMED} more` : "";
-  const verb = drop.certain ? "drops" : "may drop (some of its rules can't be judged from outside)";
-  const place = drop.rule
-    ? `chain ${drop.chain.name}, ${drop.rule.evidence}`
-    : `chain ${drop.chain.name}, policy drop`;
+  const verb = drop.certain ? "drops" : "may drop (not all of its rules can be judged)";
   const tool = table.tool === "nft" ? "" : ` of ${iptablesOf(table)}`;
+  const place = `table ${table.family} ${table.name}${tool}, chain ${drop.chain.name}`;
+  const rule = drop.rule?.evidence ?? "policy drop";
   const fix = fixOf(program, table, base.name, bridges.slice(0, NAMED), uplink);
-  return `${program ?? "the host's firewall"} ${verb} ${ways} on ${named}${more}: table ${table.family} ${table.name}${tool}, ${place}. To let it pass: ${fix}`;
+  return `${program ?? "the host's firewall"} ${verb} ${traffic(flows, bridges)}: ${place}, ${rule}. To let it pass: ${fix}`;
+}
+
+function traffic(flows: readonly Flow[], bridges: readonly string[]): string {
+  const ways = new Set(flows.map(({ way }) => way));
+  const more = bridges.length > NAMED ? ` and ${bridges.length - NAMED} more` : "";
+  const named = `${bridges.slice(0, NAMED).join(", ")}${more}`;
+  if (ways.has("out") && ways.has("in")) return `what is forwarded for ${named}`;
+  const parts = [
+    ways.has("out") ? ["send out"] : [],
+    ways.has("in") ? ["are sent at published ports"] : [],
+    ways.has("within") ? ["send to one another"] : [],
+  ];
+  return `what containers on ${named} ${parts.flat().join(" and ")}`;
 }

@@ -1,5 +1,5 @@
 /** iptables-save(8), read as far as `Match` goes: tables of xtables, and those that iptables keeps in nftables. */
-import { type Prefix, parsePrefix, tryParseAddress, widthOf } from "../../lib/ip.ts";
+import { type Prefix, tryParseAddress, widthOf } from "../../lib/ip.ts";
 import type { Action, Chain, Family, Match, Rule, Table } from "./ruleset.ts";
 
 /**
@@ -115,8 +115,8 @@ function readMatch(option: string, value: string, not: boolean): Match | undefin
 
 /** `10.0.0.0/8`, or a netmask that is no prefix, which isn't looked into. */
 function readSubnet(text: string): Prefix | undefined {
-  const [address = "", length] = text.split("/");
+  const [address = "", length = ""] = text.split("/");
   const parsed = tryParseAddress(address);
-  if (!parsed || (length !== undefined && !/^\d+$/.test(length))) return undefined;
-  return length === undefined ? { address: parsed, length: widthOf(parsed.family) } : parsePrefix(text);
+  if (!parsed || !/^\d*$/.test(length)) return undefined;
+  return { address: parsed, length: length === "" ? widthOf(parsed.family) : Number(length) };
 }

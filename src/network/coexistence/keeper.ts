@@ -74,6 +74,7 @@ export class Keeper {
   }
 
   #lookSoon(): void {
+    if (!this.#watch) return;
     this.#next ??= setTimeout(
       () => {
         this.#next = undefined;
@@ -96,7 +97,7 @@ export class Keeper {
     const { kernel, bridges, admit, logger } = this.#options;
     try {
       const before = this.#seen;
-      this.#seen = await survey({ kernel, bridges: bridges(), admit });
+      this.#seen = await survey({ kernel, bridges: bridges(), admit }, before);
       for (const warning of this.#seen.warnings)
         if (!before.warnings.includes(warning)) logger.warn({}, warning);
       for (const done of this.#seen.done) logger.info({}, done);

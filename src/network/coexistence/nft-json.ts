@@ -1,5 +1,5 @@
 /** `nft -j list table`: libnftables-json(5), read as far as `Match` goes. What isn't known is `other`. */
-import { type Prefix, parsePrefix, tryParseAddress, widthOf } from "../../lib/ip.ts";
+import { type Prefix, tryParseAddress, widthOf } from "../../lib/ip.ts";
 import type { Action, Chain, Family, Match, Rule, Table } from "./ruleset.ts";
 
 type Json = unknown;
@@ -152,7 +152,6 @@ function valuesOf(right: Json): readonly Json[] | undefined {
 function readSubnet(value: Json): Prefix | undefined {
   const { prefix } = objectOf(value);
   const { addr, len } = objectOf(prefix);
-  if (typeof addr === "string" && typeof len === "number") return parsePrefix(`${addr}/${len}`);
-  const address = typeof value === "string" ? tryParseAddress(value) : undefined;
-  return address && { address, length: widthOf(address.family) };
+  const address = tryParseAddress(textOf(addr) || textOf(value));
+  return address && { address, length: typeof len === "number" ? len : widthOf(address.family) };
 }

@@ -1,4 +1,5 @@
 /** A look at the other firewalls of the host, and what is done about them. */
+import { messageOf } from "../../lib/errors.ts";
 import type { Kernel } from "../../linux/kernel.ts";
 import type { KernelChanges } from "../../linux/monitor.ts";
 import { admission, hasPlace, withdrawal, withoutUs } from "./admit.ts";
@@ -14,11 +15,16 @@ export interface Survey {
   readonly warnings: readonly string[];
   /** What was changed, a sentence each. */
   readonly done: readonly string[];
+  /** Changes that didn't bring about what they should have, and how often they were tried one after another. */
+  readonly vain: ReadonlyMap<string, number>;
   /** The links that there were, but for those of containers. */
   readonly links: ReadonlySet<string>;
 }
 
-export const NOTHING_SEEN: Survey = { warnings: [], done: [], links: new Set() };
+export const NOTHING_SEEN: Survey = { warnings: [], done: [], vain: new Map(), links: new Set() };
+
+/** A table that somebody else changes at the same moment may be right the next time. */
+const ATTEMPTS = 3;
 
 /** Whether what was seen may be different after these changes. */
 export function concerns(changes: KernelChanges, seen: Survey): boolean {
@@ -36,31 +42,46 @@ export interface SurveyOptions {
   readonly admit: boolean;
 }
 
-/** @throws what nft or iptables say */
-export async function survey({ kernel, bridges, admit }: SurveyOptions): Promise<Survey> {
+/**
+ * @param before what was seen the last time
+ * @throws what nft or iptables say, where the rules can't be read
+ */
+export async function survey(
+  { kernel, bridges, admit }: SurveyOptions,
+  before: Survey = NOTHING_SEEN,
+): Promise<Survey> {
   const [tables, facts] = await Promise.all([readTables(kernel), hostFacts(kernel)]);
   const uplinks = uplinksOf(facts);
   const [flows, frames] = [flowsOf(bridges, facts), framesOf(bridges)];
+  const changeOf = (table: Table) =>
+    admitIn(table, admit ? findDrops([withoutUs(table)], flows, frames) : [], bridges, uplinks);
+  const warnings: string[] = [];
   const done: string[] = [];
-  const seen: Finding[] = [];
+  const vain = new Map<string, number>();
   for (const table of tables) {
-    const without = findDrops([withoutUs(table)], flows, frames);
-    const change = hasPlace(table) ? admitIn(table, admit ? without : [], bridges, uplinks) : undefined;
-    if (change) {
-      await restore(table, change.input);
-      done.push(change.what);
+    let now = table;
+    const change = changeOf(table);
+    const tried = before.vain.get(change?.input ?? "") ?? 0;
+    if (change && tried < ATTEMPTS) {
+      try {
+        await restore(table, change.input);
+        done.push(change.what);
+        now = await readAgain(table);
+      } catch (thrown) {
+        warnings.push(`${change.what}: ${messageOf(thrown)}`);
+      }
     }
-    const now = change ? await readAgain(table) : table;
-    seen.push(...findDrops([now], flows, frames));
+    if (change && changeOf(now)) vain.set(change.input, tried + 1);
+    warnings.push(...findDrops([now], flows, frames).map((finding) => sentence(finding, uplinks[0])));
   }
-  return { warnings: warningsOf(seen, uplinks), done, links: linksOf(facts) };
+  return { warnings, done, vain, links: linksOf(facts) };
 }
 
 /** Take out what was ever admitted. @returns what was done, a line each @throws what iptables says */
 export async function withdrawAll(kernel: Kernel): Promise<readonly string[]> {
   const done: string[] = [];
-  for (const table of await readTables(kernel)) {
-    const input = hasPlace(table) ? withdrawal(table) : undefined;
+  for (const table of (await readTables(kernel)).filter(hasPlace)) {
+    const input = withdrawal(table);
     if (input === undefined) continue;
     await restore(table, input);
     done.push(`took the engine's rules out of DOCKER-USER in table ${table.family} ${table.name}`);
@@ -75,6 +96,7 @@ function admitIn(
   bridges: readonly string[],
   uplinks: readonly string[],
 ): { readonly input: string; readonly what: string } | undefined {
+  if (!hasPlace(table)) return undefined;
   const where = `in table ${table.family} ${table.name}`;
   if (without.some(({ program }) => program === "dockerd")) {
     const input = admission(table, bridges, uplinks);
@@ -82,7 +104,7 @@ function admitIn(
       ? undefined
       : {
           input,
-          what: `dockerd drops what is forwarded for others: accepted for ${bridges.join(", ")} in DOCKER-USER ${where}`,
+          what: `let what is forwarded for ${bridges.join(", ")} past dockerd's drop, by DOCKER-USER ${where}`,
         };
   }
   const input = withdrawal(table);
@@ -90,12 +112,9 @@ function admitIn(
     ? undefined
     : {
         input,
-        what: `took the engine's rules out of DOCKER-USER ${where}: nothing is dropped there, or not by dockerd`,
+        what: `take the engine's rules out of DOCKER-USER ${where}, where they aren't needed or aren't wanted`,
       };
 }
-
-const warningsOf = (findings: readonly Finding[], uplinks: readonly string[]): readonly string[] =>
-  findings.map((finding) => sentence(finding, uplinks[0]));
 
 const linksOf = ({ links }: HostFacts): ReadonlySet<string> =>
   new Set(links.flatMap(({ name, kind }) => (kind === "veth" ? [] : [name])));
