@@ -7,8 +7,7 @@
 /** As written: a flag's text is brought to the same shape as the file's JSON. */
 export type OptionValue = string | boolean | number | readonly unknown[] | Readonly<Record<string, unknown>>;
 
-/** `options` are a map of maps: in a file `{"bridge": {"key": "value"}}`, as flags `bridge=key=value`. */
-export type OptionType = "string" | "bool" | "int" | "list" | "map" | "options" | "any";
+export type OptionType = "string" | "bool" | "int" | "list" | "map" | "any";
 
 export interface DaemonOption {
   /** In the configuration file; absent for a flag alone. */
@@ -17,6 +16,8 @@ export interface DaemonOption {
   readonly flag?: string;
   readonly short?: string;
   readonly type: OptionType;
+  /** A map of maps: in a file `{"bridge": {"key": "value"}}`, as flags `bridge=key=value`. */
+  readonly nested?: true;
   readonly about: string;
   readonly fate: "carried" | "ignored";
   /** Why this value can't be passed over; undefined where it can. */
@@ -96,11 +97,14 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = [
     "list",
     "Pool for networks without a subnet: base=CIDR,size=BITS",
   ),
-  carried(
-    { key: "default-network-opts", flag: "default-network-opt" },
-    "options",
-    "Option of new networks of a driver: DRIVER=KEY=VALUE",
-  ),
+  {
+    ...carried(
+      { key: "default-network-opts", flag: "default-network-opt" },
+      "map",
+      "Option of new networks of a driver: DRIVER=KEY=VALUE",
+    ),
+    nested: true,
+  },
   carried("dns", "list", "DNS server for containers"),
   carried("dns-search", "list", "DNS search domain for containers"),
   carried({ key: "dns-opts", flag: "dns-opt" }, "list", "DNS option for containers"),

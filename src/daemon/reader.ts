@@ -48,7 +48,7 @@ export class Reader {
   options(key: string): Readonly<Record<string, Readonly<Record<string, string>>>> | undefined {
     const said = this.#values.get(key);
     // Its shape was checked when it was read.
-    return said?.option.type === "options"
+    return said?.option.nested
       ? (said.value as Readonly<Record<string, Readonly<Record<string, string>>>>)
       : undefined;
   }

@@ -38,21 +38,20 @@ function fromFlag(option: DaemonOption, texts: readonly string[]): OptionValue |
     case "list":
       return texts;
     case "map":
+      if (option.nested) return nestedFromFlags(texts);
       return Object.fromEntries(
         texts.map((text) => {
           const equals = text.indexOf("=");
           return equals < 0 ? [text, ""] : [text.slice(0, equals), text.slice(equals + 1)];
         }),
       );
-    case "options":
-      return optionsFromFlags(texts);
     default:
       return last;
   }
 }
 
 /** `driver=key=value` each; undefined where one is not. */
-function optionsFromFlags(texts: readonly string[]): OptionValue | undefined {
+function nestedFromFlags(texts: readonly string[]): OptionValue | undefined {
   const all: Record<string, Record<string, string>> = {};
   for (const text of texts) {
     const { driver, key, value } = /^(?<driver>[^=]+)=(?<key>[^=]+)=(?<value>.*)$/s.exec(text)?.groups ?? {};
@@ -65,22 +64,31 @@ function optionsFromFlags(texts: readonly string[]): OptionValue | undefined {
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+interface Shape {
+  /** For messages: `a string`. */
+  readonly is: string;
+  test(value: unknown): boolean;
+}
+
 const SHAPES = {
   string: { is: "a string", test: (value) => typeof value === "string" },
   bool: { is: "true or false", test: (value) => typeof value === "boolean" },
   int: { is: "a whole number", test: (value) => Number.isSafeInteger(value) },
   list: { is: "a list", test: (value) => Array.isArray(value) },
   map: { is: "an object", test: isObject },
-  options: {
-    is: "DRIVER=KEY=VALUE, or in a file an object of objects of strings,",
-    test: (value) =>
-      isObject(value) &&
-      Object.values(value).every(
-        (of) => isObject(of) && Object.values(of).every((text) => typeof text === "string"),
-      ),
-  },
   any: { is: "a value", test: (value) => value !== null },
-} as const satisfies Record<DaemonOption["type"], { is: string; test(value: unknown): boolean }>;
+} as const satisfies Record<DaemonOption["type"], Shape>;
+
+const NESTED: Shape = {
+  is: "DRIVER=KEY=VALUE, or in a file an object of objects of strings,",
+  test: (value) =>
+    isObject(value) &&
+    Object.values(value).every(
+      (of) => isObject(of) && Object.values(of).every((text) => typeof text === "string"),
+    ),
+};
+
+const shapeOf = ({ type, nested }: DaemonOption): Shape => (nested ? NESTED : SHAPES[type]);
 
 function fromFlags(flags: DaemonFlags, problems: Problems): Map<string, Said> {
   const values = new Map<string, Said>();
@@ -93,7 +101,7 @@ function fromFlags(flags: DaemonFlags, problems: Problems): Map<string, Said> {
     }
     const value = fromFlag(option, texts);
     if (value === undefined) {
-      problems.push(`--${flag}: ${SHAPES[option.type].is} is wanted, not ${JSON.stringify(texts.at(-1))}`);
+      problems.push(`--${flag}: ${shapeOf(option).is} is wanted, not ${JSON.stringify(texts.at(-1))}`);
     } else values.set(nameOf(option), { option, value, origin: `--${flag}` });
   }
   return values;
@@ -121,8 +129,8 @@ function fromFile(file: ConfigFile, problems: Problems): Map<string, Said> {
       const plural = DAEMON_OPTIONS.find((one) => one.flag === key)?.key;
       const guess = plural ? ` (did you mean ${plural}?)` : didYouMean(key, known);
       problems.push(`${file.path}: ${key} doesn't match any configuration option${guess}`);
-    } else if (!SHAPES[option.type].test(value)) {
-      problems.push(`${origin}: ${SHAPES[option.type].is} is wanted, not ${JSON.stringify(value)}`);
+    } else if (!shapeOf(option).test(value)) {
+      problems.push(`${origin}: ${shapeOf(option).is} is wanted, not ${JSON.stringify(value)}`);
     } else values.set(nameOf(option), { option, value: value as OptionValue, origin });
   }
   return values;
