@@ -1,6 +1,6 @@
 /** Carries out plans: the one place where the engine changes the kernel's networking. */
 import { asError, EngineError, messageOf } from "../lib/errors.ts";
-import { forgetConnections } from "./conntrack/forget.ts";
+import { ConnectionForgetter } from "./conntrack/forgetter.ts";
 import { EmptyNamespaces } from "./empty-netns.ts";
 import { KernelError } from "./ffi.ts";
 import type { ConnectionFilter, Link, LinkAddress, Neighbour, Route } from "./kernel.ts";
@@ -34,6 +34,7 @@ export class Executor {
     namespaces: new EmptyNamespaces(),
   };
   readonly #deleter = new LinkDeleter();
+  readonly #forgetter = new ConnectionForgetter();
   #closed = false;
   #released = false;
 
@@ -108,18 +109,18 @@ export class Executor {
     return this.#home.nft.run("nft", commands, output);
   }
 
-  forgetConnections(filters: readonly ConnectionFilter[]): number {
-    return forgetConnections(this.#home.netfilter, filters);
+  forgetConnections(filters: readonly ConnectionFilter[]): Promise<number> {
+    return this.#forgetter.forget(filters);
   }
 
   readSysctl(key: string, netns?: NetnsPath): string {
     return inNamespace(netns, () => readSysctl(key));
   }
 
-  /** Once deletions are done. */
+  /** Once what runs alongside is done. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#deleter.close();
+    await Promise.all([this.#deleter.close(), this.#forgetter.close()]);
     this.release();
   }
 
@@ -128,6 +129,7 @@ export class Executor {
     if (this.#released) return;
     this.#released = true;
     this.#deleter.release();
+    this.#forgetter.release();
     this.#home.namespaces.discard();
     this.#home.route.close();
     this.#home.netfilter.close();

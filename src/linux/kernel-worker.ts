@@ -1,6 +1,7 @@
 /**
  * The thread on which all netlink, nft and namespace work is done: each of these runs inside its caller.
- * Calls are begun in the order of asking; only deletions of links are waited for alongside others.
+ * Calls are begun in the order of asking; only deletions of links, and looks through the table of connections,
+ * are waited for alongside others.
  */
 import { parentPort } from "node:worker_threads";
 import { EngineError } from "../lib/errors.ts";

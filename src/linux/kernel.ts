@@ -91,7 +91,11 @@ export interface Kernel {
    * @throws with nft's own message
    */
   nft(commands: string, output?: "text" | "json"): Promise<string>;
-  /** Forget tracked connections of which any of the filters holds. @returns how many */
+  /**
+   * Forget tracked connections of which any of the filters holds. Where there are any, the look through the table takes
+   * 10 ms: nothing else waits behind it, and what is asked for at the same time shares it.
+   * @returns how many
+   */
   forgetConnections(filters: readonly ConnectionFilter[]): Promise<number>;
   readSysctl(key: string, netns?: NetnsPath): Promise<string>;
   /** Stop the thread, once what was asked for is done. */

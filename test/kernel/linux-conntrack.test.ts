@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { after, beforeEach, test } from "node:test";
 import { parseAddress } from "../../src/lib/ip.ts";
+import { ConnectionForgetter } from "../../src/linux/conntrack/forgetter.ts";
 import type { ConnectionFilter } from "../../src/linux/kernel.ts";
 import { startKernel } from "../../src/linux/kernel-client.ts";
 import { isolated } from "../support/isolated.ts";
@@ -146,6 +147,24 @@ test("many filters of several shapes are one look through the table, and each fl
   ];
   assert.equal(await kernel.forgetConnections([...filters, ...others]), 90 + 1 + 1);
   assert.equal(tracked().length, 9);
+});
+
+test("what is asked for at once shares a look, and each is told of its own", async () => {
+  from("client", "for port in {5300..5309}; do echo hello > /dev/udp/10.0.1.1/$port; done");
+  const forgetter = new ConnectionForgetter();
+  const told = await Promise.all([
+    ...Array.from({ length: 50 }, (_, index) =>
+      forgetter.forget([{ ...PUBLISHED, originalPort: 5300 + index }]),
+    ),
+    forgetter.forget([{ family: 4, protocol: UDP, replyPort: 53 }]),
+    forgetter.forget([]),
+  ]);
+  assert.deepEqual(told, [...Array(10).fill(1), ...Array(40).fill(0), 10, 0]);
+  assert.equal(forgetter.looks, 1);
+  const waiting = forgetter.forget([{ family: 4 }]);
+  await forgetter.close();
+  assert.equal(await waiting, 0);
+  assert.deepEqual(tracked(), []);
 });
 
 test("a flow goes where the rules say now, once it is forgotten", async () => {

@@ -138,16 +138,27 @@ export class NetlinkSocket {
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt += 1) {
       const sequence = this.#write([request], NLM_F_DUMP);
       this.#descriptor.send(request.what, outgoing.written());
-      const found: T[] = [];
-      if (
-        this.#collectDump(request.what, sequence, (message) => {
-          const one = decode(message);
-          if (one !== undefined) found.push(one);
-        })
-      )
-        return found;
+      const found = this.#collectDump(request.what, sequence, decode);
+      if (found) return found;
     }
-    throw new KernelError(request.what, EINTR, `the table changed ${DUMP_ATTEMPTS} times while it was read`);
+    throw unstill(request.what);
+  }
+
+  /**
+   * As `dump`, with the send on a thread of libuv's pool: the kernel looks there for what fills its first
+   * answer. Nothing else may use this socket meanwhile.
+   */
+  async dumpAsync<T>(
+    request: Omit<Request, "answer">,
+    decode: (message: Message) => T | undefined,
+  ): Promise<T[]> {
+    for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt += 1) {
+      const sequence = this.#write([request], NLM_F_DUMP);
+      await this.#descriptor.sendAsync(request.what, outgoing.written().slice());
+      const found = this.#collectDump(request.what, sequence, decode);
+      if (found) return found;
+    }
+    throw unstill(request.what);
   }
 
   /** The index of a link of this namespace by its name. @throws KernelError ENODEV */
@@ -196,8 +207,13 @@ export class NetlinkSocket {
     return outcomes;
   }
 
-  /** @returns whether the table held still */
-  #collectDump(what: string, sequence: number, hear: (message: Message) => void): boolean {
+  /** @returns nothing where the table did not hold still */
+  #collectDump<T>(
+    what: string,
+    sequence: number,
+    decode: (message: Message) => T | undefined,
+  ): T[] | undefined {
+    const found: T[] = [];
     let still = true;
     for (;;) {
       for (const message of this.#descriptor.receive(what)) {
@@ -207,10 +223,11 @@ export class NetlinkSocket {
           // Its payload is an int: a negative errno where the dump broke off.
           const errno = -(readI32(message.payload.subarray(0, 4)) ?? 0);
           if (errno > 0) throw new KernelError(what, errno);
-          return still;
+          return still ? found : undefined;
         }
         if (message.type !== NLMSG_ERROR) {
-          hear(message);
+          const one = decode(message);
+          if (one !== undefined) found.push(one);
           continue;
         }
         const error = refusal(what, readAcknowledgement(message));
@@ -219,6 +236,9 @@ export class NetlinkSocket {
     }
   }
 }
+
+const unstill = (what: string): KernelError =>
+  new KernelError(what, EINTR, `the table changed ${DUMP_ATTEMPTS} times while it was read`);
 
 function refusal(what: string, ack: Acknowledgement | undefined): KernelError | undefined {
   if (!ack) return new KernelError(what, EBADMSG, "an acknowledgement that can't be read");
