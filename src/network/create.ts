@@ -231,7 +231,7 @@ function describeLeft(subnet: Prefix): string {
 }
 
 function withoutPools(given: readonly WantedPool[]): [] {
-  if (given.length === 0) return [];
+  if (given.every(({ subnet }) => !subnet)) return [];
   throw invalid("null ipam driver does not handle specific address pool requests");
 }
 
