@@ -70,8 +70,6 @@ export class ConnectionForgetter {
   }
 
   async #work(): Promise<void> {
-    // What is asked for in the same turn goes together too.
-    await nextTurn();
     while (this.#waiting.length > 0) {
       const asked = this.#waiting;
       this.#waiting = [];
