@@ -43,7 +43,15 @@ const networks = {
   openSandbox: async ({ container, directory }: SandboxRequest) => {
     for (const name of ["hosts", "resolv.conf"]) writeFileSync(join(directory, name), `# ${name}\n`);
     const key = "/proc/self/ns/net" as NetnsPath;
-    const sandbox: Sandbox = { id: "5a" as SandboxID, container, key, mode: "host", endpoints: [] };
+    const sandbox: Sandbox = {
+      id: "5a" as SandboxID,
+      container,
+      key,
+      mode: "host",
+      endpoints: [],
+      ports: [],
+      exposed: [],
+    };
     sandboxes.set(container, sandbox);
     return sandbox;
   },

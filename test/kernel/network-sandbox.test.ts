@@ -321,7 +321,18 @@ test("a renamed container's link says so", async () => {
 
 /** A kernel's methods as plain functions, to replace some of them. */
 function methodsOf(of: Kernel): Kernel {
-  const { apply, dismantle, deleteLinks, links, addresses, routes, neighbours, nft, readSysctl } = of;
+  const {
+    apply,
+    dismantle,
+    deleteLinks,
+    links,
+    addresses,
+    routes,
+    neighbours,
+    nft,
+    readSysctl,
+    forgetConnections,
+  } = of;
   return {
     apply,
     dismantle,
@@ -332,6 +343,7 @@ function methodsOf(of: Kernel): Kernel {
     neighbours,
     nft,
     readSysctl,
+    forgetConnections,
     close: () => of.close(),
   };
 }

@@ -7,10 +7,11 @@ import type { NetworkSettings } from "../../src/network/settings.ts";
 import type { SandboxRequest } from "../../src/network/types.ts";
 
 export const settings: NetworkSettings = {
-  bridge: { name: "docker0", mtu: 1500, icc: true, hostBindingIp: parseAddress("0.0.0.0") },
+  bridge: { name: "docker0", mtu: 1500, icc: true, ipv6: false, hostBindingIp: parseAddress("0.0.0.0") },
   ipMasq: true,
   ipForward: true,
   ipForwardNoDrop: false,
+  firewallAdmit: false,
   defaultAddressPools: [],
   dns: [],
   dnsSearch: [],
@@ -37,6 +38,8 @@ export function sandboxRequest(
     dnsOptions: [],
     extraHosts: [],
     sysctls: {},
+    ports: [],
+    exposed: [],
     ...more,
   };
 }

@@ -179,7 +179,7 @@ describe("a sandbox that can't be opened", () => {
     const networks = await host.start(new MemoryStore());
     const mode = { kind: "container", container: host.request("other").container } as const;
     const check = (more: object) => () =>
-      networks.check({ mode, dns: [], extraHosts: [], sysctls: {}, ...more });
+      networks.check({ mode, dns: [], extraHosts: [], sysctls: {}, ports: [], ...more });
     assert.throws(check({ dns: ["10.0.0.1"] }), { message: "conflicting options: dns and the network mode" });
     assert.throws(check({ extraHosts: ["a:10.0.0.1"] }), {
       message: "conflicting options: custom host-to-IP mapping and the network mode",

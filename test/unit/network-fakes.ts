@@ -2,13 +2,22 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { internal } from "../../src/lib/errors.ts";
 import type { EngineEvent } from "../../src/lib/events.ts";
-import type { ContainerID } from "../../src/lib/ids.ts";
-import { formatPrefix } from "../../src/lib/ip.ts";
+import type { ContainerID, EndpointID, SandboxID } from "../../src/lib/ids.ts";
+import { type Address, formatAddress, formatPrefix } from "../../src/lib/ip.ts";
 import type { Logger } from "../../src/lib/log.ts";
-import type { Kernel, Link } from "../../src/linux/kernel.ts";
+import type { ConnectionFilter, Kernel, Link } from "../../src/linux/kernel.ts";
 import type { Fact, Plan, Step } from "../../src/linux/plan.ts";
 import { createNetworks } from "../../src/network/controller.ts";
+import type { Dns, DnsEndpoint, DnsSandbox } from "../../src/network/dns/types.ts";
+import type {
+  HostPorts,
+  PortBinding,
+  PortLease,
+  PortTarget,
+  PublishRequest,
+} from "../../src/network/port/types.ts";
 import type { NetworkSettings } from "../../src/network/settings.ts";
 import type { Networks, Sandbox, SandboxRequest } from "../../src/network/types.ts";
 import type { Change, Store } from "../../src/store/kv.ts";
@@ -45,6 +54,11 @@ export class FakeKernel implements Kernel {
   addresses = async () => [];
   routes = async () => [];
   neighbours = async () => [];
+  readonly forgotten: ConnectionFilter[] = [];
+  async forgetConnections(filters: readonly ConnectionFilter[]): Promise<number> {
+    this.forgotten.push(...filters);
+    return 0;
+  }
   readSysctl = async (key: string) => this.sysctls[key] ?? "";
   close = async () => {};
 
@@ -107,6 +121,71 @@ export class FakeKernel implements Kernel {
 const keyOf = (value: unknown): string =>
   JSON.stringify(value, (_, part) => (typeof part === "bigint" ? String(part) : part));
 
+/** Host ports of a machine on which nothing else listens. */
+export class FakePorts implements HostPorts {
+  readonly held = new Set<string>();
+  readonly led = new Map<string, PortTarget | undefined>();
+  /** Refuse whatever is asked for. */
+  failing = false;
+
+  async take(requests: readonly PublishRequest[], defaults: readonly Address[]): Promise<PortLease> {
+    const bindings = requests.flatMap(({ hostAddress, hostPorts, protocol, port }): PortBinding[] => {
+      const hostPort = hostPorts?.first ?? 32768 + this.held.size;
+      const addresses = hostAddress ? [hostAddress] : defaults;
+      return addresses.map((address) => ({ protocol, port, hostAddress: address, hostPort }));
+    });
+    const taken = this.failing || bindings.some((binding) => this.held.has(bindingText(binding)));
+    if (taken) throw internal("Bind for 0.0.0.0:8080 failed: port is already allocated");
+    return this.#lease(bindings);
+  }
+
+  retake = async (bindings: readonly PortBinding[]): Promise<PortLease> => this.#lease(bindings);
+
+  stop = async (): Promise<void> => {};
+
+  #lease(bindings: readonly PortBinding[]): PortLease {
+    for (const binding of bindings) this.held.add(bindingText(binding));
+    return {
+      bindings,
+      warnings: [],
+      lead: (target) => {
+        for (const binding of bindings) this.led.set(bindingText(binding), target);
+      },
+      release: async (some = bindings) => {
+        for (const binding of some) this.held.delete(bindingText(binding));
+      },
+    };
+  }
+}
+
+/** `0.0.0.0:8080->80/tcp`, as people write it. */
+export const bindingText = ({ hostAddress, hostPort, port, protocol }: PortBinding): string =>
+  `${formatAddress(hostAddress)}:${hostPort}->${port}/${protocol}`;
+
+/** A DNS that only remembers what it is told. */
+export class FakeDns implements Dns {
+  readonly sandboxes = new Map<SandboxID, DnsSandbox>();
+  readonly endpoints = new Map<EndpointID, DnsEndpoint>();
+  failing = false;
+
+  async serve(sandbox: DnsSandbox): Promise<void> {
+    if (this.failing) throw internal("no sockets left");
+    this.sandboxes.set(sandbox.id, sandbox);
+  }
+
+  forget = async (sandbox: SandboxID): Promise<void> => void this.sandboxes.delete(sandbox);
+
+  async announce(endpoints: readonly DnsEndpoint[]): Promise<void> {
+    for (const endpoint of endpoints) this.endpoints.set(endpoint.id, endpoint);
+  }
+
+  async withdraw(endpoints: readonly EndpointID[]): Promise<void> {
+    for (const id of endpoints) this.endpoints.delete(id);
+  }
+
+  stop = async (): Promise<void> => {};
+}
+
 /** A memory store that can be told to fail. */
 export class FailingStore extends MemoryStore {
   failing = false;
@@ -121,6 +200,8 @@ export class FailingStore extends MemoryStore {
 export class FakeHost implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), "drawbridge-networks-"));
   readonly kernel = new FakeKernel();
+  readonly ports = new FakePorts();
+  readonly dns = new FakeDns();
   readonly events: Omit<EngineEvent, "time">[] = [];
   readonly warnings: string[] = [];
   readonly hostPaths = {
@@ -152,6 +233,8 @@ export class FakeHost implements Disposable {
       logger,
       execRoot: join(this.directory, "exec"),
       settings: options.settings ?? settings,
+      ports: this.ports,
+      dns: this.dns,
       hostPaths: this.hostPaths,
     });
     await networks.start(new Set(options.alive ?? []));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseAddress } from "../../src/lib/ip.ts";
-import { hostsContent, parseExtraHost } from "../../src/network/files/hosts.ts";
+import { hostsContent, ownLines, parseExtraHost, replaceLines } from "../../src/network/files/hosts.ts";
 import {
   formatResolvConf,
   isStub,
@@ -11,10 +11,9 @@ import {
 } from "../../src/network/files/resolv-conf.ts";
 
 describe("hosts", () => {
+  const addresses = [parseAddress("172.17.0.2")];
   const request = {
-    hostname: "0123456789ab",
-    domainname: "",
-    addresses: [parseAddress("172.17.0.2")],
+    own: ownLines("0123456789ab", "", addresses),
     extraHosts: [],
     hostGateway: parseAddress("172.17.0.1"),
     ipv6: false,
@@ -29,11 +28,17 @@ describe("hosts", () => {
   });
 
   test("a full name has its bare one beside it, whichever way it was given", () => {
-    const last = (content: string) => content.trimEnd().split("\n").at(-1);
-    const split = hostsContent({ ...request, hostname: "web", domainname: "example.com" });
-    const whole = hostsContent({ ...request, hostname: "web.example.com" });
-    assert.equal(last(split), "172.17.0.2\tweb.example.com web");
-    assert.equal(last(whole), last(split));
+    const split = ownLines("web", "example.com", addresses);
+    assert.deepEqual(split, ["172.17.0.2\tweb.example.com web"]);
+    assert.deepEqual(ownLines("web.example.com", "", addresses), split);
+  });
+
+  test("lines that change leave those of others alone", () => {
+    const text = "127.0.0.1\tlocalhost\n172.18.0.2\tweb\n10.9.9.9\tby-hand";
+    assert.equal(
+      replaceLines(text, ["172.18.0.2\tweb", "172.19.0.9\tgone"], ["172.20.0.2\tweb"]),
+      "127.0.0.1\tlocalhost\n10.9.9.9\tby-hand\n172.20.0.2\tweb\n",
+    );
   });
 
   test("IPv6 names stand only where there is IPv6", () => {
