@@ -5,16 +5,19 @@ import { conflict, invalid, kindOf } from "../lib/errors.ts";
 import type { ContainerID, ExecID } from "../lib/ids.ts";
 import { attach, logs } from "./attach.ts";
 import { CompiledFilters } from "./compiled-filters.ts";
+import { connect, disconnect, forceDisconnect } from "./connection.ts";
 import { create } from "./create.ts";
 import { DEFAULT_SHM_SIZE } from "./defaults.ts";
 import type { Entry } from "./entry.ts";
 import { Execs } from "./exec.ts";
 import { readHostAbilities } from "./host.ts";
 import { cancelRestart, startByUser } from "./lifecycle.ts";
+import { shownLinks } from "./links.ts";
 import type { LogEntry, LogOptions } from "./monitor-types.ts";
 import { checkName } from "./names.ts";
 import { type ContainersOptions, type Context, containerEvent } from "./options.ts";
 import { logPathOf } from "./paths.ts";
+import { publish, unpublish } from "./publication.ts";
 import { type Adopted, adoptAll, aliveOf, recover } from "./recovery.ts";
 import { Registry } from "./registry.ts";
 import { remove } from "./removal.ts";
@@ -25,8 +28,10 @@ import type {
   Containers,
   ContainerView,
   CreateRequest,
+  EndpointSettings,
   ExecRequest,
   ExecView,
+  PortMap,
   Session,
   SessionOptions,
   WaitCondition,
@@ -125,7 +130,9 @@ class ContainerRoom implements Containers {
 
   #view(entry: Entry): ContainerView {
     const { images, networks, registry } = this.#context;
-    const { container } = entry;
+    const { hostConfig } = entry.container;
+    const Links = shownLinks(entry.container, registry);
+    const container = { ...entry.container, hostConfig: { ...hostConfig, Links } };
     const image = images.find(container.image);
     const sandbox = entry.active ? networks.sandboxOf(container.id) : undefined;
     return {
@@ -189,6 +196,24 @@ class ContainerRoom implements Containers {
       registry.names.release(old, id);
       tell(entry.container, "rename", { oldName: `/${old}` });
     });
+  }
+
+  async connect(reference: string, network: string, settings: EndpointSettings): Promise<void> {
+    await connect(this.#context, this.#find(reference), network, settings);
+  }
+
+  async disconnect(reference: string, network: string, options: { readonly force: boolean }): Promise<void> {
+    const entry = options.force ? this.#context.registry.lookUp(reference) : this.#find(reference);
+    if (entry) await disconnect(this.#context, entry, network, options);
+    else await forceDisconnect(this.#context, reference, network);
+  }
+
+  async publish(reference: string, ports: PortMap): Promise<void> {
+    await publish(this.#context, this.#find(reference), ports);
+  }
+
+  async unpublish(reference: string, ports: PortMap): Promise<void> {
+    await unpublish(this.#context, this.#find(reference), ports);
   }
 
   remove(

@@ -7,13 +7,15 @@ import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import { type ContainerID, newId } from "../lib/ids.ts";
 import { undoing } from "../lib/undo.ts";
 import { commandLineOf, configOf, type Defaults, hostConfigOf } from "./defaults.ts";
+import { firstEndpoints, modeOf, networkMeant } from "./endpoints.ts";
 import { Entry } from "./entry.ts";
 import { fitLimits } from "./limits.ts";
+import { legacyLinks, resolveLinks } from "./links.ts";
 import { checkName } from "./names.ts";
 import { containerOfMode } from "./namespaces.ts";
 import type { Context } from "./options.ts";
 import { directoryOf, networkFilesOf } from "./paths.ts";
-import { networkName, networkSysctls, sandboxModeOf } from "./sandbox-request.ts";
+import { networkDemands, refuseMac, sandboxModeOf } from "./sandbox-request.ts";
 import type { Container, CreateRequest, HostConfig, State } from "./types.ts";
 import { unsupportedEndpointSettings, unsupportedHostConfig } from "./unsupported.ts";
 import { validateConfig, validateHostConfig } from "./validate.ts";
@@ -91,24 +93,18 @@ function describe(
     shmSize: context.shmSize,
     runtime: context.supervisor.runtime.name,
   };
-  const asked = withIds(context, hostConfigOf(request.hostConfig, defaults));
-  validateHostConfig(asked, request.config, {
+  const written = hostConfigOf(request.hostConfig, defaults);
+  validateHostConfig(written, request.config, {
     host: context.host,
     cgroups: context.cgroups,
     runtimes: [context.supervisor.runtime.name],
   });
-  const { hostConfig, warnings } = fitLimits(asked, context.host);
+  const { hostConfig, warnings } = fitLimits(withIds(context, written), context.host);
   const config = configOf(request, id, image, hostConfig.NetworkMode, defaults);
   validateConfig(config, request.config);
-  const endpoints = Object.fromEntries(
-    Object.entries(request.endpoints).map(([name, settings]) => [networkName(name), settings]),
-  );
-  context.networks.check({
-    mode: sandboxModeOf(hostConfig, endpoints),
-    dns: hostConfig.Dns,
-    extraHosts: hostConfig.ExtraHosts,
-    sysctls: networkSysctls(hostConfig.Sysctls),
-  });
+  refuseMac(hostConfig.NetworkMode, request.endpoints);
+  const endpoints = firstEndpoints(hostConfig.NetworkMode, request.endpoints, context.networks);
+  for (const { Links } of Object.values(endpoints)) resolveLinks(Links ?? [], context.registry);
   const container: Container = {
     id,
     name: "",
@@ -122,11 +118,18 @@ function describe(
     restartCount: 0,
     stoppedByUser: false,
   };
-  return { container, warnings: [...warnings, ...imageWarnings(image)] };
+  context.networks.check(networkDemands(container, sandboxModeOf(container, context)));
+  return {
+    container,
+    warnings: [...warnings, ...imageWarnings(image), ...networkWarnings(container, context)],
+  };
 }
 
-/** `container:name` becomes `container:<id>`, so that a new name does not part the two. Unknown ones surface at start. */
-function withIds({ registry }: Context, hostConfig: HostConfig): HostConfig {
+/**
+ * Names of containers become ids, so that a new name does not part the two. Unknown ones in a mode surface at start.
+ * @throws invalid for links to unknown ones
+ */
+function withIds({ registry, networks }: Context, hostConfig: HostConfig): HostConfig {
   const resolve = (mode: string) => {
     const reference = containerOfMode(mode);
     const other = reference === undefined ? undefined : registry.lookUp(reference);
@@ -134,8 +137,9 @@ function withIds({ registry }: Context, hostConfig: HostConfig): HostConfig {
   };
   return {
     ...hostConfig,
-    NetworkMode: resolve(hostConfig.NetworkMode),
+    NetworkMode: resolve(modeOf(hostConfig, networks)),
     PidMode: resolve(hostConfig.PidMode),
+    Links: legacyLinks(hostConfig, registry),
   };
 }
 
@@ -149,6 +153,16 @@ function checkPlatform({ platform, config }: CreateRequest, image: Image): void 
     `image with reference ${config.Image} was found but does not provide the specified platform: ` +
       `wanted ${platform}, actual: ${image.os}/${image.architecture}`,
   );
+}
+
+/** What is in the way of all that forwards through the host. */
+function networkWarnings({ hostConfig, endpoints }: Container, { networks }: Context): readonly string[] {
+  if (hostConfig.NetworkMode === "host") {
+    const published = Object.keys(hostConfig.PortBindings).length > 0;
+    return published ? ["Published ports are discarded when using host network mode"] : [];
+  }
+  const bridged = Object.keys(endpoints).some((name) => networkMeant(name, networks)?.driver === "bridge");
+  return bridged ? networks.warnings() : [];
 }
 
 function imageWarnings({ config }: Image): readonly string[] {

@@ -4,7 +4,7 @@ import { invalid } from "../lib/errors.ts";
 import { type ContainerID, shortId } from "../lib/ids.ts";
 import { mergeEnvironment } from "./environment.ts";
 import type { HostAbilities } from "./host.ts";
-import { exposedPorts } from "./ports.ts";
+import { exposedPorts, portMapOf } from "./ports.ts";
 import type { ContainerConfig, CreateRequest, HostConfig } from "./types.ts";
 
 /** Docker's: 64 MiB. */
@@ -121,7 +121,10 @@ export function hostConfigOf(asked: CreateRequest["hostConfig"], defaults: Defau
     CpusetMems: "",
     Ulimits: [],
     ConsoleSize: [0, 0],
+    PublishAllPorts: false,
+    Links: [],
     ...asked,
+    PortBindings: portMapOf(asked.PortBindings ?? {}),
     Privileged: privileged,
     Memory: memory,
     // 0 and -1 are none, and shown so; runtimes write a -1 out, which cgroups v1 take for a bad number.

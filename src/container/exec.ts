@@ -5,6 +5,7 @@ import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "../lib/detach-keys.ts";
 import { asError, conflict, invalid, notFound } from "../lib/errors.ts";
 import { type ExecID, newId } from "../lib/ids.ts";
 import type { Entry, Exec } from "./entry.ts";
+import { linkVariables } from "./links.ts";
 import type { Supervised } from "./monitor-types.ts";
 import type { Context } from "./options.ts";
 import { execDirectoryOf } from "./paths.ts";
@@ -77,11 +78,13 @@ export class Execs {
     const { request } = exec;
     if (!run) throw conflict(`container ${container.id} is not running`);
     const user = this.#userOf(entry, request);
+    const linkEnvironment = linkVariables(container, this.#context);
+    const process = execProcessOf(container, request, { user, linkEnvironment }, this.#context.host, size);
     const directory = this.#directoryOf(entry, exec);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     return this.#context.supervisor.exec({
       container: container.id,
-      exec: { id: exec.id, process: execProcessOf(container, request, user, this.#context.host, size) },
+      exec: { id: exec.id, process },
       bundle: run.bundle,
       directory,
       terminal: request.terminal,

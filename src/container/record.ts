@@ -1,16 +1,20 @@
 /**
- * Containers in the store. What a container is was said once, at its creation; what becomes of it changes at
- * each step. They have a key each, so that a step writes little: `container/<id>/config`, `container/<id>/state`.
+ * Containers in the store. What a container is was said at its creation and changes rarely; what becomes of it
+ * changes at each step. They have a key each, so that a step writes little: `container/<id>/config`, `container/<id>/state`.
  */
 import type { ContainerID } from "../lib/ids.ts";
 import type { Change, Json, Store } from "../store/kv.ts";
+import { containerOfMode } from "./namespaces.ts";
 import type { Container, State } from "./types.ts";
 
-/** What changes over a container's life. */
+/** What changes with each step of a container's life. */
 export type Changing = Pick<
   Container,
   "name" | "state" | "restartCount" | "stoppedByUser" | "monitor" | "bootId"
 >;
+
+/** What changes where a user changes it, and where a container joins networks. */
+export type Described = Pick<Container, "config" | "hostConfig" | "endpoints">;
 
 const PREFIX = "container/";
 
@@ -27,12 +31,17 @@ export function stateChange(container: Container): Change {
   return { key: `${PREFIX}${container.id}/state`, value: changing as unknown as Json };
 }
 
-/** A new container, whole. */
-export function creation(container: Container): readonly Change[] {
+export function description(container: Container): Change {
   const { id, created, image, config, hostConfig, endpoints, path, args } = container;
   const fixed = { id, created, image, config, hostConfig, endpoints, path, args };
-  return [{ key: `${PREFIX}${id}/config`, value: fixed as unknown as Json }, stateChange(container)];
+  return { key: `${PREFIX}${id}/config`, value: fixed as unknown as Json };
 }
+
+/** A new container, whole. */
+export const creation = (container: Container): readonly Change[] => [
+  description(container),
+  stateChange(container),
+];
 
 export const deletion = (id: ContainerID): readonly Change[] => [
   { key: `${PREFIX}${id}/config` },
@@ -50,7 +59,7 @@ export async function readContainers(store: Store): Promise<readonly Container[]
     const fixed: unknown = value;
     if (half !== "config" || !isFixed(id, fixed)) return [];
     const changing: unknown = values.get(`${PREFIX}${id}/state`);
-    return [{ ...fixed, ...(isChanging(changing) ? changing : unknownState(id)) }];
+    return [{ ...whole(fixed), ...(isChanging(changing) ? changing : unknownState(id)) }];
   });
 }
 
@@ -60,6 +69,19 @@ export async function recordedIds(store: Store): Promise<ReadonlySet<string>> {
 }
 
 type Fixed = Omit<Container, keyof Changing>;
+
+/** A record from before there were published ports named no network where it meant its mode's. */
+function whole(fixed: Fixed): Fixed {
+  const { hostConfig, endpoints } = fixed;
+  if (Object.hasOwn(hostConfig, "PortBindings")) return fixed;
+  const mode = hostConfig.NetworkMode;
+  const shared = containerOfMode(mode) !== undefined;
+  return {
+    ...fixed,
+    hostConfig: { ...hostConfig, PortBindings: {}, PublishAllPorts: false, Links: [] },
+    endpoints: shared ? {} : { [mode]: {}, ...endpoints },
+  };
+}
 
 // As deep as damage is likely to leave traces: both are our own writing.
 const isFixed = (id: string, value: unknown): value is object & Fixed =>

@@ -5,14 +5,17 @@ import { join } from "node:path";
 import { asError, codeOf } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import type { ContainerID } from "../lib/ids.ts";
+import { agree } from "./agreement.ts";
 import { wasStarted } from "./create.ts";
 import { Entry } from "./entry.ts";
 import { startByPolicy, takeDown, watch } from "./lifecycle.ts";
+import { legacyLinksOf } from "./links.ts";
 import type { Supervised } from "./monitor-types.ts";
 import { containerOfMode } from "./namespaces.ts";
 import type { Context } from "./options.ts";
 import { bundleOfMonitor, directoryOf, runtimeDirectoryOf, runtimeRootOf } from "./paths.ts";
 import { readContainers, recordedIds } from "./record.ts";
+import type { Registry } from "./registry.ts";
 import { removeStopped } from "./removal.ts";
 import { restartsWithEngine } from "./restart-policy.ts";
 import { monitorRequestOf } from "./start.ts";
@@ -72,15 +75,34 @@ export async function recover(context: Context, adopted: Adopted): Promise<void>
     removeOrphans(context),
   ]);
   const waiting = context.registry.all().filter((entry) => isToStart(entry));
-  // Those that join another's namespaces come after it.
-  const [joining, free] = [waiting.filter(joinsAnother), waiting.filter((entry) => !joinsAnother(entry))];
-  for (const group of [free, joining]) {
+  for (const group of inOrder(waiting, context.registry)) {
     await Promise.all(group.map((entry) => startByPolicy(context, entry)));
   }
 }
 
-const joinsAnother = ({ container: { hostConfig } }: Entry): boolean =>
-  [hostConfig.NetworkMode, hostConfig.PidMode].some((mode) => containerOfMode(mode) !== undefined);
+/** Those that join another's namespaces, or link to it, come after it; those in a circle at last, all together. */
+function inOrder(waiting: readonly Entry[], registry: Registry): readonly (readonly Entry[])[] {
+  if (waiting.length === 0) return [];
+  const isFree = (entry: Entry) =>
+    neededBy(entry.container, registry).every((other) => !waiting.includes(other));
+  const free = waiting.filter(isFree);
+  if (free.length === 0) return [waiting];
+  return [
+    free,
+    ...inOrder(
+      waiting.filter((entry) => !free.includes(entry)),
+      registry,
+    ),
+  ];
+}
+
+const neededBy = (container: Container, registry: Registry): readonly Entry[] => [
+  ...[container.hostConfig.NetworkMode, container.hostConfig.PidMode].flatMap((mode) => {
+    const reference = containerOfMode(mode);
+    return (reference === undefined ? undefined : registry.lookUp(reference)) ?? [];
+  }),
+  ...legacyLinksOf(container, registry).map(({ target }) => target),
+];
 
 function isToStart({ container, active, restart }: Entry): boolean {
   const { state, hostConfig, restartCount, stoppedByUser } = container;
@@ -108,6 +130,7 @@ async function takeOver(context: Context, entry: Entry, supervised: Supervised |
     watch(context, entry, supervised, bundleOfMonitor(monitor.directory));
     // One that ended meanwhile is settled before anybody asks.
     if (await isSettled(supervised)) await entry.run?.settled;
+    else await agree(context, entry);
     return;
   }
   const lost = Promise.resolve({ code: UNKNOWN, finishedAt: formatTime(nowNanoseconds()), oomKilled: false });

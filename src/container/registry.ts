@@ -4,7 +4,7 @@ import type { ContainerID } from "../lib/ids.ts";
 import type { Store } from "../store/kv.ts";
 import type { Entry } from "./entry.ts";
 import { Names } from "./names.ts";
-import { type Changing, creation, deletion, stateChange } from "./record.ts";
+import { type Changing, creation, type Described, deletion, description, stateChange } from "./record.ts";
 import type { State } from "./types.ts";
 
 export class Registry {
@@ -58,12 +58,14 @@ export class Registry {
   }
 
   /** Change the record. Visible at once; durable once it resolves. */
-  async save(entry: Entry, change: Partial<Changing>): Promise<void> {
+  async save(entry: Entry, change: Partial<Changing & Described>): Promise<void> {
     entry.container = { ...entry.container, ...change };
     if (this.#entries.get(entry.container.id) !== entry) {
       throw conflict(`container ${entry.container.id} is gone`);
     }
-    await this.#store.commit([stateChange(entry.container)]);
+    const describes = change.config ?? change.hostConfig ?? change.endpoints;
+    const described = describes ? [description(entry.container)] : [];
+    await this.#store.commit([...described, stateChange(entry.container)]);
   }
 
   /** A change of state that could not be made durable is taken back; the next commit tells the store as well. */

@@ -1,81 +1,83 @@
-/** What a container asks of the network (Docker API, NetworkMode and EndpointsConfig). */
-import { conflict, invalid } from "../lib/errors.ts";
+/** What a container asks of the network. */
+import { invalid } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
-import { parseAddress, parseMac } from "../lib/ip.ts";
-import type { EndpointRequest, SandboxRequest } from "../network/types.ts";
+import type { Networks, SandboxRequest } from "../network/types.ts";
+import { endpointRequest, joiningOrder } from "./endpoints.ts";
+import { checkLegacyLinks } from "./links.ts";
 import { containerOfMode } from "./namespaces.ts";
+import { joinable, networkOwner } from "./network-owner.ts";
 import { directoryOf, type NetworkFiles, networkFilesOf, type Roots } from "./paths.ts";
+import { boundPorts, exposedOf, publishRequests } from "./ports.ts";
 import type { Registry } from "./registry.ts";
 import type { Container, EndpointSettings, HostConfig } from "./types.ts";
 
-type Endpoints = Readonly<Record<string, EndpointSettings>>;
+/** What it takes to know what a container asks for. */
+interface Known {
+  readonly registry: Registry;
+  readonly networks: Pick<Networks, "find">;
+}
 
-/** `default` is what older clients call `bridge`. */
-export const networkName = (name: string): string => (name === "default" || name === "" ? "bridge" : name);
-
-/** The sandbox's kind and the networks that it is attached to: that of the mode first. @throws invalid */
-export function sandboxModeOf(
-  hostConfig: Pick<HostConfig, "NetworkMode">,
-  endpoints: Endpoints,
-): SandboxRequest["mode"] {
-  const mode = hostConfig.NetworkMode;
-  if (mode === "host" || containerOfMode(mode) !== undefined) refuseMac(endpoints);
+/** The sandbox's kind and the networks that it is attached to. @throws invalid */
+export function sandboxModeOf(container: Container, { registry, networks }: Known): SandboxRequest["mode"] {
+  const mode = container.hostConfig.NetworkMode;
   if (mode === "host") return { kind: "host" };
   const shared = containerOfMode(mode);
   if (shared !== undefined) return { kind: "container", container: shared as ContainerID };
-  const names = new Set([mode, ...Object.keys(endpoints)]);
-  return { kind: "own", endpoints: [...names].map((name) => endpointRequest(name, endpoints[name])) };
+  const endpoints = joiningOrder(container, networks).map(([name, settings]) =>
+    endpointRequest(container, name, settings, registry),
+  );
+  return { kind: "own", endpoints };
 }
 
 /** Without a namespace of its own it has no interface of its own. @throws invalid */
-function refuseMac(endpoints: Endpoints): void {
-  if (Object.values(endpoints).some(({ MacAddress }) => MacAddress)) {
+export function refuseMac(mode: string, asked: Readonly<Record<string, EndpointSettings>>): void {
+  if (mode !== "host" && containerOfMode(mode) === undefined) return;
+  if (Object.values(asked).some(({ MacAddress }) => MacAddress)) {
     throw invalid("conflicting options: mac-address and the network mode");
   }
 }
 
-function endpointRequest(network: string, settings: EndpointSettings | undefined): EndpointRequest {
-  const address = settings?.IPAMConfig?.IPv4Address;
+/** Sysctls of the network namespace, which the sandbox has before the container starts. */
+const networkSysctls = (sysctls: HostConfig["Sysctls"]): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(sysctls).filter(([key]) => key.startsWith("net.")));
+
+/** What can be asked of the network before the container starts. @throws invalid */
+export function networkDemands(
+  container: Container,
+  mode: SandboxRequest["mode"],
+): Pick<SandboxRequest, "mode" | "dns" | "extraHosts" | "sysctls" | "ports"> {
+  const { hostConfig } = container;
   return {
-    network,
-    ...(settings?.Aliases?.length && { aliases: settings.Aliases }),
-    ...(address && { address: parseAddress(address) }),
-    ...(settings?.MacAddress && { mac: parseMac(settings.MacAddress) }),
+    mode,
+    dns: hostConfig.Dns,
+    extraHosts: hostConfig.ExtraHosts,
+    sysctls: networkSysctls(hostConfig.Sysctls),
+    ports: mode.kind === "own" ? publishRequests(boundPorts(container)) : [],
   };
 }
 
-/** Sysctls of the network namespace, which the sandbox has before the container starts. */
-export const networkSysctls = (sysctls: HostConfig["Sysctls"]): Readonly<Record<string, string>> =>
-  Object.fromEntries(Object.entries(sysctls).filter(([key]) => key.startsWith("net.")));
-
-/** @throws conflict where it joins a container that does not run, in Docker's words; not-found, invalid */
-export function sandboxRequestOf(container: Container, registry: Registry, roots: Roots): SandboxRequest {
-  const { config, hostConfig } = container;
-  const mode = sandboxModeOf(hostConfig, container.endpoints);
+/**
+ * @throws conflict where it joins or links to a container that does not run, in Docker's words; not-found, invalid
+ */
+export function sandboxRequestOf(container: Container, known: Known, roots: Roots): SandboxRequest {
+  const { config, hostConfig, id } = container;
+  const { registry } = known;
+  checkLegacyLinks(container, registry);
+  const mode = sandboxModeOf(container, known);
+  const joined = mode.kind === "container" ? joinable(mode.container, id, registry) : undefined;
   return {
-    container: container.id,
+    ...networkDemands(container, joined === undefined ? mode : { kind: "container", container: joined }),
+    container: id,
     containerName: container.name,
     hostname: config.Hostname,
     domainname: config.Domainname,
-    mode: mode.kind === "container" ? { ...mode, container: joinable(mode.container, registry) } : mode,
-    directory: directoryOf(roots, container.id),
-    dns: hostConfig.Dns,
+    directory: directoryOf(roots, id),
     dnsSearch: hostConfig.DnsSearch,
     dnsOptions: hostConfig.DnsOptions,
-    extraHosts: hostConfig.ExtraHosts,
-    sysctls: networkSysctls(hostConfig.Sysctls),
+    exposed: exposedOf(container),
   };
 }
 
-function joinable(reference: string, registry: Registry): ContainerID {
-  const other = registry.find(reference);
-  if (!other.active) throw conflict(`cannot join network of a non running container: ${other.container.id}`);
-  return other.container.id;
-}
-
 /** hosts, hostname and resolv.conf: those of the container whose network is shared, else its own. */
-export function filesOf(container: Container, registry: Registry, roots: Roots): NetworkFiles {
-  const shared = containerOfMode(container.hostConfig.NetworkMode);
-  const owner = shared === undefined ? undefined : registry.lookUp(shared);
-  return networkFilesOf(roots, owner?.container.id ?? container.id);
-}
+export const filesOf = (container: Container, registry: Registry, roots: Roots): NetworkFiles =>
+  networkFilesOf(roots, (networkOwner(container, registry) ?? container).id);

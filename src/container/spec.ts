@@ -60,6 +60,8 @@ export interface SpecInput {
   readonly files: NetworkFiles;
   readonly user: ProcessUser;
   readonly joined: JoinedNamespaces;
+  /** What is told of containers that it links to. */
+  readonly linkEnvironment: readonly string[];
   /** Another container's or the host's /dev/shm. */
   readonly shm?: string;
   readonly cgroups: CgroupSettings;
@@ -100,6 +102,7 @@ export function specOf(input: SpecInput): Spec {
           terminal: config.Tty,
           home: input.user.home,
         },
+        input.linkEnvironment,
         config.Env ?? [],
       ),
       cwd: config.WorkingDir || "/",
@@ -177,7 +180,7 @@ export function cgroupsPathOf(container: Container, settings: CgroupSettings): s
 export function execProcessOf(
   container: Container,
   request: ExecRequest,
-  user: ProcessUser,
+  { user, linkEnvironment }: { readonly user: ProcessUser; readonly linkEnvironment: readonly string[] },
   host: HostAbilities,
   size?: readonly [number, number],
 ): Process {
@@ -198,6 +201,7 @@ export function execProcessOf(
         terminal: request.terminal,
         home: user.home,
       },
+      linkEnvironment,
       config.Env ?? [],
       request.environment,
     ),

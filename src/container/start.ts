@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { RootFilesystem } from "../image/types.ts";
 import { codeOf, conflict, inContext } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
@@ -9,11 +10,15 @@ import { type UndoStack, undoing } from "../lib/undo.ts";
 import type { Sandbox } from "../network/types.ts";
 import { parseBind } from "./binds.ts";
 import { hostDevices } from "./devices.ts";
+import { joinedEndpoints, joiningOrder } from "./endpoints.ts";
 import type { Entry } from "./entry.ts";
+import { linkVariables } from "./links.ts";
 import type { MonitorRequest, Supervised } from "./monitor-types.ts";
 import { containerOfMode, type JoinedNamespaces } from "./namespaces.ts";
+import { networkOwner } from "./network-owner.ts";
 import type { Context } from "./options.ts";
 import { bundleOf, logPathOf, monitorDirectoryOf, runtimeDirectoryOf } from "./paths.ts";
+import type { Registry } from "./registry.ts";
 import { makeDirectoryInRoot } from "./rootfs.ts";
 import { filesOf, sandboxRequestOf } from "./sandbox-request.ts";
 import type { SeccompProfile } from "./seccomp-profile.ts";
@@ -50,16 +55,23 @@ export function startProcess(
   entry: Entry,
   bind: (supervised: Supervised) => void,
 ): Promise<Started> {
-  const { container } = entry;
+  const container = withOwnersName(entry.container, context.registry);
   return undoing(async (undo) => {
     const { sandbox, rootfs } = await openBoth(context, container, undo);
     const { bundle, profile } = writeBundle(context, container, sandbox, rootfs, undo);
+    const endpoints = joinedEndpoints(joiningOrder(container, context.networks), sandbox);
+    const { config } = container;
     const supervised = await context.supervisor.create(monitorRequestOf(context, container, bundle));
     undo.push("delete the process", () => context.supervisor.delete(container.id));
     undo.push("forget the process", () => context.registry.forgetRun(entry));
     context.filters.learn(profile, container.id);
     // Before it runs: an engine that dies from here on finds the process again.
-    await context.registry.save(entry, { monitor: supervised.record, bootId: context.host.bootId });
+    const process = { monitor: supervised.record, bootId: context.host.bootId };
+    const described = isDeepStrictEqual(
+      [endpoints, config],
+      [entry.container.endpoints, entry.container.config],
+    );
+    await context.registry.save(entry, described ? process : { ...process, endpoints, config });
     bind(supervised);
     const startedAt = formatTime(nowNanoseconds());
     await context.supervisor.start(container.id);
@@ -67,6 +79,14 @@ export function startProcess(
     await context.registry.save(entry, { state: runningState(container.state, supervised, startedAt) });
     return { supervised, bundle };
   });
+}
+
+/** Who shares another's network is called as that one, in its own UTS namespace. */
+function withOwnersName(container: Container, registry: Registry): Container {
+  const owner = networkOwner(container, registry);
+  if (!owner || owner === container || container.hostConfig.UTSMode === "host") return container;
+  const { Hostname, Domainname } = owner.config;
+  return { ...container, config: { ...container.config, Hostname, Domainname } };
 }
 
 const runningState = (before: State, { record }: Supervised, startedAt: string): State => ({
@@ -84,8 +104,8 @@ async function openBoth(
   container: Container,
   undo: UndoStack,
 ): Promise<{ sandbox: Sandbox; rootfs: RootFilesystem }> {
-  const { images, networks, registry } = context;
-  const request = sandboxRequestOf(container, registry, context);
+  const { images, networks } = context;
+  const request = sandboxRequestOf(container, context, context);
   const [sandbox, rootfs] = await Promise.allSettled([
     networks.openSandbox(request),
     images.mount(container.id),
@@ -117,6 +137,7 @@ function writeBundle(
     files: filesOf(container, context.registry, context),
     user,
     joined: joinedNamespaces(context, container),
+    linkEnvironment: linkVariables(container, context),
     ...(hostConfig.IpcMode === "host" && { shm: "/dev/shm" }),
     cgroups: context.cgroups,
     host: context.host,

@@ -95,6 +95,8 @@ export interface EndpointSettings {
   readonly MacAddress?: string;
   readonly DriverOpts?: Readonly<Record<string, string>> | null;
   readonly GwPriority?: number;
+  /** Of the network that was joined last under this name. */
+  readonly NetworkID?: string;
 }
 
 /** A create request as checked by the API: what the client left out is left out. */

@@ -43,12 +43,9 @@ const FIELDS: Readonly<Record<string, Check>> = {
   Isolation: oneOf("", "default"),
   KernelMemory: isEmpty,
   KernelMemoryTCP: isEmpty,
-  Links: isEmpty,
   MemorySwappiness: oneOf(-1),
   Mounts: isEmpty,
   OomKillDisable: isEmpty,
-  PortBindings: isEmpty,
-  PublishAllPorts: isEmpty,
   StorageOpt: isEmpty,
   /** There is no remapping of users, so the host's own user namespace is what each container has. */
   UsernsMode: oneOf("", "host"),
@@ -57,13 +54,7 @@ const FIELDS: Readonly<Record<string, Check>> = {
 };
 
 /** The same of a network's EndpointSettings. Those that the engine itself sets are shown, and may come back. */
-const ENDPOINT_FIELDS: Readonly<Record<string, Check>> = {
-  Links: isEmpty,
-  DriverOpts: isEmpty,
-  GwPriority: isEmpty,
-};
-
-const IPAM_FIELDS: Readonly<Record<string, Check>> = { IPv6Address: isEmpty, LinkLocalIPs: isEmpty };
+const IPAM_FIELDS: Readonly<Record<string, Check>> = { LinkLocalIPs: isEmpty };
 
 /** Those that are carried out: the names of HostConfig in types.ts. */
 const CARRIED_OUT = new Set(
@@ -71,25 +62,23 @@ const CARRIED_OUT = new Set(
     "NetworkMode AutoRemove Privileged ReadonlyRootfs Init CapAdd CapDrop SecurityOpt GroupAdd Binds Tmpfs Dns " +
     "DnsSearch DnsOptions ExtraHosts Sysctls PidMode IpcMode UTSMode CgroupParent ShmSize OomScoreAdj Memory " +
     "MemoryReservation MemorySwap NanoCpus CpuShares CpuPeriod CpuQuota CpusetCpus CpusetMems PidsLimit Ulimits " +
-    "RestartPolicy LogConfig ConsoleSize MaskedPaths ReadonlyPaths Runtime"
+    "RestartPolicy LogConfig ConsoleSize MaskedPaths ReadonlyPaths Runtime " +
+    "PortBindings PublishAllPorts Links"
   ).split(" "),
 );
 
 /**
- * The names of fields in a client's HostConfig that ask for what is not built in: `["PortBindings"]`. Fields
- * that Docker does not know pass, as they do with Docker. `PortBindings` counts when any port is bound.
+ * The names of fields in a client's HostConfig that ask for what is not built in: `["VolumesFrom"]`. Fields
+ * that Docker does not know pass, as they do with Docker.
  */
 export function unsupportedHostConfig(hostConfig: Readonly<Record<string, unknown>>): string[] {
   return refused(hostConfig, FIELDS).filter((name) => !CARRIED_OUT.has(name));
 }
 
-/** Likewise of one network's settings: `["IPAMConfig.IPv6Address"]`. */
+/** Likewise of one network's settings: `["IPAMConfig.LinkLocalIPs"]`. */
 export function unsupportedEndpointSettings(settings: Readonly<Record<string, unknown>>): string[] {
   const ipam = Object(settings.IPAMConfig ?? {}) as Readonly<Record<string, unknown>>;
-  return [
-    ...refused(settings, ENDPOINT_FIELDS),
-    ...refused(ipam, IPAM_FIELDS).map((name) => `IPAMConfig.${name}`),
-  ];
+  return refused(ipam, IPAM_FIELDS).map((name) => `IPAMConfig.${name}`);
 }
 
 const refused = (

@@ -93,11 +93,34 @@ function validateModes(hostConfig: HostConfig, asked: Partial<ContainerConfig>):
   }
   if (!["", "host"].includes(UTSMode)) throw invalid(`invalid UTS mode: ${UTSMode}`);
   if (UTSMode === "host" && asked.Hostname) throw invalid("conflicting options: hostname and the UTS mode");
-  if (containerOfMode(NetworkMode) === undefined) return;
+  if (NetworkMode === "host" && hostConfig.Links.length > 0) {
+    throw invalid(
+      "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+    );
+  }
+  if (NetworkMode.startsWith("container:")) validateSharing(hostConfig, asked);
+}
+
+/** Of who shares another's network: what is the owner's to ask for. */
+function validateSharing(hostConfig: HostConfig, asked: Partial<ContainerConfig>): void {
+  if (containerOfMode(hostConfig.NetworkMode) === undefined) {
+    throw invalid("invalid network mode: invalid container format container:<name|id>");
+  }
   if (asked.Hostname) throw invalid("conflicting options: hostname and the network mode");
+  if (hostConfig.Links.length > 0) {
+    throw invalid(
+      "conflicting options: container type network can't be used with links. This would result in undefined behavior",
+    );
+  }
   if (hostConfig.Dns.length > 0) throw invalid("conflicting options: dns and the network mode");
   if (hostConfig.ExtraHosts.length > 0) {
     throw invalid("conflicting options: custom host-to-IP mapping and the network mode");
+  }
+  if (Object.keys(hostConfig.PortBindings).length > 0 || hostConfig.PublishAllPorts) {
+    throw invalid("conflicting options: port publishing and the container type network mode");
+  }
+  if (Object.keys(asked.ExposedPorts ?? {}).length > 0) {
+    throw invalid("conflicting options: port exposing and the container type network mode");
   }
 }
 

@@ -21,11 +21,11 @@ import type { Containers, CreateRequest } from "../../src/container/types.ts";
 import type { Image, Images } from "../../src/image/types.ts";
 import { notFound } from "../../src/lib/errors.ts";
 import { type EngineEvent, formatTime, nowNanoseconds } from "../../src/lib/events.ts";
-import type { ContainerID, ImageID, SandboxID } from "../../src/lib/ids.ts";
+import type { ContainerID, ImageID } from "../../src/lib/ids.ts";
 import { silent } from "../../src/lib/log.ts";
-import type { NetnsPath } from "../../src/linux/plan.ts";
-import type { Networks, Sandbox, SandboxRequest } from "../../src/network/types.ts";
+import type { Networks, SandboxRequest } from "../../src/network/types.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
+import { FakeNetworks } from "./container-network-fakes.ts";
 
 export const IMAGE: Image = {
   id: `sha256:${"ab".repeat(32)}` as ImageID,
@@ -148,7 +148,7 @@ export class World {
     rmSync(this.root, { recursive: true, force: true });
   }
 
-  async #step(name: string): Promise<void> {
+  async step(name: string): Promise<void> {
     this.steps.push(name);
     await new Promise((resolve) => setImmediate(resolve));
     const failure = this.failures.get(name);
@@ -166,15 +166,15 @@ export class World {
     runtime: { name: "crun", path: "/usr/bin/crun", version: "1" },
     monitorVersion: "2",
     create: async (request) => {
-      await this.#step("create");
+      await this.step("create");
       this.held.add(`process ${request.container}`);
       const process = this.#supervise(request);
       this.adoptable.set(request.container, process);
       return process;
     },
-    start: () => this.#step("start"),
+    start: () => this.step("start"),
     exec: async (request) => {
-      await this.#step("exec");
+      await this.step("exec");
       return this.#supervise(request);
     },
     adopt: async (request) => {
@@ -182,10 +182,10 @@ export class World {
       if (!process) throw new Error("nothing to adopt");
       return process;
     },
-    pause: () => this.#step("pause"),
-    resume: () => this.#step("resume"),
+    pause: () => this.step("pause"),
+    resume: () => this.step("resume"),
     delete: async (id) => {
-      await this.#step("delete");
+      await this.step("delete");
       this.held.delete(`process ${id}`);
     },
     close: async () => {},
@@ -205,7 +205,7 @@ export class World {
     tag: async () => {},
     remove: async () => [],
     createLayer: async (id) => {
-      await this.#step("createLayer");
+      await this.step("createLayer");
       mkdirSync(join(this.rootfsOf(id), "etc"), { recursive: true });
       writeFileSync(
         join(this.rootfsOf(id), "etc/passwd"),
@@ -214,7 +214,7 @@ export class World {
       this.held.add(`layer ${id}`);
     },
     mount: async (id) => {
-      await this.#step("mount");
+      await this.step("mount");
       this.held.add(`mount ${id}`);
       return this.images.filesystemOf(id);
     },
@@ -223,11 +223,11 @@ export class World {
       driver: { name: "overlay2", data: { UpperDir: this.rootfsOf(id) } },
     }),
     unmount: async (id) => {
-      await this.#step("unmount");
+      await this.step("unmount");
       this.held.delete(`mount ${id}`);
     },
     removeLayer: async (id) => {
-      await this.#step("removeLayer");
+      await this.step("removeLayer");
       rmSync(this.rootfsOf(id), { recursive: true, force: true });
       this.held.delete(`layer ${id}`);
     },
@@ -237,32 +237,7 @@ export class World {
     stop: async () => {},
   };
 
-  readonly networks = {
-    check: () => this.steps.push("check"),
-    openSandbox: async (request: SandboxRequest) => {
-      await this.#step("openSandbox");
-      this.requests.push(request);
-      this.held.add(`sandbox ${request.container}`);
-      return this.#sandbox(request.container);
-    },
-    closeSandbox: async (id: ContainerID) => {
-      await this.#step("closeSandbox");
-      this.held.delete(`sandbox ${id}`);
-      this.events.push({ type: "network", action: "disconnect", actor: { id: "n", attributes: {} } });
-    },
-    sandboxOf: (id: ContainerID) => (this.held.has(`sandbox ${id}`) ? this.#sandbox(id) : undefined),
-    renameContainer: () => this.#step("renameContainer"),
-  } as unknown as Networks;
-
-  #sandbox(container: ContainerID): Sandbox {
-    return {
-      id: "5a".repeat(32) as SandboxID,
-      container,
-      key: "/run/drawbridge/netns/5a5a5a5a5a5a" as NetnsPath,
-      mode: "own",
-      endpoints: [],
-    };
-  }
+  readonly networks = new FakeNetworks(this);
 
   /** An engine's containers, over this store and these processes. */
   containers(more: Partial<ContainersOptions> = {}): Containers {
@@ -270,7 +245,7 @@ export class World {
     return createContainers({
       store: this.store,
       images: this.images,
-      networks: this.networks,
+      networks: this.networks as unknown as Networks,
       supervisor: this.supervisor,
       readLog: async function* () {
         yield* log;

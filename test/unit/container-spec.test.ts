@@ -59,10 +59,13 @@ function spec(
       key: "/run/drawbridge/netns/5a5a5a5a5a5a" as NetnsPath,
       mode: "own",
       endpoints: [],
+      ports: [],
+      exposed: [],
     },
     files: { hostname: "/data/c0/hostname", hosts: "/data/c0/hosts", resolvConf: "/data/c0/resolv.conf" },
     user: { uid: 0, gid: 0, additionalGids: [0, 10], home: "/root" },
     joined: {},
+    linkEnvironment: [],
     cgroups: { parent: "/drawbridge", driver: "cgroupfs" },
     host: HOST,
     devices: [],
@@ -98,7 +101,7 @@ describe("spec", () => {
   });
 
   it("leaves out what the host shares", () => {
-    const host = { id: ID as string as SandboxID, container: ID, endpoints: [] };
+    const host = { id: ID as string as SandboxID, container: ID, endpoints: [], ports: [], exposed: [] };
     const shared = spec(
       { PidMode: "host", IpcMode: "host", UTSMode: "host" },
       {},
@@ -348,7 +351,7 @@ describe("checks", () => {
       unsupportedHostConfig({
         PortBindings: { "80/tcp": [{ HostPort: "8080" }] },
         PublishAllPorts: false,
-        Mounts: null,
+        Mounts: [{ Type: "volume" }],
         VolumesFrom: ["x"],
         DeviceRequests: [],
         MemorySwappiness: -1,
@@ -358,7 +361,7 @@ describe("checks", () => {
         ContainerIDFile: "/tmp/cid",
         Binds: ["/a:/b"],
       }),
-      ["PortBindings", "VolumesFrom"],
+      ["Mounts", "VolumesFrom"],
     );
   });
 
