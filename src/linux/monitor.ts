@@ -42,7 +42,7 @@ export interface KernelWatch {
 }
 
 export interface WatchOptions {
-  /** Milliseconds for which changes are collected, from the first on, before they are told; 50 by default. */
+  /** Milliseconds for which changes are left to collect, from the first on, before they are read and told; 50 by default. */
   readonly settle?: number;
 }
 
@@ -54,8 +54,8 @@ const RTNLGRP_IPV4_IFADDR = 5;
 const RTNLGRP_IPV6_IFADDR = 9;
 const AF_BRIDGE = 7;
 
-/** So many datagrams are read before others have their turn. */
-const DATAGRAMS_PER_TURN = 64;
+/** So many datagrams of a socket are read at a time: a millisecond's work. More are read the next time. */
+const DATAGRAMS_AT_ONCE = 1024;
 /** The kernel's thread has two sockets; a few more, should it have died and been replaced. */
 const IGNORED_PORTS = 8;
 
@@ -69,6 +69,8 @@ export function watchKernel(
 }
 
 class Changes {
+  /** RTM_NEWLINK payloads, the last of each link: a new link has half a dozen, and one is enough to read. */
+  readonly heard = new Map<number, Uint8Array>();
   readonly tables = new Map<string, "rules" | "elements">();
   readonly by = new Set<string>();
   readonly links = new Map<number, Link>();
@@ -78,12 +80,22 @@ class Changes {
   lost = false;
 }
 
+interface Source {
+  readonly socket: MulticastSocket;
+  readonly watch: Watch;
+  readonly hear: (message: Message, socket: MulticastSocket) => void;
+}
+
+const READABLE = { readable: true, writable: false };
+const NOTHING = { readable: false, writable: false };
+
 class Monitor implements KernelWatch {
-  readonly #sockets: MulticastSocket[] = [];
-  readonly #watches: Watch[] = [];
+  readonly #sources: Source[] = [];
   readonly #listener: (changes: KernelChanges) => void;
   readonly #settle: number;
   #changes = new Changes();
+  /** Whether there is anything in them. */
+  #heard = false;
   #timer: NodeJS.Timeout | undefined;
   /** Of the transaction that is being told. */
   #touched = new Map<string, "rules" | "elements">();
@@ -106,10 +118,11 @@ class Monitor implements KernelWatch {
 
   close(): void {
     clearTimeout(this.#timer);
-    for (const watch of this.#watches) watch.close();
-    for (const socket of this.#sockets) socket.close();
-    this.#watches.length = 0;
-    this.#sockets.length = 0;
+    for (const { watch, socket } of this.#sources) {
+      watch.close();
+      socket.close();
+    }
+    this.#sources.length = 0;
   }
 
   #listen(
@@ -119,16 +132,30 @@ class Monitor implements KernelWatch {
     hear: (message: Message, socket: MulticastSocket) => void,
   ): void {
     const socket = new MulticastSocket(protocol, groups);
-    this.#sockets.push(socket);
-    const read = () => {
-      for (let i = 0; i < DATAGRAMS_PER_TURN; i += 1) {
-        const messages = socket.receive();
-        if (messages === "later") return;
-        if (messages === "lost") this.#lose();
-        else for (const message of messages) hear(message, socket);
-      }
-    };
-    this.#watches.push(reactor.watch(socket.fd, { readable: true, writable: false }, read));
+    this.#sources.push({ socket, hear, watch: reactor.watch(socket.fd, READABLE, () => this.#collect()) });
+  }
+
+  /** A thing that happens is a dozen announcements: to wake for each would cost more than to read them. */
+  #collect(): void {
+    for (const { watch } of this.#sources) watch.expect(NOTHING);
+    this.#timer ??= setTimeout(() => this.#readAll(), this.#settle);
+  }
+
+  #readAll(): void {
+    this.#timer = undefined;
+    this.#changes = new Changes();
+    for (const source of this.#sources) this.#read(source);
+    for (const { watch } of this.#sources) watch.expect(READABLE);
+    if (this.#heard) this.#tell();
+  }
+
+  #read({ socket, hear }: Source): void {
+    for (let i = 0; i < DATAGRAMS_AT_ONCE; i += 1) {
+      const messages = socket.receive();
+      if (messages === "later") return;
+      if (messages === "lost") this.#lose();
+      else for (const message of messages) hear(message, socket);
+    }
   }
 
   #lose(): void {
@@ -175,30 +202,33 @@ class Monitor implements KernelWatch {
       if (type === RTM_DELLINK) this.#changed().released.add(ifindex);
       return;
     }
-    const link = readLink(payload);
-    if (!link) return;
     const changes = this.#changed();
     if (type === RTM_NEWLINK) {
-      changes.links.set(ifindex, link);
+      changes.heard.set(ifindex, payload.slice());
       changes.gone.delete(ifindex);
-      if (link.master !== undefined) changes.released.delete(ifindex);
     } else {
-      changes.gone.set(ifindex, link.name);
-      changes.links.delete(ifindex);
+      changes.gone.set(ifindex, readLink(payload)?.name ?? "");
+      changes.heard.delete(ifindex);
       changes.released.delete(ifindex);
       changes.unaddressed.delete(ifindex);
     }
   }
 
   #changed(): Changes {
-    this.#timer ??= setTimeout(() => this.#tell(), this.#settle);
+    this.#heard = true;
     return this.#changes;
   }
 
   #tell(): void {
-    this.#timer = undefined;
+    this.#heard = false;
     const changes = this.#changes;
-    this.#changes = new Changes();
+    for (const [ifindex, payload] of changes.heard) {
+      const link = readLink(payload);
+      if (!link) continue;
+      changes.links.set(ifindex, link);
+      // It was moved from one bridge to another.
+      if (link.master !== undefined) changes.released.delete(ifindex);
+    }
     this.#listener(changes);
   }
 }

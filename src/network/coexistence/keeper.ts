@@ -22,11 +22,11 @@ export interface KeeperOptions {
   readonly bridges: () => readonly string[];
   /** Let our traffic past dockerd's FORWARD DROP, in DOCKER-USER. */
   readonly admit: boolean;
+  /** Milliseconds between two looks at the other firewalls, however often they change; 1000 by default. */
+  readonly rest?: number;
 }
 
-/** Milliseconds between two looks at the other firewalls, however often they change. */
-const REST = 1000;
-/** And how often they are looked at unasked: iptables-legacy announces nothing, reading is one process. */
+/** Milliseconds after which they are looked at unasked: iptables-legacy announces nothing, and reading it is a process. */
 const ROUND = 60_000;
 
 export class Keeper {
@@ -70,24 +70,24 @@ export class Keeper {
 
   #hear(changes: KernelChanges): void {
     this.#repairer.report(damageOf(changes, this.#options.bridges()), changes.by);
-    if (concerns(changes, this.#seen)) this.#lookSoon();
+    if (!concerns(changes, this.#seen)) return;
+    // A new network of ours waits to be admitted; whatever else happens can happen often.
+    const changed = new Set([...changes.links.values()].map(({ name }) => name));
+    const { links } = this.#seen;
+    if (this.#options.bridges().some((name) => changed.has(name) && !links.has(name))) this.#restUntil = 0;
+    this.#lookSoon();
   }
 
   #lookSoon(): void {
     if (!this.#watch) return;
-    this.#next ??= setTimeout(
-      () => {
-        this.#next = undefined;
-        void this.#look();
-      },
-      Math.max(0, this.#restUntil - Date.now()),
-    );
+    clearTimeout(this.#next);
+    this.#next = setTimeout(() => void this.#look(), Math.max(0, this.#restUntil - Date.now()));
   }
 
   async #look(): Promise<void> {
     if (this.#looking) return this.#looking.then(() => this.#lookSoon());
     this.#looking = this.#lookNow().finally(() => {
-      this.#restUntil = Date.now() + REST;
+      this.#restUntil = Date.now() + (this.#options.rest ?? 1000);
       this.#looking = undefined;
     });
     await this.#looking;

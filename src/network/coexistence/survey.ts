@@ -4,7 +4,7 @@ import type { Kernel } from "../../linux/kernel.ts";
 import type { KernelChanges } from "../../linux/monitor.ts";
 import { admission, hasPlace, withdrawal, withoutUs } from "./admit.ts";
 import { isOurs } from "./damage.ts";
-import { flowsOf, framesOf, type HostFacts, uplinksOf } from "./flows.ts";
+import { type Flow, flowsOf, framesOf, type HostFacts, uplinksOf } from "./flows.ts";
 import { type Finding, findDrops, sentence } from "./foreign.ts";
 import { hasLegacyTable, restore, saveTables } from "./iptables.ts";
 import { forwardTables, readTable } from "./nft-json.ts";
@@ -17,7 +17,7 @@ export interface Survey {
   readonly done: readonly string[];
   /** Changes that didn't bring about what they should have, and how often they were tried one after another. */
   readonly vain: ReadonlyMap<string, number>;
-  /** The links that there were, but for those of containers. */
+  /** The links that there were, but for those of containers, and for bridges of ours that had no address yet. */
   readonly links: ReadonlySet<string>;
 }
 
@@ -74,7 +74,7 @@ export async function survey(
     if (change && changeOf(now)) vain.set(change.input, tried + 1);
     warnings.push(...findDrops([now], flows, frames).map((finding) => sentence(finding, uplinks[0])));
   }
-  return { warnings, done, vain, links: linksOf(facts) };
+  return { warnings, done, vain, links: linksOf(facts, bridges, flows) };
 }
 
 /** Take out what was ever admitted. @returns what was done, a line each @throws what iptables says */
@@ -116,8 +116,15 @@ function admitIn(
       };
 }
 
-const linksOf = ({ links }: HostFacts): ReadonlySet<string> =>
-  new Set(links.flatMap(({ name, kind }) => (kind === "veth" ? [] : [name])));
+function linksOf(
+  { links }: HostFacts,
+  bridges: readonly string[],
+  flows: readonly Flow[],
+): ReadonlySet<string> {
+  const names = new Set(links.flatMap(({ name, kind }) => (kind === "veth" ? [] : [name])));
+  for (const bridge of bridges) if (!flows.some((flow) => flow.bridge === bridge)) names.delete(bridge);
+  return names;
+}
 
 async function readAgain(table: Table): Promise<Table> {
   const { tool, family } = table;
