@@ -4,6 +4,7 @@ import type { NetworkID } from "../lib/ids.ts";
 import { type UndoStack, undoing } from "../lib/undo.ts";
 import { failuresOf } from "./close.ts";
 import { newEndpoint, refuseCompany } from "./design.ts";
+import { drivers } from "./drivers.ts";
 import { updateFiles } from "./files/files.ts";
 import { elementSteps, sandboxElements } from "./firewall-state.ts";
 import { routesPlan } from "./gateway.ts";
@@ -60,7 +61,9 @@ export async function connect(
         sandboxElements(after.sandbox, ledger.networkOf),
       );
       const plan = [...firewall, ...connectPlan(sandbox, after.sandbox, ledger.networkOf)];
-      const facts = await context.apply(plan);
+      const facts = await context.apply(plan).catch((thrown: unknown) => {
+        throw drivers[network.driver].explain(network, thrown);
+      });
       undo.push("join it", () => part(context, after.sandbox, sandbox, endpoint));
       entry.record = { ...after, sandbox: withFacts(after.sandbox, plan, facts) };
       undo.push("know of it", () => {
@@ -172,7 +175,8 @@ export async function publish(
     entry.record = after;
     entry.leases = [...entry.leases, lease];
     lead(context, entry);
-    await forgetConnections(context, lease.bindings).catch((thrown: unknown) =>
+    // Beside the answer: a look through all tracked connections takes longer than all the rest.
+    forgetConnections(context, lease.bindings).catch((thrown: unknown) =>
       context.logger.warn({ container: after.sandbox.container }, messageOf(thrown)),
     );
     return after.sandbox;

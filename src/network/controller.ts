@@ -6,7 +6,7 @@ import type { Address } from "../lib/ip.ts";
 import { KeyedMutex, Mutex } from "../lib/mutex.ts";
 import type { Fact, Plan } from "../linux/plan.ts";
 import { connect, disconnect, type Parts, publish, unpublish } from "./attachment.ts";
-import { OPTION } from "./bridge/options.ts";
+import { bridgeOptions, OPTION } from "./bridge/options.ts";
 import { closeSandbox } from "./close.ts";
 import { Keeper } from "./coexistence/keeper.ts";
 import { refuseCompany } from "./design.ts";
@@ -65,7 +65,10 @@ class Controller implements Networks {
         reactor,
         logger,
         repair: () => this.#repair("all"),
-        bridges: () => ledger.networks.flatMap(({ options: { [OPTION.name]: name } }) => name ?? []),
+        bridges: () =>
+          ledger.networks.flatMap((network) =>
+            network.driver === "bridge" && !network.configOnly ? bridgeOptions(network).name : [],
+          ),
         admit: settings.firewallAdmit,
       });
   }

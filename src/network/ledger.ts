@@ -1,6 +1,7 @@
 /** What there is while the engine runs: networks, and sandboxes on their way up, down, or open. */
 import { internal, invalid, notFound } from "../lib/errors.ts";
 import type { ContainerID, NetworkID } from "../lib/ids.ts";
+import type { Prefix } from "../lib/ip.ts";
 import type { PortLease } from "./port/types.ts";
 import type { SandboxRecord } from "./state.ts";
 import type { Endpoint, Network, Sandbox } from "./types.ts";
@@ -19,6 +20,8 @@ export interface Entry {
 
 export class Ledger {
   networks: readonly Network[] = [];
+  /** The engine's own unique local prefix: IPv6 subnets come from here by default. */
+  ula: Prefix = { address: { family: 6, bits: 0xfdn << 120n }, length: 48 };
   /** Networks that could not be made on this host, and why. */
   unusable: ReadonlyMap<NetworkID, string> = new Map();
   /** Forwarding between links that are not ours is dropped, since the engine turned it on. */

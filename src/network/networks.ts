@@ -10,7 +10,7 @@ import { elementSteps } from "./firewall-state.ts";
 import { forwarding, readForwarding, unroutedElements } from "./forwarding.ts";
 import type { Context } from "./options.ts";
 import { hostFacts } from "./reconcile.ts";
-import { dropNetwork, putNetwork, putSysctl, uniqueLocalPrefix } from "./state.ts";
+import { dropNetwork, putNetwork, putSysctl } from "./state.ts";
 import type { Endpoint, Network, NetworkRequest } from "./types.ts";
 
 export class NetworkTable {
@@ -58,7 +58,7 @@ export class NetworkTable {
       networks: ledger.networks,
       facts,
       settings,
-      ula: await uniqueLocalPrefix(store),
+      ula: ledger.ula,
       spent: this.#spent,
     });
     const driver = drivers[designed.driver];
@@ -69,10 +69,13 @@ export class NetworkTable {
     undo.push("record it", () => store.commit([dropNetwork(network)]));
     if (!network.configOnly) {
       // Rules stand before the link does.
-      await this.#context.apply([
+      const plan = [
         ...elementSteps(`network ${network.name}`, {}, driver.elements(network)),
         ...driver.ensure(network, facts),
-      ]);
+      ];
+      await this.#context.apply(plan).catch((thrown: unknown) => {
+        throw driver.explain(network, thrown);
+      });
       undo.push("make it", () => this.#dismantle(network, ledger.networks));
       if (network.ipv6 && network.driver === "bridge") await this.#forwardIpv6();
     }

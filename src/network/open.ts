@@ -4,6 +4,7 @@ import { undoing } from "../lib/undo.ts";
 import type { Fact, Plan } from "../linux/plan.ts";
 import { takeDown } from "./close.ts";
 import { designSandbox, type SandboxDesign } from "./design.ts";
+import { drivers } from "./drivers.ts";
 import { digestOf, type FileContents, removeFiles, writeFiles } from "./files/files.ts";
 import { elementSteps, sandboxElements } from "./firewall-state.ts";
 import { pinHostNamespace } from "./host-namespace.ts";
@@ -15,7 +16,7 @@ import { forgetConnections, lead, publishWaiting } from "./publication.ts";
 import { checkRequest } from "./request.ts";
 import { hasIpv6, openPlan } from "./sandbox.ts";
 import { dropSandbox, putSandbox, type SandboxRecord } from "./state.ts";
-import type { Endpoint, Sandbox, SandboxRequest } from "./types.ts";
+import type { Endpoint, Network, Sandbox, SandboxRequest } from "./types.ts";
 
 /** @throws as `Networks.openSandbox` */
 export async function openSandbox(
@@ -55,7 +56,7 @@ export async function openSandbox(
       ...openPlan(sandbox, ledger.networkOf, request.sysctls),
     ];
     const [made, written] = await Promise.allSettled([
-      plan.length > 0 ? context.apply(plan) : [],
+      plan.length > 0 ? context.apply(plan).catch(explained(context, sandbox)) : [],
       contents && writeFiles(record, contents),
     ]);
     undo.push("write its files", () => removeFiles(record));
@@ -63,8 +64,7 @@ export async function openSandbox(
     undo.push("make the sandbox", () => takeDown(context, sandbox));
     if (written.status === "rejected") throw written.reason;
     undo.push("name it", () => names.close(sandbox));
-    await names.refresh(record);
-    await forgetConnections(context, sandbox.ports);
+    await Promise.all([names.refresh(record), forgetConnections(context, sandbox.ports)]);
     entry.record = { ...record, sandbox: withFacts(sandbox, plan, made.value) };
     entry.phase = "open";
     lead(context, entry);
@@ -76,6 +76,16 @@ export async function openSandbox(
     return entry.record.sandbox;
   });
 }
+
+/** Throws with what drivers know of it. */
+const explained =
+  ({ ledger }: Context, { endpoints }: Sandbox) =>
+  (thrown: unknown): never => {
+    throw endpoints.map(ledger.networkOf).reduce(explain, thrown);
+  };
+
+const explain = (thrown: unknown, network: Network): unknown =>
+  drivers[network.driver].explain(network, thrown);
 
 /** Who shares a namespace sees its owner's files. */
 function contentsOf(

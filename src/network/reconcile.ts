@@ -25,6 +25,7 @@ import {
   type OnDamage,
   putNetwork,
   putSysctl,
+  putUniqueLocal,
   type SandboxRecord,
   uniqueLocalPrefix,
 } from "./state.ts";
@@ -38,7 +39,7 @@ export interface ReconcileOptions {
   readonly execRoot: string;
 }
 
-export interface Reconciled extends Pick<Ledger, "networks" | "unusable" | "closed"> {
+export interface Reconciled extends Pick<Ledger, "networks" | "unusable" | "closed" | "ula"> {
   /** Of containers that are alive. */
   readonly records: readonly SandboxRecord[];
 }
@@ -56,7 +57,8 @@ export async function reconcile(
   const damaged: OnDamage = (key, cause) =>
     logger.error({ key, error: messageOf(cause) }, "a damaged record is left out");
   const known = await loadNetworks(store, damaged);
-  const defaults = defaultNetworks(settings, known, await uniqueLocalPrefix(store));
+  const ula = await uniqueLocalPrefix(store);
+  const defaults = defaultNetworks(settings, known, ula);
   const networks = [...defaults, ...known.filter((network) => !isDefault(network))];
   const records = (await loadSandboxes(store, damaged)).map((record) => onKnown(record, networks, logger));
   const living = records.filter(({ sandbox }) => alive.has(sandbox.container));
@@ -80,6 +82,7 @@ export async function reconcile(
   await store.commit([
     ...known.filter(({ id }) => networks.every((network) => network.id !== id)).map(dropNetwork),
     ...defaults.map(putNetwork),
+    putUniqueLocal(ula),
     ...[forward[4], forward[6]].flatMap(({ records: changed }) =>
       [...changed].map(([key, record]) => putSysctl(key, record)),
     ),
@@ -94,6 +97,7 @@ export async function reconcile(
     networks,
     unusable,
     closed,
+    ula,
     records: living.map((each) => withIndexes(each, remaining.links, logger)),
   };
 }

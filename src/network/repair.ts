@@ -18,7 +18,7 @@ export const missesGround = (thrown: unknown): boolean =>
  */
 export async function repair(
   options: { readonly kernel: Kernel; readonly logger: Logger },
-  { networks, unusable, records, closed }: Reconciled,
+  { networks, unusable, records, closed }: Omit<Reconciled, "ula">,
   { rules }: { readonly rules: "missing" | "all" },
 ): Promise<void> {
   const { kernel, logger } = options;

@@ -2,6 +2,7 @@
 import { forbidden, invalid } from "../lib/errors.ts";
 import { tryParseAddress } from "../lib/ip.ts";
 import { isDefault } from "./defaults.ts";
+import { endpointOptions } from "./endpoint-options.ts";
 import { parseExtraHost } from "./files/hosts.ts";
 import { checkPublishRequest } from "./port/requests.ts";
 import type { EndpointRequest, Network, Networks, SandboxRequest } from "./types.ts";
@@ -29,7 +30,8 @@ function checkSysctl(key: string, mode: SandboxRequest["mode"]["kind"]): void {
 
 /** Refuse what a network does not offer. @throws invalid */
 export function checkEndpoint(network: Network, request: EndpointRequest): void {
-  const { address, address6, aliases } = request;
+  const { address, address6, aliases, driverOptions } = request;
+  endpointOptions(driverOptions);
   if (network.configOnly) {
     throw forbidden(`cannot create an endpoint on the configuration-only network ${network.name}`);
   }

@@ -1,11 +1,11 @@
 /** A container's network namespace: what is done to the kernel to make it and to take it down. */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type SandboxID, shortId } from "../lib/ids.ts";
 import type { NetnsPath, Plan } from "../linux/plan.ts";
 import { RESOLVER_RULES } from "./dns/rules.ts";
 import { drivers } from "./drivers.ts";
 import { routesPlan } from "./gateway.ts";
+import { KERNEL_HAS_IPV6 } from "./kernel-ipv6.ts";
 import type { FindNetwork } from "./ledger.ts";
 import type { Endpoint, Sandbox } from "./types.ts";
 
@@ -17,9 +17,6 @@ export const netnsPath = (execRoot: string, id: SandboxID): NetnsPath =>
 /** Where the host's own namespace is pinned, for those who share it. */
 export const hostNetnsPath = (execRoot: string): NetnsPath =>
   join(netnsDirectory(execRoot), "default") as NetnsPath;
-
-/** A kernel without IPv6 has nothing to turn off. */
-const KERNEL_HAS_IPV6 = existsSync("/proc/sys/net/ipv6");
 
 /** Docker's, for a namespace that belongs to one container: ports below 1024 and ICMP sockets are free to all in it. */
 const SYSCTLS: Readonly<Record<string, string>> = {

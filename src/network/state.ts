@@ -231,13 +231,16 @@ export async function loadSysctl(store: Store, key: string): Promise<SysctlRecor
 }
 
 /**
- * The engine's own unique local prefix, made once and kept (RFC 4193 section 3.2.2: fd00::/8 and 40 random bits).
+ * The engine's own unique local prefix, made once and kept from then on (RFC 4193 section 3.2.2: fd00::/8 and 40 random
+ * bits).
  */
 export async function uniqueLocalPrefix(store: Store): Promise<Prefix> {
   const kept = await store.get(UNIQUE_LOCAL);
   if (typeof kept === "string") return parsePrefix(kept);
   const address = addressFromBytes(Uint8Array.of(0xfd, ...randomBytes(5), ...new Uint8Array(10)));
-  const prefix = { address, length: 48 };
-  await store.commit([{ key: UNIQUE_LOCAL, value: formatPrefix(prefix) }]);
-  return prefix;
+  return { address, length: 48 };
 }
+export const putUniqueLocal = (prefix: Prefix): Change => ({
+  key: UNIQUE_LOCAL,
+  value: formatPrefix(prefix),
+});

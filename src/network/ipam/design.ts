@@ -45,7 +45,8 @@ export function designPools(
     const subnet =
       each.subnet ?? anySubnet(family, [...taken.map(({ prefix }) => prefix), ...subnetsOf(pools)], context);
     if (each.subnet) refuseOverlap(subnet, network, taken);
-    pools.push(fillPool(network, family, { ...each, subnet }));
+    const pool = fillPool(network, family, { ...each, subnet });
+    pools.push(each.subnet ? pool : { ...pool, automatic: true });
   }
   return pools;
 }
