@@ -164,6 +164,7 @@ class Monitor implements KernelWatch {
   }
 
   #hearFirewall(message: Message, socket: MulticastSocket): void {
+    if (this.#ownPorts.includes(message.port)) return; // it was on its way before the kernel knew
     const told = readAnnouncement(message);
     if (!told) return;
     if (told.of !== "end") {
@@ -184,7 +185,6 @@ class Monitor implements KernelWatch {
   }
 
   #ignore(port: number, socket: MulticastSocket): void {
-    if (this.#ownPorts.includes(port)) return; // it was on its way already
     this.#ownPorts = [port, ...this.#ownPorts].slice(0, IGNORED_PORTS);
     socket.ignore(this.#ownPorts);
   }

@@ -28,7 +28,6 @@ const SO_ATTACH_FILTER = 26;
 const SO_RCVBUFFORCE = 33;
 const MSG_TRUNC = 0x20;
 const EAGAIN = 11;
-const EMSGSIZE = 90;
 const ENOBUFS = 105;
 
 /** Bytes of the receive buffer: a rule set of a thousand rules that is loaded at once fits. */
@@ -69,7 +68,7 @@ export class MulticastSocket {
    */
   receive(): Message[] | "later" | "lost" {
     const size = Number(sys.recv(this.fd, received, received.length, MSG_TRUNC));
-    if (size > received.length) throw new KernelError("hear the kernel", EMSGSIZE, `${size} bytes at once`);
+    if (size > received.length) return "lost";
     if (size >= 0) return readMessages(received.subarray(0, size));
     const errno = lastErrno();
     if (errno === EAGAIN) return "later";
@@ -77,11 +76,14 @@ export class MulticastSocket {
     throw new KernelError("hear the kernel", errno);
   }
 
-  /** Don't hear what was brought about through these sockets (nlmsg_pid): it is thrown away in the kernel. @throws KernelError */
+  /**
+   * Have the kernel throw away what was brought about through these sockets (nlmsg_pid). What is on its way
+   * comes all the same; where there are no filters, everything does.
+   */
   ignore(ports: readonly number[]): void {
     const filter = ignoring(ports);
     const program = { len: filter.length / 8, filter };
-    check("filter announcements", sys.attachFilter(this.fd, SOL_SOCKET, SO_ATTACH_FILTER, program, 16));
+    sys.attachFilter(this.fd, SOL_SOCKET, SO_ATTACH_FILTER, program, koffi.sizeof("sock_fprog"));
   }
 
   close(): void {
