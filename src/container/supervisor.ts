@@ -30,6 +30,8 @@ export interface SupervisorOptions {
   readonly runtime?: string;
   /** Have systemd make the cgroups. */
   readonly systemdCgroup?: boolean;
+  /** Whose thread waits for streams and ends; one of its own by default. */
+  readonly reactor?: Reactor;
   /** How much output is kept for a slow client: 1 MiB in memory, 64 MiB in all, 30 s, in the system's temporary directory. */
   readonly output?: Partial<OutputLimits>;
 }
@@ -57,6 +59,7 @@ class ConmonSupervisor implements Supervisor {
   readonly monitorVersion: string;
   readonly #conmon: string;
   readonly #reactor: Reactor;
+  readonly #ownsReactor: boolean;
   readonly #limits: OutputLimits;
   readonly #processes = new Set<MonitoredProcess>();
 
@@ -71,9 +74,12 @@ class ConmonSupervisor implements Supervisor {
       directory: tmpdir(),
       ...options.output,
     };
-    this.#reactor = new Reactor((error) =>
-      options.logger.error({ error: asError(error).message }, "a stream of a container failed"),
-    );
+    this.#ownsReactor = options.reactor === undefined;
+    this.#reactor =
+      options.reactor ??
+      new Reactor((error) =>
+        options.logger.error({ error: asError(error).message }, "a stream of a container failed"),
+      );
   }
 
   create(request: MonitorRequest): Promise<Supervised> {
@@ -119,7 +125,7 @@ class ConmonSupervisor implements Supervisor {
   async close(): Promise<void> {
     for (const supervised of this.#processes) supervised.close();
     this.#processes.clear();
-    await this.#reactor.close();
+    if (this.#ownsReactor) await this.#reactor.close();
   }
 
   async #run(request: MonitorRequest, executableExists: () => boolean): Promise<Supervised> {

@@ -9,15 +9,18 @@ import { runningContainers } from "../container/running.ts";
 import { startSupervisor } from "../container/supervisor.ts";
 import { createImages } from "../image/images.ts";
 import type { Images } from "../image/types.ts";
-import { conflict, inContext, kindOf, messageOf, throwAll } from "../lib/errors.ts";
+import { asError, conflict, inContext, kindOf, messageOf, throwAll } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import { type UndoStack, undoing } from "../lib/undo.ts";
 import { defaultCgroupDriver } from "../linux/host.ts";
 import type { Kernel } from "../linux/kernel.ts";
 import { startKernel } from "../linux/kernel-client.ts";
 import { lockFile } from "../linux/lock.ts";
+import { Reactor } from "../linux/reactor.ts";
 import { cleanNetworks } from "../network/clean.ts";
 import { createNetworks } from "../network/controller.ts";
+import { createDns } from "../network/dns/dns.ts";
+import { createHostPorts } from "../network/port/host-ports.ts";
 import type { Networks } from "../network/types.ts";
 import { EmbeddedStore } from "../store/embedded.ts";
 import type { Store } from "../store/kv.ts";
@@ -98,18 +101,28 @@ export function createEngine(settings: EngineSettings, between: Between = {}): P
     const events = new EventLog(logger);
     const publish = events.publish.bind(events);
     const cgroupDriver = settings.cgroupDriver ?? defaultCgroupDriver();
+    // One thread waits for all descriptors that Node can't serve.
+    const reactor = new Reactor((error) =>
+      logger.error({ err: asError(error) }, "serving a descriptor failed"),
+    );
+    undo.push("close the reactor", () => reactor.close());
     const realSupervisor = await startSupervisor({
       execRoot,
       logger,
       systemdCgroup: cgroupDriver === "systemd",
+      reactor,
     });
     undo.push("let go of processes", () => realSupervisor.close());
     const supervisor = (between.supervisor ?? itself)(realSupervisor);
     const images = (between.images ?? itself)(createImages({ store, dataRoot, logger, publish }));
     await images.start();
     undo.push("stop images", () => images.stop());
+    const ports = createHostPorts({ reactor, logger });
+    undo.push("let go of host ports", () => ports.stop());
+    const dns = createDns({ logger });
+    undo.push("stop the DNS", () => dns.stop());
     const networks = (between.networks ?? itself)(
-      createNetworks({ kernel, store, events, logger, execRoot, settings }),
+      createNetworks({ kernel, store, events, logger, execRoot, settings, reactor, ports, dns }),
     );
     const containers = createContainers({
       readLog: (path, options, ended) => readLog(path, options, { ended }),

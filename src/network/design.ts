@@ -3,7 +3,7 @@ import { conflict, forbidden, invalid } from "../lib/errors.ts";
 import { type EndpointID, newId, type SandboxID } from "../lib/ids.ts";
 import type { Address } from "../lib/ip.ts";
 import { isDefault } from "./defaults.ts";
-import { endpointNames } from "./dns/names.ts";
+import { dnsNames } from "./dns/names.ts";
 import { drivers } from "./drivers.ts";
 import { HOST_GATEWAY, parseExtraHost } from "./files/hosts.ts";
 import type { Ledger } from "./ledger.ts";
@@ -104,7 +104,7 @@ export function newEndpoint(
   siblings: readonly Endpoint[],
   { ledger }: Pick<DesignContext, "ledger">,
 ): Endpoint {
-  const { container, containerName } = owner;
+  const { container, containerName, hostname } = owner;
   const unusable = ledger.unusable.get(network.id);
   if (unusable !== undefined) throw conflict(`network ${network.name} could not be made: ${unusable}`);
   const { aliases = [], links, driverOptions, gatewayPriority } = request;
@@ -120,7 +120,9 @@ export function newEndpoint(
     containerName,
     ...drivers[network.driver].connect(network, ledger.holdersOf(network.id), wish),
     aliases,
-    dnsNames: isUserDefined(network) ? endpointNames({ ...owner, aliases }) : [],
+    dnsNames: isUserDefined(network)
+      ? dnsNames({ id: container, name: containerName, hostname }, aliases)
+      : [],
     ...(links && links.length > 0 && { links }),
     ...(driverOptions && Object.keys(driverOptions).length > 0 && { driverOptions }),
     ...(gatewayPriority !== undefined && gatewayPriority !== 0 && { gatewayPriority }),

@@ -35,8 +35,9 @@ export function routesPlan(
   { key: netns }: Pick<Sandbox, "key">,
   before: readonly Endpoint[],
   after: readonly Endpoint[],
+  families: readonly Family[] = [4, 6],
 ): Plan {
-  return ([4, 6] as const).flatMap((family): Plan => {
+  return families.flatMap((family): Plan => {
     const [was, is] = [wayOut(before, family), wayOut(after, family)];
     if (was?.id === is?.id) return [];
     const stands = was && after.some(({ id }) => id === was.id);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { conflict, messageOf } from "../lib/errors.ts";
 import type { ContainerID, NetworkID } from "../lib/ids.ts";
 import type { Logger } from "../lib/log.ts";
-import type { Kernel, Link } from "../linux/kernel.ts";
+import type { Kernel } from "../linux/kernel.ts";
 import type { NetnsPath, Plan } from "../linux/plan.ts";
 import type { Store } from "../store/kv.ts";
 import { defaultNetworks, isDefault } from "./defaults.ts";
@@ -15,6 +15,7 @@ import { loadRules } from "./firewall/rules.ts";
 import { sandboxesElements } from "./firewall-state.ts";
 import { FORWARDING, type Forwarding, forwarding, readForwarding, unroutedElements } from "./forwarding.ts";
 import { type Ledger, networkFinder } from "./ledger.ts";
+import { attachLost } from "./restore.ts";
 import { linksOf, netnsDirectory, unpinPlan } from "./sandbox.ts";
 import type { NetworkSettings } from "./settings.ts";
 import {
@@ -92,13 +93,14 @@ export async function reconcile(
   const unusable = await ensureOwn(options, networks, remaining);
   await kernel.apply([...forward[4].plan, ...forward[6].plan]);
   await rejoin(options, networks, living, remaining);
+  await attachLost(options, living, networkFinder(networks), remaining);
   for (const family of [4, 6] as const) report(family, forward[family], logger);
   return {
     networks,
     unusable,
     closed,
     ula,
-    records: living.map((each) => withIndexes(each, remaining.links, logger)),
+    records: await withIndexes(kernel, living),
   };
 }
 
@@ -245,25 +247,21 @@ async function free(kernel: Kernel, store: Store, dead: readonly SandboxRecord[]
 }
 
 /** Indexes are the kernel's to tell: the store has none. */
-function withIndexes(record: SandboxRecord, links: readonly Link[], logger: Logger): SandboxRecord {
-  const endpoints = record.sandbox.endpoints.map((endpoint): Endpoint => {
-    if (endpoint.hostInterface === undefined) return endpoint;
-    const link = links.find(({ name }) => name === endpoint.hostInterface);
-    if (!link) {
-      const { container, containerName, networkName } = endpoint;
-      logger.warn(
-        { container },
-        `${containerName} has lost its link ${endpoint.hostInterface} to network ${networkName}: restart it`,
-      );
-      return endpoint;
-    }
-    return {
-      ...endpoint,
-      ifindex: link.ifindex,
-      ...(link.peer !== undefined && { peerIfindex: link.peer }),
-    };
+async function withIndexes(
+  kernel: Kernel,
+  records: readonly SandboxRecord[],
+): Promise<readonly SandboxRecord[]> {
+  const links = new Map((await kernel.links()).map((link) => [link.name, link]));
+  const indexed = (endpoint: Endpoint): Endpoint => {
+    const link = links.get(endpoint.hostInterface ?? "");
+    if (!link) return endpoint;
+    const { ifindex, peer } = link;
+    return { ...endpoint, ifindex, ...(peer !== undefined && { peerIfindex: peer }) };
+  };
+  return records.map((record) => {
+    const { sandbox } = record;
+    return { ...record, sandbox: { ...sandbox, endpoints: sandbox.endpoints.map(indexed) } };
   });
-  return { ...record, sandbox: { ...record.sandbox, endpoints } };
 }
 
 function report(family: 4 | 6, { closed, plan }: Forwarding, logger: Logger): void {

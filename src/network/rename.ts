@@ -2,7 +2,7 @@
 import type { ContainerID } from "../lib/ids.ts";
 import type { Step } from "../linux/plan.ts";
 import { linkAlias } from "./alias.ts";
-import { endpointNames } from "./dns/names.ts";
+import { dnsNames } from "./dns/names.ts";
 import type { Names } from "./names.ts";
 import type { Context } from "./options.ts";
 import { putSandbox } from "./state.ts";
@@ -17,13 +17,9 @@ export async function renameContainer(
   if (!entry) return;
   const { sandbox, files } = entry.record;
   const endpoints = sandbox.endpoints.map((endpoint) => {
-    const { aliases, dnsNames } = endpoint;
-    const owner = { container, containerName: name, hostname: files.hostname, aliases };
-    return {
-      ...endpoint,
-      containerName: name,
-      dnsNames: dnsNames.length > 0 ? endpointNames(owner) : dnsNames,
-    };
+    const owner = { id: container, name, hostname: files.hostname };
+    const named = endpoint.dnsNames.length > 0 ? dnsNames(owner, endpoint.aliases) : [];
+    return { ...endpoint, containerName: name, dnsNames: named };
   });
   const record = { ...entry.record, containerName: name, sandbox: { ...sandbox, endpoints } };
   await context.store.commit([putSandbox(record)]);

@@ -58,7 +58,7 @@ export function openPlan(
   ];
 }
 
-const attachPlan = ({ key }: Sandbox, endpoint: Endpoint, networkOf: FindNetwork): Plan => {
+export const attachPlan = ({ key }: Sandbox, endpoint: Endpoint, networkOf: FindNetwork): Plan => {
   const network = networkOf(endpoint);
   return drivers[network.driver].attach(network, endpoint, key);
 };

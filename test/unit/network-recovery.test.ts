@@ -104,14 +104,23 @@ describe("an engine that comes back", () => {
     assert.equal(host.kernel.sysctls["net.ipv4.ip_forward"], "0");
   });
 
-  test("warns of a living container whose link is gone", async () => {
+  test("gives a living container whose link is gone another one", async () => {
     using host = new FakeHost();
     const store = new MemoryStore();
     const networks = await host.start(store);
     const { container } = await networks.openSandbox(host.request("a"));
-    host.kernel.hostLinks = host.kernel.hostLinks.filter(({ kind }) => kind !== "veth");
-    await host.start(store, { alive: [container] });
-    assert.match(host.warnings.join("\n"), /^a has lost its link veth[0-9a-f]{7} to network bridge/);
+    const links = host.kernel.hostLinks;
+    host.kernel.hostLinks = links.filter(({ kind }) => kind !== "veth");
+    const again = await host.start(store, { alive: [container] });
+    assert.match(
+      host.warnings.join("\n"),
+      /^a had lost its link veth[0-9a-f]{7} to network bridge: joined again$/,
+    );
+    assert.deepEqual(
+      host.kernel.hostLinks.map(({ name }) => name),
+      links.map(({ name }) => name),
+    );
+    assert.ok(again.sandboxOf(container)?.endpoints[0]?.ifindex);
   });
 });
 
