@@ -31,7 +31,7 @@ export interface KernelChanges {
   readonly gone: ReadonlyMap<number, string>;
   /** Links that were taken off a bridge and are still there; indexes. */
   readonly released: ReadonlySet<number>;
-  /** Links that lost an address and are still there; indexes. */
+  /** Links that lost an address, IPv6's own link-local ones aside, and are still there; indexes. */
   readonly unaddressed: ReadonlySet<number>;
   /** More came than there was room for: anything may have changed. */
   readonly lost: boolean;
@@ -53,6 +53,8 @@ const RTNLGRP_LINK = 1;
 const RTNLGRP_IPV4_IFADDR = 5;
 const RTNLGRP_IPV6_IFADDR = 9;
 const AF_BRIDGE = 7;
+const AF_INET6 = 10;
+const RT_SCOPE_LINK = 253;
 
 /** So many datagrams of a socket are read at a time: a millisecond's work. More are read the next time. */
 const DATAGRAMS_AT_ONCE = 1024;
@@ -193,7 +195,9 @@ class Monitor implements KernelWatch {
     if (payload.length < 8) return;
     const ifindex = viewOf(payload).getInt32(4, LITTLE_ENDIAN); // of struct ifinfomsg and of struct ifaddrmsg
     if (type === RTM_DELADDR) {
-      if (!this.#changes.gone.has(ifindex)) this.#changed().unaddressed.add(ifindex);
+      // struct ifaddrmsg { __u8 ifa_family, ifa_prefixlen, ifa_flags, ifa_scope; __u32 ifa_index; }
+      const automatic = payload[0] === AF_INET6 && payload[3] === RT_SCOPE_LINK;
+      if (!automatic && !this.#changes.gone.has(ifindex)) this.#changed().unaddressed.add(ifindex);
       return;
     }
     if (type !== RTM_NEWLINK && type !== RTM_DELLINK) return;

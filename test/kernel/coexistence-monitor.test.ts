@@ -101,6 +101,25 @@ test("a bridge that is set down, deleted, robbed of its port and its address", a
   assert.deepEqual([...gone], [[bridge, "br0"]]);
 });
 
+test("a link-local address, as IPv6 makes and drops by itself, is no loss; others are", async () => {
+  sh("ip link add br2 type bridge; ip link set br2 up");
+  const index = Number(sh("cat /sys/class/net/br2/ifindex"));
+  const without = (address: string) =>
+    sh(`ip addr add ${address}/64 dev br2 nodad; ip addr del ${address}/64 dev br2`);
+  await heard.after(
+    () => {
+      without("fe80::5");
+      sh("ip link add br3 type bridge");
+    },
+    ({ links }) => [...links.values()].some(({ name }) => name === "br3"),
+  );
+  assert.ok(heard.all.every(({ unaddressed }) => !unaddressed.has(index)));
+  await heard.after(
+    () => without("fd00::5"),
+    ({ unaddressed }) => unaddressed.has(index),
+  );
+});
+
 test("a port that is deleted was not taken off its bridge", async () => {
   sh("ip link add br1 type bridge; ip link set port0 master br1");
   const { released, gone } = await heard.after(

@@ -31,13 +31,10 @@ export async function restore(table: Table, input: string): Promise<void> {
   await run(program, ["--noflush", "--wait"], input);
 }
 
-/**
- * Whether there is a filter table of the legacy kind. Asking the program instead would make one.
- * @param read for tests
- */
-export function hasLegacyTable(family: Family, read = (path: string) => readFileSync(path, "utf8")): boolean {
+/** Whether there is a filter table of the legacy kind. Asking the program instead would make one. */
+export function hasLegacyTable(family: Family): boolean {
   try {
-    return read(`/proc/net/${family}_tables_names`).split("\n").includes("filter");
+    return readFileSync(`/proc/net/${family}_tables_names`, "utf8").split("\n").includes("filter");
   } catch {
     return false; // the kernel is without it, or it isn't loaded
   }
