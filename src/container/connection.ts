@@ -32,7 +32,8 @@ export function connect(
       mode: container.hostConfig.NetworkMode,
       networks: Object.entries(container.endpoints).map(([key, value]) => networkReference(key, value)),
     });
-    const joined = entry.active ? { ...settings, NetworkID: id } : settings;
+    const { NetworkID: _, ...own } = settings;
+    const joined = entry.active ? { ...own, NetworkID: id } : own;
     await withEndpoints(context, entry, { ...container.endpoints, [name]: joined }, async () => {
       if (entry.active) await networks.connect(container.id, request);
     });

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, it } from "node:test";
-import type { Containers } from "../../src/container/types.ts";
+import type { Container, Containers, HostConfig } from "../../src/container/types.ts";
 import { type ContainerID, newId } from "../../src/lib/ids.ts";
+import type { Json } from "../../src/store/kv.ts";
 import { HOST, request, World } from "../support/container-fakes.ts";
 
 let world: World;
@@ -115,4 +116,78 @@ it("refuses to start anything once it is stopping", async () => {
   const { id } = await first.create(request());
   await first.stop({ stopAll: false, timeout: 1 });
   await assert.rejects(first.startContainer(id), { kind: "unavailable" });
+});
+
+/** As if the engine had died after it had written this, and before it did it. */
+async function redescribe(id: ContainerID, change: Partial<Pick<Container, "hostConfig" | "endpoints">>) {
+  const key = `container/${id}/config`;
+  const record = (await world.store.get(key)) as { hostConfig: object; endpoints: object };
+  const { hostConfig, endpoints } = change;
+  await world.store.commit([
+    {
+      key,
+      value: {
+        ...record,
+        hostConfig: { ...record.hostConfig, ...hostConfig },
+        endpoints: endpoints ?? record.endpoints,
+      } as unknown as Json,
+    },
+  ]);
+}
+
+it("brings a sandbox to what its container's record intends", async () => {
+  const away = world.networks.add("away");
+  const wanted = world.networks.add("wanted");
+  const gone = world.networks.add("gone");
+  const id = await running({ NetworkMode: "away", PortBindings: { "80/tcp": [{ HostPort: "8080" }] } });
+  const PortBindings = { "81/tcp": [{ HostPort: "8081" }] };
+  await redescribe(id, {
+    endpoints: { wanted: { Aliases: ["web"], NetworkID: wanted.id }, gone: { NetworkID: gone.id } },
+    hostConfig: { PortBindings } as unknown as HostConfig,
+  });
+  world.networks.forget(gone);
+  const second = next();
+  await second.alive();
+  await second.start();
+  const { sandbox, container } = second.inspect(id);
+  assert.deepEqual(
+    sandbox?.endpoints.map(({ network, aliases }) => [network, aliases]),
+    [[wanted.id, ["web"]]],
+  );
+  assert.deepEqual(
+    sandbox?.ports.map(({ port, hostPort }) => [port, hostPort]),
+    [[81, 8081]],
+  );
+  assert.deepEqual(container.endpoints, { wanted: { Aliases: ["web"], NetworkID: wanted.id } });
+  assert.equal(world.networks.endpointsOf(away.id).length, 0);
+  const third = next();
+  await third.alive();
+  assert.deepEqual(third.inspect(id).container.endpoints, container.endpoints);
+});
+
+it("touches no sandbox that agrees with its record", async () => {
+  world.networks.add("net");
+  const bindings = { "80/tcp": [{ HostPort: "8080" }, {}], "53/udp": [{ HostIp: "127.0.0.1" }] };
+  const id = await running({ PortBindings: bindings });
+  await running({ NetworkMode: "host" });
+  await running({ NetworkMode: `container:${id}` });
+  await first.connect(id, "net", {});
+  const steps = world.steps.length;
+  const second = next();
+  await second.alive();
+  await second.start();
+  assert.deepEqual(world.steps.slice(steps), []);
+});
+
+it("reads records from before there were several networks", async () => {
+  const id = await running({ NetworkMode: "bridge" });
+  const key = `container/${id}/config`;
+  const record = (await world.store.get(key)) as { hostConfig: Record<string, Json> };
+  const { PortBindings: _, PublishAllPorts: __, Links: ___, ...hostConfig } = record.hostConfig;
+  await world.store.commit([{ key, value: { ...record, hostConfig, endpoints: {} } }]);
+  const second = next();
+  await second.alive();
+  await second.start();
+  assert.deepEqual(second.inspect(id).container.endpoints, { bridge: {} });
+  assert.equal(second.inspect(id).sandbox?.endpoints.length, 1);
 });
