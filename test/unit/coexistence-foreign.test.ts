@@ -182,6 +182,7 @@ describe("nft's tables", () => {
     assert.equal(through(match(meta("l4proto"), "icmp")), 1);
     assert.equal(through(match(meta("iifname"), "br-a")), 1);
     assert.equal(through(match(meta("nfproto"), "ipv4")), 1);
+    assert.equal(through(match(meta("protocol"), "ip6")), 1);
     // Who sends to a published port isn't known: that may be met.
     const from10 = match(
       { payload: { protocol: "ip", field: "saddr" } },

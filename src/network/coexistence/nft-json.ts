@@ -116,6 +116,9 @@ function readMatch({ op, left, right }: Record<string, Json>): Match[] {
 
 const TRANSPORTS = ["tcp", "udp", "sctp", "icmp", "icmpv6", "dccp", "udplite"];
 
+/** nf_proto, and ether_type. */
+const FAMILIES: Readonly<Record<string, 4 | 6>> = { ipv4: 4, ip: 4, ipv6: 6, ip6: 6 };
+
 function readKnown(
   meta: string,
   ct: string,
@@ -126,10 +129,9 @@ function readKnown(
   const texts = values.filter((value) => typeof value === "string");
   if (meta === "iifname" || meta === "iif") return { on: "in", names: texts, not };
   if (meta === "oifname" || meta === "oif") return { on: "out", names: texts, not };
-  if (meta === "nfproto" && texts.length === 1 && !not) {
-    if (texts[0] === "ipv4") return { on: "family", family: 4 };
-    if (texts[0] === "ipv6") return { on: "family", family: 6 };
-  }
+  const [family] = texts.map((text) => FAMILIES[text]);
+  if ((meta === "nfproto" || meta === "protocol") && texts.length === 1 && !not && family)
+    return { on: "family", family };
   if (meta === "l4proto" || field === "protocol" || field === "nexthdr")
     return { on: "protocol", protocols: values.map(String), not };
   if (ct === "state" || (ct === "status" && !not)) return { on: "state", states: texts, not };
