@@ -14,6 +14,7 @@ import { execRoutes } from "./routes/exec.ts";
 import { imageCreateRoutes } from "./routes/image-create.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { networkRoutes } from "./routes/networks.ts";
+import { portRoutes } from "./routes/ports.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { parseTarget } from "./target.ts";
 import { formatVersion, NEWEST } from "./version.ts";
@@ -85,6 +86,7 @@ export function createApp(engine: Engine, options: Omit<Context, "engine">): Fas
     execRoutes,
     imageRoutes,
     networkRoutes,
+    portRoutes,
     absentRoutes,
   ]) {
     routes(app, context);

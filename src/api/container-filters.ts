@@ -5,6 +5,7 @@ import { invalid } from "../lib/errors.ts";
 import { type Filters, matcherOf, matchesLabel } from "./filters.ts";
 import { networkNames } from "./shapes/endpoint.ts";
 import { familiar } from "./shapes/image.ts";
+import { portList } from "./shapes/ports.ts";
 
 export const CONTAINER_FILTERS: ReadonlySet<string> = new Set([
   "ancestor",
@@ -100,11 +101,8 @@ function testsOf(filters: Filters, engine: Engine): Test[] {
       ({ container }) =>
         container.hostConfig.Binds.some((bind) => bind.split(":").slice(0, 2).includes(value)),
   );
-  add("expose", (value) => {
-    const port = value.includes("/") ? value : `${value}/tcp`;
-    return ({ container }) => Object.hasOwn(container.config.ExposedPorts ?? {}, port);
-  });
-  add("publish", () => () => false); // no ports are published
+  const ports = portsTest(filters);
+  if (ports) tests.push(ports);
   add("is-task", (value) => () => value === "false" || value === "0");
   for (const label of filters.of("label")) {
     tests.push(({ container }) => matchesLabel(container.config.Labels, label));
@@ -125,9 +123,38 @@ function ancestorTest(reference: string, engine: Engine): Test {
     (layers.length > 0 && layers.every((layer, i) => image?.layers[i]?.diffId === layer));
 }
 
-/** By the network's name or id. */
+/** `80`, `80/udp`, `7000-7009/tcp`: each port of it. @throws invalid in Docker's words */
+function portsOf(filter: string, value: string): string[] {
+  if (value.includes(":")) throw invalid(`filter for '${filter}' should not contain ':': ${value}`);
+  const [range = "", protocol] = value.split("/");
+  const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(range) ?? [];
+  const count = Number(last) - Number(first) + 1;
+  if (!(count > 0) || Number(last) > 0xffff) {
+    throw invalid(
+      `error while looking up for ${filter} ${value}: invalid range specified for port: ${range}`,
+    );
+  }
+  return Array.from({ length: count }, (_, i) => `${Number(first) + i}/${protocol || "tcp"}`);
+}
+
+/** Host ports of `publish`, containers' own of `expose`: one of either will do. */
+function portsTest(filters: Filters): Test | undefined {
+  const of = (name: string) => new Set(filters.of(name).flatMap((value) => portsOf(name, value)));
+  const [published, exposed] = [of("publish"), of("expose")];
+  if (published.size + exposed.size === 0) return undefined;
+  return (view) =>
+    portList(view).some(
+      ({ PublicPort, PrivatePort, Type }) =>
+        published.has(`${PublicPort}/${Type}`) || exposed.has(`${PrivatePort}/${Type}`),
+    );
+}
+
+/** By the network's name, or what its id begins with. */
 function networkTest(reference: string, engine: Engine): Test {
-  const network = engine.networks.list().find(({ id, name }) => name === reference || id === reference);
+  const all = engine.networks.list();
+  const network =
+    all.find(({ name }) => name === reference) ??
+    (reference === "" ? undefined : all.find(({ id }) => id.startsWith(reference)));
   return ({ container, sandbox }) =>
     sandbox?.endpoints.some((each) => each.network === network?.id && each.container === container.id) ??
     (network !== undefined &&

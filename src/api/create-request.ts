@@ -1,6 +1,7 @@
 /** The body of "Create a container": its schema, and what of it the engine is asked. */
 import type { ContainerConfig, CreateRequest, EndpointSettings, HostConfig } from "../container/types.ts";
 import { invalid } from "../lib/errors.ts";
+import { type EndpointBody, endpointSchema, endpointSettings } from "./endpoint-settings.ts";
 import {
   anything,
   boolean,
@@ -17,6 +18,9 @@ import {
 import type { Minor } from "./version.ts";
 
 const DURATION = integer; // nanoseconds
+
+/** Docker's PortMap. */
+export const portMapSchema = map(list(object({ HostIp: text, HostPort: text })));
 
 const hostConfigSchema = object({
   NetworkMode: text,
@@ -66,16 +70,9 @@ const hostConfigSchema = object({
   MaskedPaths: list({ type: "string" }),
   ReadonlyPaths: list({ type: "string" }),
   Runtime: text,
-  PortBindings: map(anything),
+  PortBindings: portMapSchema,
   PublishAllPorts: boolean,
-});
-
-const endpointSchema = object({
-  IPAMConfig: object({ IPv4Address: text, IPv6Address: text, LinkLocalIPs: list({ type: "string" }) }),
-  Aliases: list({ type: "string" }),
   Links: list({ type: "string" }),
-  MacAddress: text,
-  DriverOpts: map({ type: "string" }),
 });
 
 export const createSchema: Schema = object({
@@ -101,7 +98,7 @@ export const createSchema: Schema = object({
   OnBuild: list({ type: "string" }),
   StopSignal: text,
   StopTimeout: integer,
-  ExposedPorts: map(anything),
+  ExposedPorts: map({ type: ["object", "null"] }),
   Healthcheck: object({
     Test: list({ type: "string" }),
     Interval: DURATION,
@@ -122,7 +119,7 @@ export interface CreateBody extends Readonly<Record<string, unknown>> {
   readonly Entrypoint?: string | readonly string[] | null;
   readonly HostConfig?: (Partial<HostConfig> & Readonly<Record<string, unknown>>) | null;
   readonly NetworkingConfig?: {
-    readonly EndpointsConfig?: Readonly<Record<string, EndpointSettings | null>> | null;
+    readonly EndpointsConfig?: Readonly<Record<string, EndpointBody>> | null;
   } | null;
 }
 
@@ -154,11 +151,12 @@ export function createRequest(
     NetworkMode: networkMode(host.NetworkMode),
     ...(ConsoleSize && minor >= 42 && { ConsoleSize }), // without effect before
   };
-  const endpoints = endpointsOf(NetworkingConfig?.EndpointsConfig ?? {}, hostConfig.NetworkMode, mac);
-  if (minor < 44 && Object.keys(endpoints).length > 1) {
-    const names = Object.keys(endpoints).join(", ");
-    throw invalid(`Container cannot be created with multiple network endpoints: ${names}`);
-  }
+  const endpoints = endpointsOf(
+    NetworkingConfig?.EndpointsConfig ?? {},
+    hostConfig.NetworkMode,
+    mac ?? undefined,
+    minor,
+  );
   return {
     ...(query.name && { name: query.name.replace(/^\//, "") }),
     config,
@@ -172,24 +170,57 @@ export function createRequest(
 const networkMode = (given: string | null | undefined): string =>
   !given || given === "default" ? "bridge" : given;
 
-/** Before 1.44 a MAC address was the container's, and meant its main network. */
+/** @throws invalid in Docker's words */
 function endpointsOf(
-  given: Readonly<Record<string, EndpointSettings | null>>,
+  given: Readonly<Record<string, EndpointBody>>,
   mode: string,
-  mac: string | null | undefined,
+  mac: string | undefined,
+  minor: Minor,
 ): Record<string, EndpointSettings> {
+  const names = Object.keys(given);
+  if (minor < 44 && names.length > 1) {
+    throw invalid(`Container cannot be created with multiple network endpoints: ${names.join(", ")}`);
+  }
   const endpoints = Object.fromEntries(
-    Object.entries(given).map(([name, settings]): [string, EndpointSettings] => [
-      name === "default" ? mode : name,
-      settings ?? {},
-    ]),
+    Object.entries(given).map(([name, body]): [string, EndpointSettings] => {
+      const { MacAddress, ...settings } = endpointSettings(body, minor);
+      // Before 1.44 a network's settings had no such field, and clients sent back what they had been shown.
+      return [
+        name === "default" ? mode : name,
+        minor < 44 || !MacAddress ? settings : { ...settings, MacAddress },
+      ];
+    }),
   );
-  if (!mac) return endpoints;
-  const main = endpoints[mode];
-  if (main?.MacAddress && main.MacAddress !== mac) {
+  return mac ? withMac(endpoints, mode, mac, minor) : endpoints;
+}
+
+/** A container's own MAC address means its main network: before 1.44, whichever it is made with. */
+function withMac(
+  endpoints: Record<string, EndpointSettings>,
+  mode: string,
+  mac: string,
+  minor: Minor,
+): Record<string, EndpointSettings> {
+  const [first] = Object.keys(endpoints);
+  const main = minor < 44 ? (first ?? mode) : mode;
+  if (first !== undefined && !endpoints[main]) {
+    throw invalid(
+      "unable to migrate container-wide MAC address to a specific network: HostConfig.NetworkMode must match the identity of a network in NetworkSettings.Networks",
+    );
+  }
+  const own = endpoints[main]?.MacAddress;
+  if (own && own !== mac) {
     throw invalid(
       "the container-wide MAC address must match the endpoint-specific MAC address for the main network, or should be left empty",
     );
   }
-  return { ...endpoints, [mode]: { ...main, MacAddress: mac } };
+  return { ...endpoints, [main]: { ...endpoints[main], MacAddress: mac } };
 }
+
+/** What the client should know of how it asked. */
+export const requestWarnings = (body: CreateBody | null | undefined, minor: Minor): readonly string[] =>
+  body?.MacAddress && minor >= 44
+    ? [
+        "The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.",
+      ]
+    : [];

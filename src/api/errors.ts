@@ -63,10 +63,13 @@ interface SchemaError {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
+/** Of a JSON pointer's part (RFC 6901): `80~1tcp` is `80/tcp`. */
+const unescaped = (part: string): string => part.replaceAll("~1", "/").replaceAll("~0", "~");
+
 /** A request that fails its schema, with the field by name: `query h: must match pattern …`. */
 export function schemaFailure(errors: readonly SchemaError[], where: string): Error {
   const first = errors[0];
-  const path = first?.instancePath.slice(1).replaceAll("/", ".") ?? "";
+  const path = (first?.instancePath ?? "").split("/").slice(1).map(unescaped).join(".");
   const allowed = first?.params.allowedValues;
   const expected = Array.isArray(allowed) ? `must be one of ${allowed.join(", ")}` : first?.message;
   const place = { querystring: "query", params: "path", body: "body", headers: "header" }[where] ?? where;

@@ -7,12 +7,13 @@ import type {
   ExecRequest,
   ExecView,
   HostConfig,
+  PortMap,
 } from "../../src/container/types.ts";
 import type { Image } from "../../src/image/types.ts";
 import { type ContainerID, type ExecID, type NetworkID, newId } from "../../src/lib/ids.ts";
 import { macOf, offset, parseAddress } from "../../src/lib/ip.ts";
 import type { NetnsPath } from "../../src/linux/plan.ts";
-import type { Endpoint, Sandbox } from "../../src/network/types.ts";
+import type { Endpoint, PortBinding, Sandbox } from "../../src/network/types.ts";
 import { Program } from "./fake-program.ts";
 
 export const CONFIG: Omit<ContainerConfig, "Image"> = {
@@ -65,6 +66,9 @@ export const HOST_CONFIG: HostConfig = {
   MaskedPaths: [],
   ReadonlyPaths: [],
   Runtime: "crun",
+  PortBindings: {},
+  PublishAllPorts: false,
+  Links: [],
 };
 
 export interface Entry {
@@ -99,6 +103,20 @@ export function viewOf(entry: Entry, execs: readonly ExecView[], images: readonl
   };
 }
 
+/** One binding for each that asks for a host port, on every IPv4 address where it names none. */
+export const bindingsOf = (ports: PortMap): readonly PortBinding[] =>
+  Object.entries(ports).flatMap(([key, bindings]) =>
+    (bindings ?? []).map(({ HostIp, HostPort }) => {
+      const [port, protocol] = key.split("/");
+      return {
+        port: Number(port),
+        protocol: protocol as PortBinding["protocol"],
+        hostAddress: parseAddress(HostIp || "0.0.0.0"),
+        hostPort: Number(HostPort || "49153"),
+      };
+    }),
+  );
+
 /** A sandbox on `network`, with the address that many places after the first. */
 export function sandboxFor(container: Container, network: NetworkID, place: number): Sandbox {
   const address = offset(parseAddress("172.17.0.2"), BigInt(place));
@@ -110,6 +128,7 @@ export function sandboxFor(container: Container, network: NetworkID, place: numb
     container: container.id,
     containerName: container.name,
     interfaceName: "eth0",
+    hostInterface: "veth1a2b3c4",
     mac: macOf(address),
     address: { address, length: 16 },
     gateway: parseAddress("172.17.0.1"),
@@ -117,7 +136,8 @@ export function sandboxFor(container: Container, network: NetworkID, place: numb
     dnsNames: [],
   };
   const key = `/run/drawbridge/netns/${id.slice(0, 12)}` as NetnsPath;
-  return { id, container: container.id, key, mode: "own", endpoints: [endpoint] };
+  const ports = bindingsOf(container.hostConfig.PortBindings);
+  return { id, container: container.id, key, mode: "own", endpoints: [endpoint], ports, exposed: [] };
 }
 
 export const programOf = ({ path, args }: Container) => new Program([path, ...args]);

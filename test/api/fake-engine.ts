@@ -13,10 +13,11 @@ import type {
 import type { Engine, SystemView } from "../../src/engine/types.ts";
 import type { ImportRequest } from "../../src/image/types.ts";
 import { Bus } from "../../src/lib/bus.ts";
-import { conflict, EngineError, invalid, notFound, unchanged } from "../../src/lib/errors.ts";
+import { conflict, EngineError, forbidden, invalid, notFound, unchanged } from "../../src/lib/errors.ts";
 import { type EngineEvent, formatTime, nowNanoseconds } from "../../src/lib/events.ts";
 import { type ContainerID, type ExecID, newId } from "../../src/lib/ids.ts";
 import {
+  bindingsOf,
   CONFIG,
   type Entry,
   type Exec,
@@ -228,6 +229,32 @@ export class FakeEngine implements Engine {
         const entry = this.entry(reference);
         entry.container = { ...entry.container, name };
         this.#tell(entry, "rename");
+      },
+      connect: async (reference, network, settings) => {
+        const { container } = this.entry(reference);
+        const { name } = this.networks.find(network);
+        if (Object.hasOwn(container.endpoints, name)) {
+          throw forbidden(`endpoint with name ${container.name} already exists in network ${name}`);
+        }
+        this.calls.push(["connect", reference, name, settings]);
+        this.entry(reference).container = {
+          ...container,
+          endpoints: { ...container.endpoints, [name]: settings },
+        };
+      },
+      disconnect: async (reference, network, options) => {
+        this.calls.push(["disconnect", this.entry(reference).container.name, network, options]);
+      },
+      publish: async (reference, ports) => {
+        const entry = this.entry(reference);
+        if (!entry.sandbox) throw conflict(`container ${entry.container.id} is not running`);
+        this.calls.push(["publish", reference, ports]);
+        entry.sandbox = { ...entry.sandbox, ports: [...entry.sandbox.ports, ...bindingsOf(ports)] };
+      },
+      unpublish: async (reference, ports) => {
+        const entry = this.entry(reference);
+        this.calls.push(["unpublish", reference, ports]);
+        if (entry.sandbox) entry.sandbox = { ...entry.sandbox, ports: [] };
       },
       remove: async (reference, { force }) => {
         const entry = this.entry(reference);

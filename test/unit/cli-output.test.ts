@@ -14,8 +14,8 @@ import {
   formatSize,
   parseBytes,
   parseDecimal,
-  parseTimestamp,
 } from "../../src/cli/values.ts";
+import { parseTimestamp } from "../../src/lib/timestamp.ts";
 
 const COLUMNS = [
   column<{ id: string; labels: Record<string, string> }>("ID", "CONTAINER ID", ({ id }) => id),

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import type { ContainerView } from "../../container/types.ts";
-import { conflict, invalid, notBuiltIn } from "../../lib/errors.ts";
+import { invalid, notBuiltIn } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";
 import { CONTAINER_FILTERS, selectContainers } from "../container-filters.ts";
-import { type CreateBody, createRequest, createSchema } from "../create-request.ts";
+import { type CreateBody, createRequest, createSchema, requestWarnings } from "../create-request.ts";
 import { parseFilters } from "../filters.ts";
 import { flag, wholeNumber } from "../query.ts";
 import { containerReference } from "../references.ts";
@@ -45,9 +45,10 @@ export function containerRoutes(app: FastifyInstance, { engine }: Context): void
     "/containers/create",
     { schema: { querystring: query(["name", "platform"]), body: createSchema } },
     async (request, reply) => {
-      const created = await containers.create(createRequest(request.body, request.query, minorOf(request)));
+      const minor = minorOf(request);
+      const created = await containers.create(createRequest(request.body, request.query, minor));
       reply.code(201);
-      return { Id: created.id, Warnings: created.warnings };
+      return { Id: created.id, Warnings: [...created.warnings, ...requestWarnings(request.body, minor)] };
     },
   );
 
@@ -119,7 +120,8 @@ export function containerRoutes(app: FastifyInstance, { engine }: Context): void
     "/containers/:id",
     { schema: { ...byId, querystring: query(["force", "v", "link"]) } },
     async (request, reply) => {
-      if (flag(request.query.link)) throw conflict("legacy links between containers are not kept here");
+      if (flag(request.query.link))
+        throw notBuiltIn("removing a link alone is not built in: it goes with its container");
       await containers.remove(containerReference(request.params.id), {
         force: flag(request.query.force),
         volumes: flag(request.query.v),

@@ -1,58 +1,120 @@
 import type { FastifyInstance } from "fastify";
-import type { Engine } from "../../engine/types.ts";
-import { notFound } from "../../lib/errors.ts";
-import type { Network } from "../../network/types.ts";
+import { conflict, invalid, notFound } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";
-import { type Filters, invalidFilter, matchesLabel, parseFilters } from "../filters.ts";
-import { networkReference } from "../references.ts";
+import { endpointSettings } from "../endpoint-settings.ts";
+import { parseFilters } from "../filters.ts";
+import { NETWORK_FILTERS, PRUNE_FILTERS, pruneSelection, selectNetworks } from "../network-filters.ts";
+import {
+  type ConnectBody,
+  connectSchema,
+  type DisconnectBody,
+  disconnectSchema,
+  type NetworkBody,
+  namedContainer,
+  networkRequest,
+  networkSchema,
+} from "../network-request.ts";
+import { containerReference, networkReference } from "../references.ts";
 import { minorOf } from "../request.ts";
 import { path, type Query, query } from "../schema.ts";
 import { networkInspect, networkSummary } from "../shapes/network.ts";
 
-const FILTERS: ReadonlySet<string> = new Set(["dangling", "driver", "id", "label", "name", "scope", "type"]);
-const BUILT_IN = new Set(["bridge", "host", "none"]);
+interface ById {
+  readonly id: string;
+}
+
+const byId = { params: path("id") };
 
 export function networkRoutes(app: FastifyInstance, { engine }: Context): void {
+  const { networks, containers } = engine;
+
   app.get<{ Querystring: Query<"filters"> }>(
     "/networks",
     { schema: { querystring: query(["filters"]) } },
     async (request) => {
-      const filters = parseFilters(request.query.filters, FILTERS);
-      return selectNetworks(engine, filters).map((network) => networkSummary(network, minorOf(request)));
+      const filters = parseFilters(request.query.filters, NETWORK_FILTERS);
+      const minor = minorOf(request);
+      return selectNetworks(networks, filters).map((network) =>
+        // Before 1.28 the list told of containers, too.
+        minor < 28
+          ? networkInspect(network, networks.endpointsOf(network.id), minor)
+          : networkSummary(network, minor),
+      );
     },
   );
 
-  app.get<{ Params: { readonly id: string }; Querystring: Query<"verbose" | "scope"> }>(
+  app.get<{ Params: ById; Querystring: Query<"verbose" | "scope"> }>(
     "/networks/:id",
-    { schema: { params: path("id"), querystring: query(["verbose", "scope"]) } },
+    { schema: { ...byId, querystring: query(["verbose", "scope"]) } },
     async (request) => {
-      const network = engine.networks.find(networkReference(request.params.id));
-      if (request.query.scope && request.query.scope !== "local") {
-        throw notFound(`network ${request.params.id} not found`);
+      const { verbose, scope } = request.query;
+      // What it would add are the services of a swarm, of which no local network has any.
+      if (verbose && !GO_BOOLEAN.test(verbose)) {
+        throw invalid(
+          `invalid value for verbose: ${verbose}: strconv.ParseBool: parsing ${JSON.stringify(verbose)}: invalid syntax`,
+        );
       }
-      return networkInspect(network, engine.networks.endpointsOf(network.id), minorOf(request));
+      const network = networks.find(networkReference(request.params.id));
+      if (scope && scope !== "local") throw notFound(`network ${request.params.id} not found`);
+      return networkInspect(network, networks.endpointsOf(network.id), minorOf(request));
+    },
+  );
+
+  app.post<{ Body: NetworkBody | null }>(
+    "/networks/create",
+    { schema: { body: networkSchema } },
+    async (request, reply) => {
+      const { network, warning } = await networks.create(networkRequest(request.body, minorOf(request)));
+      reply.code(201);
+      return { Id: network.id, Warning: warning };
+    },
+  );
+
+  app.post<{ Params: ById; Body: ConnectBody | null }>(
+    "/networks/:id/connect",
+    { schema: { ...byId, body: connectSchema } },
+    async (request, reply) => {
+      const container = containerReference(namedContainer(request.body));
+      const settings = endpointSettings(request.body?.EndpointConfig, minorOf(request));
+      await containers.connect(container, networkReference(request.params.id), settings);
+      return reply.code(200).send();
+    },
+  );
+
+  app.post<{ Params: ById; Body: DisconnectBody | null }>(
+    "/networks/:id/disconnect",
+    { schema: { ...byId, body: disconnectSchema } },
+    async (request, reply) => {
+      const container = containerReference(namedContainer(request.body));
+      await containers.disconnect(container, networkReference(request.params.id), {
+        force: request.body?.Force ?? false,
+      });
+      return reply.code(200).send();
+    },
+  );
+
+  app.delete<{ Params: ById }>("/networks/:id", { schema: byId }, async (request, reply) => {
+    await networks.remove(networkReference(request.params.id));
+    return reply.code(204).send();
+  });
+
+  let pruning = false;
+  app.post<{ Querystring: Query<"filters"> }>(
+    "/networks/prune",
+    { schema: { querystring: query(["filters"]) } },
+    async (request) => {
+      const select = pruneSelection(parseFilters(request.query.filters, PRUNE_FILTERS), Date.now());
+      if (pruning) throw conflict("a prune operation is already running");
+      pruning = true;
+      try {
+        const names = (await networks.prune(select)).map(({ name }) => name);
+        return { NetworksDeleted: names.length > 0 ? names : null };
+      } finally {
+        pruning = false;
+      }
     },
   );
 }
 
-/** Names and ids pass by a part of them, as with dockerd. @throws invalid */
-function selectNetworks({ networks }: Engine, filters: Filters): Network[] {
-  const dangling = filters.boolean("dangling");
-  for (const type of filters.of("type")) {
-    if (type !== "builtin" && type !== "custom") throw invalidFilter("type", filters.of("type"));
-  }
-  const kind = (network: Network) => (BUILT_IN.has(network.name) ? "builtin" : "custom");
-  return networks
-    .list()
-    .filter(
-      (network) =>
-        filters.some("driver", (value) => value === network.driver) &&
-        filters.some("name", (value) => network.name.includes(value)) &&
-        filters.some("id", (value) => network.id.startsWith(value)) &&
-        filters.some("scope", (value) => value === "local") &&
-        filters.some("type", (value) => value === kind(network)) &&
-        filters.every("label", (value) => matchesLabel(network.labels, value)) &&
-        (dangling === undefined ||
-          dangling === (kind(network) === "custom" && networks.endpointsOf(network.id).length === 0)),
-    );
-}
+/** Go's strconv.ParseBool. */
+const GO_BOOLEAN = /^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/;

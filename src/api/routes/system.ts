@@ -23,7 +23,13 @@ export function systemRoutes(app: FastifyInstance, { engine }: Context): void {
   app.get("/version", async () => systemVersion(await engine.system()));
 
   app.get("/info", async (request) =>
-    systemInfo(await engine.system(), count(engine), new Date(), minorOf(request)),
+    systemInfo(
+      await engine.system(),
+      engine.networks.warnings(),
+      count(engine),
+      new Date(),
+      minorOf(request),
+    ),
   );
 
   app.get<{ Querystring: Query<"verbose"> & { readonly type?: string | readonly string[] } }>(

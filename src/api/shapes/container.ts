@@ -5,6 +5,7 @@ import { type NetworkIdOf, networkSettings, networksOf } from "./endpoint.ts";
 import { hostConfigOf } from "./host-config.ts";
 import { familiar } from "./image.ts";
 import { mountsOf } from "./mounts.ts";
+import { portList } from "./ports.ts";
 import { stateOf, statusText } from "./state.ts";
 import { unixSeconds } from "./time.ts";
 
@@ -93,7 +94,7 @@ export function containerSummary(view: ContainerView, given: ShownWith, sizes?: 
     ImageID: container.image,
     Command: commandOf(container),
     Created: unixSeconds(container.created),
-    Ports: portsOf(view),
+    Ports: portList(view),
     ...(sizes && { SizeRw: sizes.writable, SizeRootFs: sizes.total }),
     Labels: container.config.Labels ?? {},
     State: container.state.status,
@@ -113,13 +114,4 @@ function shownImage({ container, image }: ContainerView): string {
 
 function commandOf({ path, args }: Container): string {
   return [path, ...args.map((arg) => (arg.includes(" ") ? `'${arg}'` : arg))].join(" ");
-}
-
-/** Exposed ports of a container that runs (Engine API, Port). */
-function portsOf({ container, sandbox }: ContainerView) {
-  if (!sandbox) return [];
-  return Object.keys(container.config.ExposedPorts ?? {}).flatMap((port) => {
-    const [number, protocol = "tcp"] = port.split("/");
-    return /^\d+$/.test(number ?? "") ? [{ PrivatePort: Number(number), Type: protocol }] : [];
-  });
 }

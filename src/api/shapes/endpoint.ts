@@ -1,46 +1,70 @@
 /** A container's networks as inspect and list show them (Engine API, NetworkSettings and EndpointSettings). */
 import type { Container, ContainerView, EndpointSettings } from "../../container/types.ts";
+import { shortId } from "../../lib/ids.ts";
 import { formatAddress } from "../../lib/ip.ts";
 import type { Endpoint } from "../../network/types.ts";
 import type { Minor } from "../version.ts";
+import { portMap } from "./ports.ts";
 
 /** A network's id by the name or id that a container was made with; empty where there is no such network. */
 export type NetworkIdOf = (reference: string) => string;
 
-/** The address family's four facts of an endpoint, empty for the other family. */
+/** The addresses of an endpoint, each family's apart; empty where it has none. */
 function addressesOf(endpoint: Endpoint | undefined) {
-  const { address, gateway } = endpoint ?? {};
-  const [four, six] = [address?.address.family === 4, address?.address.family === 6];
-  const text = address ? formatAddress(address.address) : "";
-  const via = gateway ? formatAddress(gateway) : "";
+  const { address, gateway, address6, gateway6 } = endpoint ?? {};
   return {
-    Gateway: four ? via : "",
-    IPAddress: four ? text : "",
-    IPPrefixLen: four ? (address?.length ?? 0) : 0,
-    IPv6Gateway: six ? via : "",
-    GlobalIPv6Address: six ? text : "",
-    GlobalIPv6PrefixLen: six ? (address?.length ?? 0) : 0,
+    Gateway: gateway ? formatAddress(gateway) : "",
+    IPAddress: address ? formatAddress(address.address) : "",
+    IPPrefixLen: address?.length ?? 0,
+    IPv6Gateway: gateway6 ? formatAddress(gateway6) : "",
+    GlobalIPv6Address: address6 ? formatAddress(address6.address) : "",
+    GlobalIPv6PrefixLen: address6?.length ?? 0,
+  };
+}
+
+/** Networks with names for containers: all but the predefined ones. */
+const isUserDefined = (network: string): boolean => !["bridge", "host", "none", "default"].includes(network);
+
+const unique = (names: readonly string[]): string[] => [...new Set(names.filter((name) => name !== ""))];
+
+/** Until 1.44 the short id and the hostname stood among the aliases; names of their own came with 1.44. */
+function namesOf(
+  { id, name, config }: Container,
+  network: string,
+  asked: EndpointSettings | undefined,
+  given: readonly string[] | undefined,
+  minor: Minor,
+) {
+  const aliases = asked?.Aliases ?? [];
+  const own = [shortId(id), config.Hostname];
+  const user = isUserDefined(network);
+  return {
+    Aliases: user && minor < 45 ? unique([...aliases, ...own]) : (asked?.Aliases ?? null),
+    ...(minor >= 44 && { DNSNames: user ? (given ?? unique([name, ...aliases, ...own])) : null }),
   };
 }
 
 /** One entry of `Networks`; without an endpoint (the container does not run) only what was asked for. */
 function endpointSettings(
-  asked: EndpointSettings | undefined,
+  container: Container,
+  name: string,
   endpoint: Endpoint | undefined,
   network: string,
   minor: Minor,
 ) {
+  const asked = container.endpoints[name];
+  const { Aliases, ...names } = namesOf(container, name, asked, endpoint?.dnsNames, minor);
   return {
     IPAMConfig: asked?.IPAMConfig ?? null,
-    Links: null,
-    Aliases: asked?.Aliases ?? null,
+    Links: asked?.Links ?? null,
+    Aliases,
     MacAddress: endpoint?.mac ?? "",
-    ...(minor >= 32 && { DriverOpts: null }),
-    ...(minor >= 48 && { GwPriority: 0 }),
+    ...(minor >= 32 && { DriverOpts: asked?.DriverOpts ?? null }),
+    ...(minor >= 48 && { GwPriority: asked?.GwPriority ?? 0 }),
     NetworkID: endpoint?.network ?? network,
     EndpointID: endpoint?.id ?? "",
     ...addressesOf(endpoint),
-    ...(minor >= 44 && { DNSNames: endpoint && endpoint.dnsNames.length > 0 ? endpoint.dnsNames : null }),
+    ...names,
   };
 }
 
@@ -61,13 +85,8 @@ export function networksOf(view: ContainerView, networkIdOf: NetworkIdOf, minor:
   return Object.fromEntries(
     [...names].map((name) => {
       const endpoint = mine.find((each) => each.networkName === name);
-      const settings = endpointSettings(
-        container.endpoints[name],
-        endpoint,
-        endpoint ? endpoint.network : networkIdOf(name),
-        minor,
-      );
-      return [name, settings];
+      const id = endpoint?.network ?? container.endpoints[name]?.NetworkID ?? networkIdOf(name);
+      return [name, endpointSettings(container, name, endpoint, id, minor)];
     }),
   );
 }
@@ -75,13 +94,13 @@ export function networksOf(view: ContainerView, networkIdOf: NetworkIdOf, minor:
 /** `NetworkSettings` of inspect; the addresses of the default bridge network stand at its top, too. */
 export function networkSettings(view: ContainerView, networkIdOf: NetworkIdOf, minor: Minor) {
   const { sandbox, container } = view;
-  const bridge = sandbox?.endpoints.find((endpoint) => endpoint.networkName === "bridge");
-  const exposed = sandbox ? Object.keys(container.config.ExposedPorts ?? {}) : [];
+  const mine = sandbox?.container === container.id ? sandbox.endpoints : [];
+  const bridge = mine.find((endpoint) => endpoint.networkName === "bridge");
   return {
     Bridge: "",
     SandboxID: sandbox?.id ?? "",
     SandboxKey: sandbox?.key ?? "",
-    Ports: Object.fromEntries(exposed.map((port) => [port, null])),
+    Ports: portMap(view),
     HairpinMode: false,
     LinkLocalIPv6Address: "",
     LinkLocalIPv6PrefixLen: 0,

@@ -68,7 +68,15 @@ const UNASKED = {
 };
 
 /** Lists that dockerd shows as `null` while they are empty, and maps that it leaves out. */
-const NULL_WHEN_EMPTY = ["Binds", "CapAdd", "CapDrop", "ExtraHosts", "GroupAdd", "SecurityOpt"] as const;
+const NULL_WHEN_EMPTY = [
+  "Binds",
+  "CapAdd",
+  "CapDrop",
+  "ExtraHosts",
+  "GroupAdd",
+  "Links",
+  "SecurityOpt",
+] as const;
 const ABSENT_WHEN_EMPTY = ["Tmpfs", "Sysctls"] as const;
 
 const isEmpty = (value: object | null | undefined) => !value || Object.keys(value).length === 0;

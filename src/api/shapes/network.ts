@@ -1,6 +1,7 @@
-/** Networks in Docker's JSON (Engine API, Network). */
-import { formatAddress, formatPrefix } from "../../lib/ip.ts";
+/** Networks in Docker's JSON (Engine API, Network). Peers and Services are of a swarm's networks. */
+import { type Address, formatAddress, formatPrefix, type Prefix } from "../../lib/ip.ts";
 import type { Endpoint, Network, Pool } from "../../network/types.ts";
+import { isBuiltIn } from "../network-filters.ts";
 import type { Minor } from "../version.ts";
 
 /** As the list shows it. */
@@ -13,19 +14,25 @@ export function networkSummary(network: Network, minor: Minor) {
     Driver: network.driver,
     ...(minor >= 48 && { EnableIPv4: network.ipv4 }),
     EnableIPv6: network.ipv6,
-    IPAM: {
-      Driver: network.ipam.driver,
-      Options: Object.keys(network.ipam.options).length > 0 ? network.ipam.options : null,
-      Config: network.ipam.pools.map(poolConfig),
-    },
+    IPAM: ipamOf(network),
     Internal: network.internal,
     Attachable: network.attachable,
     Ingress: false,
-    ConfigFrom: { Network: "" },
-    ConfigOnly: false,
+    ConfigFrom: { Network: network.configFrom ?? "" },
+    ConfigOnly: network.configOnly ?? false,
     Containers: {},
     Options: network.options,
     Labels: network.labels,
+  };
+}
+
+function ipamOf(network: Network) {
+  const { driver, options, pools } = network.ipam;
+  return {
+    Driver: driver,
+    // The engine gives its own networks none, and Docker's clients give theirs an empty map at least.
+    Options: isBuiltIn(network) && Object.keys(options).length === 0 ? null : options,
+    Config: pools.length > 0 ? pools.map(poolConfig) : null,
   };
 }
 
@@ -34,10 +41,10 @@ function poolConfig(pool: Pool) {
   return {
     Subnet: formatPrefix(pool.subnet),
     ...(pool.range && { IPRange: formatPrefix(pool.range) }),
-    Gateway: formatAddress(pool.gateway),
+    ...(pool.gateway && { Gateway: formatAddress(pool.gateway) }),
     ...(auxiliary.length > 0 && {
       AuxiliaryAddresses: Object.fromEntries(
-        auxiliary.map(([name, address]) => [name, formatAddress(address)]),
+        auxiliary.map(([name, address]: [string, Address]) => [name, formatAddress(address)]),
       ),
     }),
   };
@@ -51,17 +58,15 @@ export function networkInspect(network: Network, endpoints: readonly Endpoint[],
   };
 }
 
-function member(endpoint: Endpoint) {
-  const text = endpoint.address ? formatPrefix(endpoint.address) : "";
-  const six = endpoint.address?.address.family === 6;
-  return {
-    Name: endpoint.containerName,
-    EndpointID: endpoint.id,
-    MacAddress: endpoint.mac ?? "",
-    IPv4Address: six ? "" : text,
-    IPv6Address: six ? text : "",
-  };
-}
+const textOf = (prefix: Prefix | undefined): string => (prefix ? formatPrefix(prefix) : "");
+
+const member = (endpoint: Endpoint) => ({
+  Name: endpoint.containerName,
+  EndpointID: endpoint.id,
+  MacAddress: endpoint.mac ?? "",
+  IPv4Address: textOf(endpoint.address),
+  IPv6Address: textOf(endpoint.address6),
+});
 
 /** Ids of networks by name or id, looked up once for all containers of one answer. */
 export function networkIdsOf(networks: { list(): readonly Network[] }): (reference: string) => string {

@@ -42,8 +42,16 @@ export interface Counts {
   readonly images: number;
 }
 
-export function systemInfo(system: SystemView, counts: Counts, now: Date, minor: Minor) {
+/** @param networkWarnings what the networks have to say of this host, a sentence each */
+export function systemInfo(
+  system: SystemView,
+  networkWarnings: readonly string[],
+  counts: Counts,
+  now: Date,
+  minor: Minor,
+) {
   const { runtime } = system;
+  const warnings = [...new Set([...system.warnings, ...networkWarnings])];
   return {
     ID: system.id,
     Containers: counts.running + counts.paused + counts.stopped,
@@ -55,7 +63,7 @@ export function systemInfo(system: SystemView, counts: Counts, now: Date, minor:
     DriverStatus: [],
     Plugins: {
       Volume: ["local"],
-      Network: ["bridge", "host", "null"],
+      Network: ["bridge", "host", "macvlan", "null"],
       Authorization: null,
       Log: ["json-file", "local", "none"],
     },
@@ -111,6 +119,6 @@ export function systemInfo(system: SystemView, counts: Counts, now: Date, minor:
     SecurityOptions: ["name=seccomp,profile=builtin"],
     ...(minor >= 49 && { FirewallBackend: { Driver: "nftables" } }),
     CDISpecDirs: [],
-    Warnings: system.warnings.length > 0 ? system.warnings : null,
+    Warnings: warnings.length > 0 ? warnings : null,
   };
 }

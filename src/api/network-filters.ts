@@ -1,0 +1,70 @@
+/** Which networks a list shows, and which a prune removes (Engine API, "List networks", "Delete unused networks"). */
+import { invalid } from "../lib/errors.ts";
+import { parseTimestamp } from "../lib/timestamp.ts";
+import type { Network, Networks } from "../network/types.ts";
+import { type Filters, matcherOf, matchesLabel } from "./filters.ts";
+import { timestamp } from "./query.ts";
+
+export const NETWORK_FILTERS: ReadonlySet<string> = new Set([
+  "dangling",
+  "driver",
+  "id",
+  "label",
+  "name",
+  "scope",
+  "type",
+]);
+
+export const PRUNE_FILTERS: ReadonlySet<string> = new Set(["label", "label!", "until"]);
+
+const BUILT_IN = new Set(["bridge", "host", "none"]);
+
+/** Those that the engine has from its start on. */
+export const isBuiltIn = ({ name }: Network): boolean => BUILT_IN.has(name);
+
+const kindOf = (network: Network): string => (isBuiltIn(network) ? "builtin" : "custom");
+
+/** Names and ids pass by a part of them, or an expression. @throws invalid */
+export function selectNetworks(networks: Networks, filters: Filters): Network[] {
+  const dangling = filters.boolean("dangling");
+  const wrong = filters.of("type").find((type) => type !== "builtin" && type !== "custom");
+  if (wrong !== undefined) throw invalid(`invalid filter: 'type'='${wrong}'`);
+  const [names, ids] = [filters.of("name").map(matcherOf), filters.of("id").map(matcherOf)];
+  const some = (matchers: typeof names, text: string) =>
+    matchers.length === 0 || matchers.some((matches) => matches(text));
+  const isDangling = (network: Network) =>
+    !isBuiltIn(network) && networks.endpointsOf(network.id).length === 0;
+  return networks
+    .list()
+    .filter(
+      (network) =>
+        filters.some("driver", (value) => value === network.driver) &&
+        some(names, network.name) &&
+        some(ids, network.id) &&
+        filters.some("scope", (value) => value === "local") &&
+        filters.some("type", (value) => value === kindOf(network)) &&
+        filters.every("label", (value) => matchesLabel(network.labels, value)) &&
+        (dangling === undefined || dangling === isDangling(network)),
+    );
+}
+
+/**
+ * Those made before `until`, with all of `label` and without all of `label!`. What others are made from
+ * stays, as with dockerd.
+ * @param now milliseconds since 1970
+ * @throws invalid
+ */
+export function pruneSelection(filters: Filters, now: number): (network: Network) => boolean {
+  const [until, ...more] = filters.of("until");
+  if (more.length > 0) throw invalid("more than one until filter specified");
+  // To the millisecond: so much does a network's own time tell apart here.
+  const latest =
+    until === undefined
+      ? Number.POSITIVE_INFINITY
+      : Number((timestamp("until", parseTimestamp(until, now)) ?? 0n) / 1_000_000n);
+  return ({ configOnly, created, labels }) =>
+    !configOnly &&
+    Date.parse(created) <= latest &&
+    filters.every("label", (value) => matchesLabel(labels, value)) &&
+    !(filters.has("label!") && filters.every("label!", (value) => matchesLabel(labels, value)));
+}
