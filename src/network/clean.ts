@@ -4,6 +4,7 @@ import { bootId } from "../linux/host.ts";
 import type { Kernel } from "../linux/kernel.ts";
 import type { Plan } from "../linux/plan.ts";
 import type { Store } from "../store/kv.ts";
+import { withdrawAll } from "./coexistence/survey.ts";
 import { drivers } from "./drivers.ts";
 import { dropRules } from "./firewall/rules.ts";
 import { FORWARDING } from "./forwarding.ts";
@@ -74,6 +75,11 @@ export async function cleanNetworks({ kernel, store, execRoot }: CleanOptions): 
     );
   }
   await attempt("removed the firewall's tables", () => kernel.nft(dropRules()));
+  try {
+    done.push(...(await withdrawAll(kernel)));
+  } catch (thrown) {
+    errors.push(thrown);
+  }
   if (errors.length === 0) {
     await store.commit([
       ...records.map(({ sandbox }) => dropSandbox(sandbox.container)),

@@ -12,6 +12,7 @@ import { Keeper } from "./coexistence/keeper.ts";
 import { refuseCompany } from "./design.ts";
 import { Composer, HOST_PATHS, type HostPaths, updateResolvConf } from "./files/files.ts";
 import { FileWatch } from "./files/watch.ts";
+import { canCarry } from "./gateway.ts";
 import { type Entry, Ledger } from "./ledger.ts";
 import { LinkKeeper } from "./link-keeper.ts";
 import { Names } from "./names.ts";
@@ -64,10 +65,10 @@ class Controller implements Networks {
         kernel,
         reactor,
         logger,
-        repair: () => this.#repair("all"),
+        repair: ({ rules }) => this.#repair(rules ? "all" : "missing"),
         bridges: () =>
           ledger.networks.flatMap((network) =>
-            network.driver === "bridge" && !network.configOnly ? bridgeOptions(network).name : [],
+            canCarry(network) && !network.configOnly ? bridgeOptions(network).name : [],
           ),
         admit: settings.firewallAdmit,
       });

@@ -17,7 +17,8 @@ export const byPriority = (a: Endpoint, b: Endpoint): number =>
 export const wayOut = (endpoints: readonly Endpoint[], family: Family): Endpoint | undefined =>
   endpoints.filter((endpoint) => gatewayOf(endpoint, family)).toSorted(byPriority)[0];
 
-const canCarry = ({ driver, internal }: Network): boolean => driver === "bridge" && !internal;
+/** Whether anything is forwarded to and from it. */
+export const canCarry = ({ driver, internal }: Network): boolean => driver === "bridge" && !internal;
 
 /** The endpoint that published ports of this family lead to: the way out where it can carry them. */
 export const carrierOf = (
