@@ -76,8 +76,8 @@ export class ApiClient {
     return this.#json("POST", path, query, body);
   }
 
-  delete<T>(path: string, query?: Query): Promise<T> {
-    return this.#json("DELETE", path, query);
+  delete<T>(path: string, query?: Query, body?: object): Promise<T> {
+    return this.#json("DELETE", path, query, body);
   }
 
   /** The answer's body as it comes; resolves with its head. A stream given is sent as a tar. @throws ApiError */
@@ -87,19 +87,21 @@ export class ApiClient {
     options: { readonly query?: Query; readonly body?: Readable | object } = {},
   ): Promise<IncomingMessage> {
     const { body } = options;
-    const type = body instanceof Readable ? "application/x-tar" : "application/json";
-    const sent = this.#request(
-      method,
-      path,
-      options.query,
-      body ? { "Content-Type": type } : {},
-      this.#agent,
-    );
+    const isTar = body instanceof Readable;
+    const text = body && !isTar ? JSON.stringify(body) : "";
+    const headers = {
+      ...(isTar && { "Content-Type": "application/x-tar" }),
+      ...(text && {
+        "Content-Type": "application/json",
+        "Content-Length": String(Buffer.byteLength(text)),
+      }),
+    };
+    const sent = this.#request(method, path, options.query, headers, this.#agent);
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       sent.once("response", resolve).once("error", reject);
       // An engine that refuses before it has read all of it answers all the same.
-      if (body instanceof Readable) pipeline(body, sent, (error) => error && body.errored && reject(error));
-      else sent.end(body && JSON.stringify(body));
+      if (isTar) pipeline(body, sent, (error) => error && body.errored && reject(error));
+      else sent.end(text);
     });
     const message = await answered;
     if ((message.statusCode ?? 0) >= 400) throw await refusal(message);

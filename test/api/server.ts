@@ -73,7 +73,9 @@ export async function ask(
   url: string,
   { headers = {}, body }: AskOptions = {},
 ): Promise<Answer> {
-  const sent = request({ ...target, method, path: url, headers, agent: false });
+  // Node gives a length of itself to some methods only, and DELETE is none of them.
+  const length = body === undefined ? {} : { "Content-Length": Buffer.byteLength(body) };
+  const sent = request({ ...target, method, path: url, headers: { ...length, ...headers }, agent: false });
   sent.end(body);
   const [message] = await once(sent, "response");
   let text = "";
