@@ -87,13 +87,14 @@ describe("a bridge of two families", () => {
     const one = endpoint(network);
     const port = String(one.hostInterface);
     assert.equal(one.mac, "02:42:0a:01:00:02");
-    const said6 = [`${port} 02:42:0a:01:00:02 fd00:1::2`, `${port} 02:42:0a:01:00:02 fe80::42:aff:fe01:2`];
+    const addresses6 = ["fd00:1::2", "fe80::42:aff:fe01:2"];
     assert.deepEqual(shown(bridgeDriver.endpointElements(network, one)), {
       ports: [port],
       senders: [`${port} 02:42:0a:01:00:02`],
       owners4: [`${port} 02:42:0a:01:00:02 10.1.0.2`],
-      owners6: said6,
-      targets6: said6,
+      owners6: addresses6.map((each) => `${port} 02:42:0a:01:00:02 ${each}`),
+      targets6: addresses6.map((each) => `${port} ${each}`),
+      announced6: [`${port} 02:42:0a:01:00:02`],
     });
     const open = dual({ options: { "drawbridge.spoof-guard": "false", [bridge("enable_icc")]: "0" } });
     assert.deepEqual(Object.keys(bridgeDriver.endpointElements(open, one)), ["separated"]);

@@ -52,12 +52,15 @@ export function endpointElements(network: Network, endpoint: Endpoint): Elements
   const separated: Elements = icc ? {} : { separated: [[link]] };
   if (!spoofGuard) return separated;
   const owners6 = address6 ? [address6.address, linkLocalOf(mac)] : [];
-  const said6 = owners6.map((each) => [link, { mac }, { address: each }]);
   return {
     ports: [[link]],
     senders: [[link, { mac }]],
     ...(address && { owners4: [[link, { mac }, { address: address.address }]] }),
-    ...(owners6.length > 0 && { owners6: said6, targets6: said6 }),
+    ...(owners6.length > 0 && {
+      owners6: owners6.map((each) => [link, { mac }, { address: each }]),
+      targets6: owners6.map((each) => [link, { address: each }]),
+      announced6: [[link, { mac }]],
+    }),
     ...separated,
   };
 }

@@ -83,10 +83,11 @@ const SETS = {
   owners4: { table: "guard", type: "ifname . ether_addr . ipv4_addr" },
   owners6: { table: "guard", type: "ifname . ether_addr . ipv6_addr" },
   /**
-   * The same, as neighbour advertisements tell of them: nft 1.0 has no word for their target, and takes what lies
-   * there for a number.
+   * Its IPv6 and MAC addresses once more, as neighbour discovery tells of them: nft 1.0 has no words for what lies
+   * there, and takes it for a number.
    */
-  targets6: { table: "guard", type: "iifname . ether saddr . @th,64,128", byExpression: true },
+  targets6: { table: "guard", type: "iifname . @th,64,128", byExpression: true },
+  announced6: { table: "guard", type: "iifname . @th,208,48", byExpression: true },
   /** Ports that don't reach each other. */
   separated: { table: "guard", type: "ifname" },
   /** From, to, and the port there: what a link opens between two of them, and the answers to it. */
@@ -133,9 +134,12 @@ function formatDatum(datum: Datum): string {
 /** As nft prints them. */
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 6: "tcp", 17: "udp", 132: "sctp" };
 
-/** An address where a number is wanted. */
-const asNumber = (datum: Datum): string =>
-  "address" in datum ? `0x${datum.address.bits.toString(16)}` : formatDatum(datum);
+/** Where a number is wanted. */
+function asNumber(datum: Datum): string {
+  if ("address" in datum) return `0x${datum.address.bits.toString(16)}`;
+  if ("mac" in datum) return `0x${BigInt(`0x${datum.mac.replaceAll(":", "")}`).toString(16)}`;
+  return formatDatum(datum);
+}
 
 const formatData = (data: readonly Datum[], format = formatDatum): string => data.map(format).join(" . ");
 

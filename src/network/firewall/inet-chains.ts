@@ -1,20 +1,27 @@
 /** What is routed: who reaches whom, and under which address. As `nft list ruleset` prints it. */
 
 /**
- * Addresses of the host's loopback on no other link: with route_localnet a neighbour, or a container, would
- * reach services that listen on 127.0.0.1 (CVE-2020-8558). Before any translation. Of IPv6, the kernel itself drops
- * ::1 on other links (net/ipv6/ip6_input.c).
+ * Addresses of the host's loopback on no other link, before any translation: with route_localnet a neighbour, or a
+ * container, would reach services that listen on 127.0.0.1 (CVE-2020-8558). Of IPv6 the kernel itself drops ::1 there
+ * (net/ipv6/ip6_input.c, ip6_rcv_core), but for frames that bridge-nf-call-ip6tables shows us earlier.
  */
 const MARTIANS = `
 	chain martians {
 		type filter hook prerouting priority raw; policy accept;
-		iifname != "lo" ip saddr 127.0.0.0/8 drop
-		iifname != "lo" ip daddr 127.0.0.0/8 drop
+		iifname "lo" accept
+		ip saddr 127.0.0.0/8 drop
+		ip daddr 127.0.0.0/8 drop
+		ip6 saddr ::1 drop
+		ip6 daddr ::1 drop
 	}
 `;
 
-/** Published ports lead to their containers, for those who come by a link and for the host itself. One lookup each. */
-const TRANSLATION = `
+/**
+ * Published ports lead to their containers, for those who come by a link and for the host itself: a lookup or two for
+ * the first packet of a connection, however many there are. What comes to ::1 or a link-local address can't leave by
+ * another link under any name: it stays for whoever listens on the host.
+ */
+const PUBLISHED = `
 	chain prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
 		goto published
@@ -28,6 +35,7 @@ const TRANSLATION = `
 	chain published {
 		dnat ip to meta l4proto . ip daddr . th dport map @published4
 		dnat ip6 to meta l4proto . ip6 daddr . th dport map @published6
+		ip6 daddr { ::1, fe80::/10 } return
 		fib daddr type local dnat ip to meta l4proto . th dport map @published4_any
 		fib daddr type local dnat ip6 to meta l4proto . th dport map @published6_any
 	}
@@ -35,56 +43,62 @@ const TRANSLATION = `
 
 /**
  * What enters a bridge passes only as an answer or by invitation, whether it comes from outside, from a neighbour that
- * routes at us, or from another bridge. An internal bridge is entered and left by nothing at all. `icc` is looked at
- * here as well as in the guard: with bridge-nf-call-iptables, frames between two ports of one bridge come by.
+ * routes at us, or from another bridge. An internal bridge is entered and left by nothing at all. `icc` and links are
+ * looked at here as well as in the guard: with bridge-nf-call-iptables, frames between two ports of one bridge come by.
  */
 const FORWARD = `
 	chain forward {
 		type filter hook forward priority filter; policy accept;
-		iifname . oifname @icc accept
 		iifname @internal goto inside
 		oifname @internal goto inside
+		ct state established,related accept
+		iifname . oifname @icc accept
 		oifname @bridges goto inbound
 		iifname @bridges accept
 		meta nfproto @unrouted drop
 	}
 
 	chain inside {
-		iifname @internal oifname @internal ct state established,related accept
-		iifname . ip saddr . ip daddr . meta l4proto . th dport @linked4 accept
-		iifname . ip6 saddr . ip6 daddr . meta l4proto . th dport @linked6 accept
+		iifname . oifname @icc accept
+		jump between
+		ct state established,related iifname . ip daddr . ip saddr . meta l4proto . th sport @linked4 accept
+		ct state established,related iifname . ip6 daddr . ip6 saddr . meta l4proto . th sport @linked6 accept
 		drop
 	}
 
 	chain inbound {
-		ct state established,related accept
 		ct status dnat oifname . ip daddr . meta l4proto . th dport @admitted4 accept
 		ct status dnat oifname . ip6 daddr . meta l4proto . th dport @admitted6 accept
 		oifname . ip daddr . meta l4proto . th dport @exposed4 accept
 		oifname . ip6 daddr . meta l4proto . th dport @exposed6 accept
-		meta l4proto { icmp, ipv6-icmp } meta nfproto . oifname @routed accept
+		icmp type echo-request meta nfproto . oifname @routed accept
+		icmpv6 type echo-request meta nfproto . oifname @routed accept
 		meta nfproto . oifname @open accept
-		iifname . ip saddr . ip daddr . meta l4proto . th dport @linked4 accept
-		iifname . ip6 saddr . ip6 daddr . meta l4proto . th dport @linked6 accept
-		iifname . oifname @trusted goto invited
+		iifname . oifname @trusted goto trusted
+		jump between
 		drop
 	}
 
-	chain invited {
+	chain between {
+		iifname . ip saddr . ip daddr . meta l4proto . th dport @linked4 accept
+		iifname . ip6 saddr . ip6 daddr . meta l4proto . th dport @linked6 accept
+	}
+
+	chain trusted {
 		oifname . ip daddr . meta l4proto . th dport @admitted4 accept
 		oifname . ip6 daddr . meta l4proto . th dport @admitted6 accept
 		drop
 	}
 `;
 
-/** Of the host's own services, a guarded network reaches DNS, and what the host answers or began itself. */
+/** Of the host itself a guarded network reaches DNS, and what it was asked by. */
 const INPUT = `
 	chain input {
 		type filter hook input priority filter; policy accept;
-		iifname @guarded goto to_host
+		iifname @guarded goto guarded
 	}
 
-	chain to_host {
+	chain guarded {
 		ct state established,related accept
 		meta l4proto { tcp, udp } th dport 53 accept
 		icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
@@ -93,25 +107,23 @@ const INPUT = `
 `;
 
 /**
- * What was led to a container of the sender's own network, or came from the host's loopback, is answered by way of
- * this host only under an address of the host. What stays on its bridge keeps its own; the rest leaves under an
- * address of the host, or of the user's choice.
+ * What stays on its bridge keeps its own address, unless it was led back there by a published port: then it must come
+ * back by way of this host to be translated again. So must what comes from the host's loopback. All else leaves under
+ * an address of the user's choice, or of the link that it leaves by.
  */
 const POSTROUTING = `
 	chain postrouting {
 		type nat hook postrouting priority srcnat; policy accept;
-		oifname . ip saddr @local4 goto stays
-		oifname . ip6 saddr @local6 goto stays
+		oifname . ip saddr @local4 ct status dnat masquerade
+		oifname . ip6 saddr @local6 ct status dnat masquerade
+		oifname . ip saddr @local4 accept
+		oifname . ip6 saddr @local6 accept
 		oifname @bridges ip saddr 127.0.0.0/8 masquerade
 		snat ip to ip saddr map @snat4
 		snat ip6 to ip6 saddr map @snat6
 		ip saddr @masquerade4 masquerade
 		ip6 saddr @masquerade6 masquerade
 	}
-
-	chain stays {
-		ct status dnat masquerade
-	}
 `;
 
-export const INET_CHAINS: readonly string[] = [MARTIANS, TRANSLATION, FORWARD, INPUT, POSTROUTING];
+export const INET_CHAINS: readonly string[] = [MARTIANS, PUBLISHED, FORWARD, INPUT, POSTROUTING];
