@@ -31,6 +31,11 @@ export interface DnsSandbox {
   readonly links: readonly { readonly alias: string; readonly endpoint: EndpointID }[];
   /** In order; none where nothing may be forwarded, since all its networks are internal. */
   readonly upstreams: readonly Upstream[];
+  /**
+   * `ndots` of its resolv.conf where the user set it. Above 0, unknown names of one label are not forwarded but
+   * answered empty, so that clients go on with their search domains.
+   */
+  readonly ndots?: number;
 }
 
 /** What is to be found of an endpoint. */
