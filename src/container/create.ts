@@ -103,7 +103,9 @@ function describe(
   const config = configOf(request, id, image, hostConfig.NetworkMode, defaults);
   validateConfig(config, request.config);
   refuseMac(hostConfig.NetworkMode, request.endpoints);
-  const endpoints = firstEndpoints(hostConfig.NetworkMode, request.endpoints, context.networks);
+  const endpoints = config.NetworkDisabled
+    ? {}
+    : firstEndpoints(hostConfig.NetworkMode, request.endpoints, context.networks);
   for (const { Links } of Object.values(endpoints)) resolveLinks(Links ?? [], context.registry);
   const container: Container = {
     id,

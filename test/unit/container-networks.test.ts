@@ -50,6 +50,8 @@ describe("a container's networks", () => {
     assert.deepEqual(endpoints(await made({ NetworkMode: "host" })), { host: {} });
     assert.deepEqual(endpoints(await made({ NetworkMode: "net" })), { net: {} });
     assert.deepEqual(endpoints(await made({ NetworkMode: "container:x" }, { endpoints: { x: {} } })), {});
+    const offline = await made({}, { config: { Image: "busybox", NetworkDisabled: true } });
+    assert.deepEqual(endpoints(offline), {});
     assert.deepEqual(endpoints(await made({}, { endpoints: { default: { GwPriority: 1 } } })), {
       bridge: { GwPriority: 1 },
     });
@@ -281,6 +283,15 @@ describe("connecting", () => {
     await assert.rejects(containers.disconnect(id, "bridge", GENTLY), /a rule was left behind/);
     assert.deepEqual(endpoints(id), {});
     assert.deepEqual((await recorded(id)).endpoints, {});
+  });
+
+  it("takes off the record what its sandbox has left already", async () => {
+    const id = await running();
+    const { sandbox } = containers.inspect(id);
+    assert.ok(sandbox);
+    world.networks.sandboxes.set(sandbox.container, { ...sandbox, endpoints: [] });
+    await containers.disconnect(id, "bridge", GENTLY);
+    assert.deepEqual(endpoints(id), {});
   });
 
   it("by force lets go of a network that is gone, and of a container without a record", async () => {

@@ -92,7 +92,7 @@ describe("open ports", () => {
 
   it("belong to the pickiest request that they fit", () => {
     const ports = { "80/tcp": [{}, { HostPort: "8080" }, { HostPort: "8000-9000" }] };
-    const [any, fixed, range] = attribute(publishRequests(ports), [...both, tcp(80, 8080), tcp(80, 8001)]);
+    const [any, fixed, range] = attribute(publishRequests(ports), [tcp(80, 8001), tcp(80, 8080), ...both]);
     assert.deepEqual([any, fixed, range], [both, [tcp(80, 8080)], [tcp(80, 8001)]]);
   });
 
