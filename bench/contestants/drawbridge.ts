@@ -5,29 +5,39 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { readConfig } from "../../src/daemon/config.ts";
+import { asError } from "../../src/lib/errors.ts";
 import { type ContainerID, newId } from "../../src/lib/ids.ts";
 import { silent } from "../../src/lib/log.ts";
 import type { Kernel } from "../../src/linux/kernel.ts";
 import { startKernel } from "../../src/linux/kernel-client.ts";
+import { Reactor } from "../../src/linux/reactor.ts";
 import { createNetworks } from "../../src/network/controller.ts";
 import { designSandbox } from "../../src/network/design.ts";
+import { createDns } from "../../src/network/dns/dns.ts";
+import type { Dns } from "../../src/network/dns/types.ts";
 import { elementSteps, sandboxElements } from "../../src/network/firewall-state.ts";
 import { type FindNetwork, Ledger } from "../../src/network/ledger.ts";
+import { createHostPorts } from "../../src/network/port/host-ports.ts";
 import { linksOf, openPlan, unpinPlan } from "../../src/network/sandbox.ts";
 import type { Networks, Sandbox, SandboxRequest } from "../../src/network/types.ts";
 import { EmbeddedStore } from "../../src/store/embedded.ts";
 import type { Store } from "../../src/store/kv.ts";
 
+interface Parts {
+  readonly kernel: Kernel;
+  readonly store: Store;
+  readonly reactor: Reactor;
+  readonly dns: Dns;
+}
+
 export class DrawbridgeNetworks implements AsyncDisposable {
   readonly #directory: string;
-  readonly #kernel: Kernel;
-  readonly #store: Store;
+  readonly #parts: Parts;
   readonly #networks: Networks;
 
-  private constructor(directory: string, kernel: Kernel, store: Store, networks: Networks) {
+  private constructor(directory: string, networks: Networks, parts: Parts) {
     this.#directory = directory;
-    this.#kernel = kernel;
-    this.#store = store;
+    this.#parts = parts;
     this.#networks = networks;
   }
 
@@ -35,16 +45,22 @@ export class DrawbridgeNetworks implements AsyncDisposable {
   static async start(directory: string): Promise<DrawbridgeNetworks> {
     const kernel = await startKernel();
     const store = new EmbeddedStore(join(directory, "drawbridge.db"));
+    const reactor = new Reactor((thrown) => {
+      throw asError(thrown);
+    });
+    const dns = createDns({ logger: silent });
     const networks = createNetworks({
       kernel,
       store,
       events: { publish: () => {} },
       logger: silent,
       execRoot: directory,
+      ports: createHostPorts({ reactor, logger: silent }),
+      dns,
       settings: readConfig(new Map([["bip", ["172.17.0.1/16"]]]), undefined).engine,
     });
     await networks.start(new Set());
-    return new DrawbridgeNetworks(directory, kernel, store, networks);
+    return new DrawbridgeNetworks(directory, networks, { kernel, store, reactor, dns });
   }
 
   newContainer(): ContainerID {
@@ -69,16 +85,16 @@ export class DrawbridgeNetworks implements AsyncDisposable {
       execRoot: this.#directory,
     });
     const elements = elementSteps("a sandbox", {}, sandboxElements(sandbox, this.#find));
-    await this.#kernel.apply([...elements, ...openPlan(sandbox, this.#find, {})]);
+    await this.#parts.kernel.apply([...elements, ...openPlan(sandbox, this.#find, {})]);
     return sandbox;
   }
 
   async detachBare(sandbox: Sandbox): Promise<void> {
     await Promise.all([
-      this.#kernel.deleteLinks(linksOf(sandbox)),
-      this.#kernel.dismantle(unpinPlan(sandbox)),
+      this.#parts.kernel.deleteLinks(linksOf(sandbox)),
+      this.#parts.kernel.dismantle(unpinPlan(sandbox)),
     ]);
-    await this.#kernel.dismantle(elementSteps("a sandbox", sandboxElements(sandbox, this.#find), {}));
+    await this.#parts.kernel.dismantle(elementSteps("a sandbox", sandboxElements(sandbox, this.#find), {}));
   }
 
   #find: FindNetwork = ({ network }) => this.#networks.find(network);
@@ -103,7 +119,10 @@ export class DrawbridgeNetworks implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#networks.stop();
-    await this.#kernel.close();
-    await this.#store.close();
+    const { dns, reactor, kernel, store } = this.#parts;
+    await dns.stop();
+    await reactor.close();
+    await kernel.close();
+    await store.close();
   }
 }

@@ -3,11 +3,15 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { asError } from "../../src/lib/errors.ts";
 import type { EngineEvent } from "../../src/lib/events.ts";
 import type { ContainerID } from "../../src/lib/ids.ts";
 import { silent } from "../../src/lib/log.ts";
 import type { Kernel } from "../../src/linux/kernel.ts";
+import { Reactor } from "../../src/linux/reactor.ts";
 import { createNetworks } from "../../src/network/controller.ts";
+import { createDns } from "../../src/network/dns/dns.ts";
+import { createHostPorts } from "../../src/network/port/host-ports.ts";
 import type { NetworkSettings } from "../../src/network/settings.ts";
 import type { Endpoint, Networks, Sandbox, SandboxRequest } from "../../src/network/types.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
@@ -55,6 +59,11 @@ export class KernelHost {
   readonly store = new MemoryStore();
   readonly events: Omit<EngineEvent, "time">[] = [];
   readonly kernel: Kernel;
+  readonly #reactor = new Reactor((thrown) => {
+    throw asError(thrown);
+  });
+  readonly #ports = createHostPorts({ reactor: this.#reactor, logger: silent });
+  readonly #dns = createDns({ logger: silent });
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
@@ -70,6 +79,8 @@ export class KernelHost {
       events: { publish: (event) => void this.events.push(event) },
       logger: silent,
       execRoot: this.execRoot,
+      ports: this.#ports,
+      dns: this.#dns,
       settings: more.settings ?? settings,
       hostPaths: {
         hosts: "/etc/hosts",
@@ -85,7 +96,10 @@ export class KernelHost {
     return sandboxRequest(this.directory, name, more);
   }
 
-  remove(): void {
+  async remove(): Promise<void> {
+    await this.#ports.stop();
+    await this.#dns.stop();
+    await this.#reactor.close();
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -34,7 +34,7 @@ before(async () => {
 after(async () => {
   await cleanNetworks({ kernel, store: host.store, execRoot: host.execRoot });
   await kernel.close();
-  host.remove();
+  await host.remove();
 });
 
 const outside = (command: string): boolean => succeeds(`ip netns exec outside ${command}`);

@@ -30,7 +30,7 @@ afterEach(async () => {
   await cleanNetworks({ kernel, store: host.store, execRoot: host.execRoot });
   assert.deepEqual(readdirSync(join(host.execRoot, "netns")), []);
   assert.equal(sh("nft list ruleset; ip -o link | grep -v ' lo:' || true"), "");
-  host.remove();
+  await host.remove();
 });
 
 describe("the host, before any container", () => {
