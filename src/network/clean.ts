@@ -14,6 +14,7 @@ import {
   dropNetwork,
   dropSandbox,
   dropSysctl,
+  dropUniqueLocal,
   loadNetworks,
   loadSandboxes,
   loadSysctls,
@@ -85,6 +86,7 @@ export async function cleanNetworks({ kernel, store, execRoot }: CleanOptions): 
       ...records.map(({ sandbox }) => dropSandbox(sandbox.container)),
       ...networks.map(dropNetwork),
       ...[...sysctls.keys()].map(dropSysctl),
+      dropUniqueLocal,
     ]);
   }
   throwAll("clean the host", errors);

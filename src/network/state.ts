@@ -240,6 +240,7 @@ export async function uniqueLocalPrefix(store: Store): Promise<Prefix> {
   const address = addressFromBytes(Uint8Array.of(0xfd, ...randomBytes(5), ...new Uint8Array(10)));
   return { address, length: 48 };
 }
+export const dropUniqueLocal: Change = { key: UNIQUE_LOCAL };
 export const putUniqueLocal = (prefix: Prefix): Change => ({
   key: UNIQUE_LOCAL,
   value: formatPrefix(prefix),
