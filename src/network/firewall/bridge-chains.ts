@@ -100,11 +100,13 @@ const RESERVED = `
 /**
  * Ports that don't reach each other still find each other: what a link opens between them needs that. A frame that was
  * sent to the bridge itself and comes by here was led to a published port (bridge-nf-call-iptables), and table `inet`
- * judges it. Answers begin no connection, as far as that can be seen without tracking.
+ * judges it. Answers begin no connection, as far as that can be seen without tracking. Where a port is in hairpin mode,
+ * what it sends to all does not come back to it: it would take that for another's claim to its address.
  */
 const SEPARATED = `
 	chain forward {
 		type filter hook forward priority filter; policy accept;
+		meta pkttype { broadcast, multicast } oifname . ether saddr @senders drop
 		iifname @separated oifname @separated goto between
 	}
 
