@@ -30,11 +30,16 @@ function rootHelp(): string {
 }
 
 function groupHelp(group: string): string {
-  const rows = membersOf(group).map(([name, about]) => [`  ${name}`, about] as const);
   return (
-    `Usage:  drawbridge ${group} COMMAND\n\n${GROUPS.get(group)}\n\nCommands:\n${columns(rows, width())}\n` +
+    `Usage:  drawbridge ${group} COMMAND\n\n${GROUPS.get(group)}\n${furtherVerbs(group)}\n` +
     `Run 'drawbridge ${group} COMMAND --help' for more information on a command.\n`
   );
+}
+
+/** Verbs that begin with another one's name. */
+function furtherVerbs(path: string): string {
+  const rows = membersOf(path).map(([name, about]) => [`  ${name}`, about] as const);
+  return rows.length > 0 ? `\nCommands:\n${columns(rows, width())}` : "";
 }
 
 interface Globals {
@@ -72,7 +77,8 @@ function wantsHelp(argv: readonly string[], definition: Verb): boolean {
 async function runEntry(entry: Entry, argv: readonly string[], host: string | undefined): Promise<number> {
   const { default: definition } = await entry.load();
   if (wantsHelp(argv, definition)) {
-    process.stdout.write(verbHelp(entry.path, definition, [entry.path, ...entry.aliases], width()));
+    const help = verbHelp(entry.path, definition, [entry.path, ...entry.aliases], width());
+    process.stdout.write(help + furtherVerbs(entry.path));
     return 0;
   }
   const failure = definition.failure ?? 1;

@@ -4,15 +4,9 @@ import { resolve } from "node:path";
 import { readEnvironment, readLabels } from "./environment.ts";
 import { ExitError, UsageError } from "./errors.ts";
 import { parseNetworks } from "./network-flag.ts";
+import { pair, pairs } from "./pairs.ts";
+import { parseExposed, parsePortSpecs } from "./port-spec.ts";
 import type { RunOptions } from "./run-flags.ts";
-
-const pair = (text: string, separator = "="): readonly [string, string] => {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
-};
-
-const map = (words: readonly string[], separator = "="): Record<string, string> =>
-  Object.fromEntries(words.map((word) => pair(word, separator)));
 
 /** `no`, `always`, `unless-stopped`, `on-failure[:n]`. */
 function parseRestartPolicy(text: string): {
@@ -89,18 +83,10 @@ function extraHost(text: string): string {
   return `${name}:${address.replace(/^\[(.*)\]$/, "$1")}`;
 }
 
-/** `80`, `80/udp`, `7000-7002/tcp`. */
-function exposedPorts(words: readonly string[]): Record<string, object> {
-  const ports: Record<string, object> = {};
-  for (const word of words) {
-    const match = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp|sctp))?$/.exec(word);
-    const [first, last] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
-    if (!match || first < 1 || last > 65535 || first > last) {
-      throw new Error(`invalid range format for --expose: ${word}`);
-    }
-    for (let port = first; port <= last; port += 1) ports[`${port}/${match[3] ?? "tcp"}`] = {};
-  }
-  return ports;
+/** What is exposed by name, and what is published. */
+function exposedPorts({ expose, publish }: RunOptions): Record<string, object> {
+  const keys = [...Object.keys(parsePortSpecs(publish)), ...parseExposed(expose)];
+  return Object.fromEntries(keys.map((key) => [key, {}]));
 }
 
 const STREAMS = ["stdin", "stdout", "stderr"] as const;
@@ -160,16 +146,19 @@ function config(options: RunOptions, image: string, command: readonly string[]) 
     Env: readEnvironment(options.env, options.envFile),
     Labels: readLabels(options.label, options.labelFile),
     Volumes: mounts(options.volume).Volumes,
-    ExposedPorts: exposedPorts(options.expose),
+    ExposedPorts: exposedPorts(options),
     StopSignal: options.stopSignal,
     StopTimeout: options.stopTimeout,
   };
 }
 
 function hostConfig(options: RunOptions, networkMode: string, size: readonly [number, number]) {
-  const logOptions = map(options.logOpt);
+  const logOptions = pairs(options.logOpt);
   return {
     NetworkMode: networkMode,
+    PortBindings: parsePortSpecs(options.publish),
+    PublishAllPorts: options.publishAll,
+    Links: options.link,
     AutoRemove: options.rm,
     Privileged: options.privileged,
     ReadonlyRootfs: options.readOnly,
@@ -179,12 +168,12 @@ function hostConfig(options: RunOptions, networkMode: string, size: readonly [nu
     SecurityOpt: options.securityOpt.map(securityOption),
     GroupAdd: options.groupAdd,
     Binds: mounts(options.volume).Binds,
-    Tmpfs: map(options.tmpfs, ":"),
+    Tmpfs: pairs(options.tmpfs, ":"),
     Dns: options.dns,
     DnsSearch: options.dnsSearch,
     DnsOptions: [...options.dnsOption, ...options.dnsOpt],
     ExtraHosts: options.addHost.map(extraHost),
-    Sysctls: map(options.sysctl),
+    Sysctls: pairs(options.sysctl),
     PidMode: options.pid,
     IpcMode: options.ipc,
     UTSMode: options.uts,

@@ -19,7 +19,7 @@ export const NEWEST_API = formatVersion(NEWEST);
 export interface EngineClient {
   get<T>(path: string, query?: Query): Promise<T>;
   post<T>(path: string, query?: Query, body?: object): Promise<T>;
-  remove<T>(path: string, query?: Query): Promise<T>;
+  remove<T>(path: string, query?: Query, body?: object): Promise<T>;
   /** The answer's body as it comes; resolves with its head. */
   stream(
     method: "GET" | "POST",
@@ -84,7 +84,7 @@ export function lazyClient(host: string): EngineClient {
   return {
     get: (path, query) => call((client) => client.get(path, query)),
     post: (path, query, body) => call((client) => client.post(path, query, body)),
-    remove: (path, query) => call((client) => client.delete(path, query)),
+    remove: (path, query, body) => call((client) => client.delete(path, query, body)),
     stream: (method, path, options) => call((client) => client.stream(method, path, options)),
     output: (path, query) => call((client) => client.output(path, query)),
     connect: (path, options) => call((client) => client.connect(path, options)),

@@ -4,12 +4,13 @@ import { isInvalid, isNotFound } from "./engine-client.ts";
 import { ExitError } from "./errors.ts";
 import { imagePath } from "./image-path.ts";
 import { type InspectOptions, inspectAll } from "./inspecting.ts";
+import { networkPath } from "./network-path.ts";
 import { flag, verb } from "./verb.ts";
 
 const PATHS: Readonly<Record<string, (reference: string) => string>> = {
   container: (reference) => containerPath(reference, "json"),
   image: (reference) => imagePath(reference, "json"),
-  network: (reference) => `/networks/${encodeURIComponent(reference)}`,
+  network: networkPath,
 };
 
 async function lookUp(

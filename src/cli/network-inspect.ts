@@ -1,4 +1,5 @@
 import { type InspectOptions, inspectAll } from "./inspecting.ts";
+import { networkPath } from "./network-path.ts";
 import { flag, verb } from "./verb.ts";
 
 export default verb<InspectOptions & { verbose: boolean }>({
@@ -11,8 +12,6 @@ export default verb<InspectOptions & { verbose: boolean }>({
   least: 1,
   most: Number.POSITIVE_INFINITY,
   async run(context, words, { format, verbose }) {
-    await inspectAll(context, words, format, (word) =>
-      context.client.get(`/networks/${encodeURIComponent(word)}`, { verbose }),
-    );
+    await inspectAll(context, words, format, (word) => context.client.get(networkPath(word), { verbose }));
   },
 });

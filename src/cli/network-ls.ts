@@ -1,4 +1,5 @@
 import { filtersParameter } from "./filters.ts";
+import { compareNaturally } from "./natural.ts";
 import { type Column, column, formatList, labelColumn, labelsColumn } from "./table.ts";
 import { flag, verb } from "./verb.ts";
 import type { NetworkSummary } from "./wire.ts";
@@ -41,7 +42,7 @@ export default verb<Options>({
     const networks = await client.get<readonly NetworkSummary[]>("/networks", {
       filters: filtersParameter(filter),
     });
-    const rows = networks.toSorted((a, b) => (a.Name < b.Name ? -1 : 1));
+    const rows = networks.toSorted((a, b) => compareNaturally(a.Name, b.Name));
     const fallback = ["ID", "Name", "Driver", "Scope"];
     out(formatList(rows, columns(noTrunc), { format, fallback, quiet: quiet ? "ID" : undefined }));
   },

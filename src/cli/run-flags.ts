@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly ipc?: string;
   readonly label: readonly string[];
   readonly labelFile: readonly string[];
+  readonly link: readonly string[];
+  readonly linkLocalIp: readonly string[];
   readonly logDriver?: string;
   readonly logOpt: readonly string[];
   readonly macAddress?: string;
@@ -45,11 +47,14 @@ export interface RunOptions {
   readonly network: readonly string[];
   readonly net: readonly string[];
   readonly networkAlias: readonly string[];
+  readonly netAlias: readonly string[];
   readonly oomScoreAdj?: number;
   readonly pid?: string;
   readonly pidsLimit?: number;
   readonly platform?: string;
   readonly privileged: boolean;
+  readonly publish: readonly string[];
+  readonly publishAll: boolean;
   readonly pull?: string;
   readonly quiet: boolean;
   readonly readOnly: boolean;
@@ -73,13 +78,9 @@ export interface RunOptions {
 
 /** Docker's flags that this engine does not carry out yet: known, so that nobody takes them for a slip. */
 const ABSENT = [
-  ["-p, --publish", "list"],
-  ["-P, --publish-all", "bool"],
   ["--mount", "list"],
   ["--volumes-from", "list"],
   ["--volume-driver", "string"],
-  ["--link", "list"],
-  ["--link-local-ip", "list"],
   ["--health-cmd", "string"],
   ["--health-interval", "string"],
   ["--health-retries", "string"],
@@ -154,6 +155,8 @@ export const runFlags = (): readonly Flag[] => [
   flag("--ipc", "string", "IPC mode to use"),
   flag("-l, --label", "list", "Set meta data on a container"),
   flag("--label-file", "list", "Read in a line delimited file of labels"),
+  flag("--link", "list", "Add link to another container"),
+  flag("--link-local-ip", "list", "Container IPv4/IPv6 link-local addresses"),
   flag("--log-driver", "string", "Logging driver for the container"),
   flag("--log-opt", "list", "Log driver options"),
   flag("--mac-address", "string", "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),
@@ -164,11 +167,14 @@ export const runFlags = (): readonly Flag[] => [
   flag("--network", "network", "Connect a container to a network"),
   flag("--net", "network", "Connect a container to a network").hideHelp(),
   flag("--network-alias", "list", "Add network-scoped alias for the container"),
+  flag("--net-alias", "list", "Add network-scoped alias for the container").hideHelp(),
   flag("--oom-score-adj", "int", "Tune host's OOM preferences (-1000 to 1000)"),
   flag("--pid", "string", "PID namespace to use"),
   flag("--pids-limit", "int", "Tune container pids limit (set -1 for unlimited)"),
   flag("--platform", "string", "Set platform if server is multi-platform capable"),
   flag("--privileged", "bool", "Give extended privileges to this container"),
+  flag("-p, --publish", "list", "Publish a container's port(s) to the host"),
+  flag("-P, --publish-all", "bool", "Publish all exposed ports to random ports"),
   flag("--pull", "string", 'Pull image before running ("always", "missing", "never") (default "missing")'),
   flag("-q, --quiet", "bool", "Suppress the pull output"),
   flag("--read-only", "bool", "Mount the container's root filesystem as read only"),

@@ -1,20 +1,13 @@
-import { existsSync, writeFileSync } from "node:fs";
 import { messageOf } from "../lib/errors.ts";
 import { runAttached } from "./attached.ts";
 import { containerPath } from "./container-path.ts";
 import type { Context } from "./context.ts";
-import { attachedStreams, createBody } from "./create-request.ts";
-import { isNotBuiltIn } from "./engine-client.ts";
+import { attachedStreams } from "./create-request.ts";
+import { createContainer } from "./creating.ts";
 import { ExitError, UsageError } from "./errors.ts";
-import { pullImage } from "./pull.ts";
 import { type RunOptions, runFlags } from "./run-flags.ts";
-import { checkTerminal, terminalSize } from "./session.ts";
+import { checkTerminal } from "./session.ts";
 import { verb } from "./verb.ts";
-
-interface Created {
-  readonly Id: string;
-  readonly Warnings?: readonly string[] | null;
-}
 
 /** Docker's statuses of `run`: 127 for a command that isn't there, 126 for one that can't be run, 125 for the rest. */
 export function startStatus(message: string): number {
@@ -25,40 +18,6 @@ export function startStatus(message: string): number {
 
 const failure = (message: string, status = 125): ExitError =>
   new ExitError(status, `drawbridge: ${message}\n\nRun 'drawbridge run --help' for more information`);
-
-async function create(context: Context, options: RunOptions, words: readonly string[]): Promise<Created> {
-  const size = terminalSize();
-  const body = createBody(options, words, size ? [size.rows, size.columns] : [0, 0]);
-  const post = () =>
-    context.client.post<Created>(
-      "/containers/create",
-      { name: options.name, platform: options.platform },
-      body,
-    );
-  const [image = ""] = words;
-  if (options.pull === "always") await pullImage(context, image, options);
-  try {
-    return await post();
-  } catch (thrown) {
-    if (options.pull === "never" || !/No such image/i.test(messageOf(thrown))) throw thrown;
-    await pullMissing(context, image, options, thrown);
-    return await post();
-  }
-}
-
-/** @throws what creating said, where the engine pulls no images: that tells what to do instead */
-async function pullMissing(
-  context: Context,
-  image: string,
-  options: RunOptions,
-  refusal: unknown,
-): Promise<void> {
-  try {
-    await pullImage(context, image, { ...options, announce: true });
-  } catch (thrown) {
-    throw isNotBuiltIn(thrown) ? refusal : thrown;
-  }
-}
 
 async function start(context: Context, id: string): Promise<void> {
   try {
@@ -87,17 +46,10 @@ export default verb<RunOptions>({
 });
 
 async function run(context: Context, words: readonly string[], options: RunOptions): Promise<number> {
-  const { cidfile, detach, detachKeys, rm, sigProxy, tty } = options;
+  const { detach, detachKeys, rm, sigProxy, tty } = options;
   const streams = attachedStreams(options);
   checkTerminal({ tty, stdin: streams.stdin });
-  if (cidfile && existsSync(cidfile)) {
-    throw new Error(
-      `container ID file found, make sure the other container isn't running or delete ${cidfile}`,
-    );
-  }
-  const { Id: id, Warnings: warnings } = await create(context, options, words);
-  for (const warning of warnings ?? []) context.err(`WARNING: ${warning}\n`);
-  if (cidfile) writeFileSync(cidfile, id);
+  const id = await createContainer(context, options, words);
   if (detach) {
     await start(context, id);
     context.out(`${id}\n`);

@@ -23,12 +23,21 @@ export const ENTRIES: readonly Entry[] = [
   entry("images, image ls, image list", "List images", () => import("./images.ts")),
   entry("version", "Show the Drawbridge version information", () => import("./version.ts")),
   entry("info, system info", "Display system-wide information", () => import("./info.ts")),
-  entry("network ls, network list", "List networks", () => import("./network-ls.ts")),
+  entry("network connect", "Connect a container to a network", () => import("./network-connect.ts")),
+  entry("network create", "Create a network", () => import("./network-create.ts")),
+  entry(
+    "network disconnect",
+    "Disconnect a container from a network",
+    () => import("./network-disconnect.ts"),
+  ),
   entry(
     "network inspect",
     "Display detailed information on one or more networks",
     () => import("./network-inspect.ts"),
   ),
+  entry("network ls, network list", "List networks", () => import("./network-ls.ts")),
+  entry("network prune", "Remove all unused networks", () => import("./network-prune.ts")),
+  entry("network rm, network remove", "Remove one or more networks", () => import("./network-rm.ts")),
   entry(
     "container inspect",
     "Display detailed information on one or more containers",
@@ -45,6 +54,7 @@ export const ENTRIES: readonly Entry[] = [
     () => import("./attach.ts"),
   ),
   entry("completion", "Print a completion script for bash, zsh or fish", () => import("./completion.ts")),
+  entry("create, container create", "Create a new container", () => import("./create.ts")),
   entry("daemon", "Run the engine", () => import("./daemon.ts")),
   entry("events, system events", "Get real time events from the server", () => import("./events.ts")),
   entry(
@@ -55,6 +65,13 @@ export const ENTRIES: readonly Entry[] = [
   entry("inspect", "Return low-level information on Drawbridge objects", () => import("./inspect.ts")),
   entry("kill, container kill", "Kill one or more running containers", () => import("./kill.ts")),
   entry("logs, container logs", "Fetch the logs of a container", () => import("./logs.ts")),
+  entry(
+    "port, container port",
+    "List port mappings or a specific mapping for the container",
+    () => import("./port.ts"),
+  ),
+  entry("port add", "Publish more ports of a running container", () => import("./port-add.ts")),
+  entry("port rm, port remove", "Close published ports of a running container", () => import("./port-rm.ts")),
   entry("rename, container rename", "Rename a container", () => import("./rename.ts")),
   entry("restart, container restart", "Restart one or more containers", () => import("./restart.ts")),
   entry("rm, container rm, container remove", "Remove one or more containers", () => import("./rm.ts")),
@@ -79,10 +96,13 @@ export const GROUPS: ReadonlyMap<string, string> = new Map([
 export function findEntry(
   words: readonly string[],
 ): { readonly entry: Entry; readonly length: number } | undefined {
-  const length = GROUPS.has(words[0] ?? "") ? 2 : 1;
-  const path = words.slice(0, length).join(" ");
-  const found = ENTRIES.find((one) => one.path === path || one.aliases.includes(path));
-  return found && { entry: found, length };
+  // The longer name first: `port add` is a verb, and `port` is one for any other word.
+  for (const length of [2, 1]) {
+    const path = words.slice(0, length).join(" ");
+    const found = ENTRIES.find((one) => one.path === path || one.aliases.includes(path));
+    if (found) return { entry: found, length };
+  }
+  return undefined;
 }
 
 /** What stands in a group, by last word; of the root those of one word. */

@@ -1,6 +1,7 @@
 /** A verb is data and one function; commander reads the command line for it. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Context } from "./context.ts";
+import { parseCsv } from "./csv.ts";
 import { UsageError } from "./errors.ts";
 import { canonical } from "./flags.ts";
 import { parseBytes, parseDecimal, parseGoBoolean, parseInteger } from "./values.ts";
@@ -11,6 +12,7 @@ export type Kind =
   | "string"
   | "int"
   | "list"
+  | "strings"
   | "map"
   | "bytes"
   | "decimal"
@@ -18,9 +20,9 @@ export type Kind =
   | "ulimit"
   | "network";
 
-const REPEATED: ReadonlySet<Kind> = new Set(["list", "map", "filter", "ulimit", "network"]);
+const REPEATED: ReadonlySet<Kind> = new Set(["list", "strings", "map", "filter", "ulimit", "network"]);
 
-/** A flag with Docker's spelling. Lists and their like come as string[], `bytes` as a number. */
+/** A flag with Docker's spelling. Lists and their like come as string[] (`strings`: with commas as well), `bytes` as a number. */
 export class Flag extends Option {
   readonly kind: Kind;
   constructor(spelling: string, kind: Kind, about: string) {
@@ -29,7 +31,8 @@ export class Flag extends Option {
     this.negate = false; // `--no-trunc` is a name of its own, not the opposite of `--trunc`
     if (REPEATED.has(kind)) {
       this.default([]);
-      this.argParser((text: string, before: string[]) => [...before, text]);
+      const values = (text: string) => (kind === "strings" ? this.#checked(text, parseCsv) : [text]);
+      this.argParser((text: string, before: string[]) => [...before, ...values(text)]);
     } else if (kind === "bool") {
       this.default(false);
       this.argParser((text: string) => this.#checked(text, parseGoBoolean));

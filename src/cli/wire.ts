@@ -37,7 +37,13 @@ export interface ContainerInspect {
     readonly ExitCode: number;
   };
   readonly Config: { readonly Tty: boolean; readonly OpenStdin: boolean };
+  readonly NetworkSettings?: { readonly Ports?: PortMap | null };
 }
+
+/** What leads to a container's port, by `80/tcp`. */
+export type PortMap = Readonly<
+  Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>
+>;
 
 export interface ImageSummary {
   readonly Id: string;

@@ -13,6 +13,16 @@ function body(line: string): Record<string, unknown> {
   return JSON.parse(JSON.stringify(made)) as Record<string, unknown>;
 }
 
+interface Body {
+  readonly ExposedPorts: object;
+  readonly HostConfig: {
+    readonly Links: unknown;
+    readonly PortBindings: unknown;
+    readonly PublishAllPorts: unknown;
+  };
+  readonly NetworkingConfig: { readonly EndpointsConfig: object };
+}
+
 const hostConfig = (line: string) => body(line).HostConfig as Record<string, unknown>;
 
 test("streams follow -d, -i, -t and -a", () => {
@@ -77,6 +87,69 @@ test("networks: the first is the mode, flags belong to it", () => {
   assert.throws(() => networks("--network n --network n b"), /multiple times/);
 });
 
+test("networks in their long form: fields as in a line of CSV, quotes and all", () => {
+  const endpoint = (text: string) => {
+    const { words, options } = readCommandLine("run", run, ["--network", text, "b"]);
+    const made = createBody(options as unknown as RunOptions, words, [24, 80]) as Body;
+    return JSON.parse(JSON.stringify(made.NetworkingConfig.EndpointsConfig)) as object;
+  };
+  assert.deepEqual(
+    endpoint(
+      'name=net1,Alias=a,alias=b,ip6=fd00::9,link-local-ip=169.254.8.8,gw-priority=-5,mac-address=02:42:00:00:00:01,"driver-opt=com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.forwarding=1,net.ipv4.conf.IFNAME.log_martians=1",driver-opt=k=V',
+    ),
+    {
+      net1: {
+        IPAMConfig: { IPv6Address: "fd00::9", LinkLocalIPs: ["169.254.8.8"] },
+        Aliases: ["a", "b"],
+        MacAddress: "02:42:00:00:00:01",
+        GwPriority: -5,
+        DriverOpts: {
+          "com.docker.network.endpoint.sysctls":
+            "net.ipv4.conf.IFNAME.forwarding=1,net.ipv4.conf.IFNAME.log_martians=1",
+          k: "V",
+        },
+      },
+    },
+  );
+  const refused: readonly [string, RegExp][] = [
+    ["name=n,foo=1", /invalid argument "name=n,foo=1" for "--network" flag: invalid field key foo$/],
+    ["alias=a", /network name\/id is not specified$/],
+    ["name=n,alias", /invalid field alias$/],
+    ["name=n,gw-priority=x", /invalid gw-priority \(x\): invalid syntax$/],
+    ["name=n,driver-opt=x", /invalid key\/value pair format in driver options$/],
+    ['name=n,"alias=a', /extraneous or missing/],
+    ["name=n,mac-address=1:2", /1:2 is not a valid mac address$/],
+    ["name=bridge,alias=a", /network-scoped aliases are only supported for user-defined networks$/],
+  ];
+  for (const [text, message] of refused) assert.throws(() => endpoint(text), { message }, text);
+});
+
+test("links are the container's, and the endpoint's on a network of one's own", () => {
+  const links = (line: string) => {
+    const { HostConfig, NetworkingConfig } = body(line) as unknown as Body;
+    return [HostConfig.Links, NetworkingConfig.EndpointsConfig];
+  };
+  assert.deepEqual(links("--link web:www b"), [["web:www"], {}]);
+  assert.deepEqual(links("--network n --link web b"), [["web"], { n: { Links: ["web"] } }]);
+  assert.throws(() => links("--link a:b:c b"), /invalid argument "a:b:c" for "--link" flag: bad format/);
+  assert.throws(() => links("--network n --network bridge b"), /both user-defined and non-user-defined/);
+});
+
+test("ports: what is published is exposed, too", () => {
+  const ports = (line: string) => {
+    const { HostConfig, ExposedPorts } = body(line) as unknown as Body;
+    return [HostConfig.PortBindings, Object.keys(ExposedPorts), HostConfig.PublishAllPorts];
+  };
+  assert.deepEqual(ports("-P -p 8080:80 -p [::1]:53:53/udp --expose 90/sctp b"), [
+    {
+      "80/tcp": [{ HostIp: "", HostPort: "8080" }],
+      "53/udp": [{ HostIp: "::1", HostPort: "53" }],
+    },
+    ["80/tcp", "53/udp", "90/sctp"],
+    true,
+  ]);
+});
+
 test("what can't go together is refused before anything is asked", () => {
   const table = [
     ["-d -a stdin b", /cannot specify both --attach and --detach/],
@@ -88,8 +161,7 @@ test("what can't go together is refused before anything is asked", () => {
     ["-m 3x b", /invalid argument "3x" for "-m, --memory" flag: invalid suffix: 'x'/],
     ["--stop-timeout x b", /invalid argument "x" for "--stop-timeout" flag: strconv.ParseInt/],
     ["--rm=maybe b", /invalid argument "maybe" for "--rm" flag: strconv.ParseBool/],
-    ["--publish 80 b", /^--publish is not built in yet$/],
-    ["-p 80 b", /^--publish is not built in yet$/],
+    ["--mount type=bind b", /^--mount is not built in yet$/],
   ] as const;
   for (const [line, message] of table) assert.throws(() => body(line), { message }, line);
 });
