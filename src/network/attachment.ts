@@ -6,7 +6,7 @@ import { failuresOf } from "./close.ts";
 import { newEndpoint, refuseCompany } from "./design.ts";
 import { drivers } from "./drivers.ts";
 import { updateFiles } from "./files/files.ts";
-import { elementSteps, sandboxElements } from "./firewall-state.ts";
+import { elementSteps, portElements, sandboxElements } from "./firewall-state.ts";
 import { routesPlan } from "./gateway.ts";
 import type { Entry } from "./ledger.ts";
 import type { LinkKeeper } from "./link-keeper.ts";
@@ -169,9 +169,8 @@ export async function publish(
     const { record: after, lease } = await publishMore(context, before, requests);
     undo.push("take host ports", () => lease.release());
     await record(context, before, after, undo);
-    const { networkOf } = context.ledger;
-    const [was, is] = [sandboxElements(before.sandbox, networkOf), sandboxElements(after.sandbox, networkOf)];
-    await context.apply(elementSteps("published ports", was, is));
+    const opened = portElements(after.sandbox, lease.bindings, context.ledger.networkOf);
+    await context.apply(elementSteps("published ports", {}, opened));
     entry.record = after;
     entry.leases = [...entry.leases, lease];
     lead(context, entry);
@@ -195,10 +194,9 @@ export async function unpublish(
   const after = { ...before, sandbox: { ...before.sandbox, ports } };
   await context.store.commit([putSandbox(after)]);
   entry.record = after;
-  const { networkOf } = context.ledger;
-  const [was, is] = [sandboxElements(before.sandbox, networkOf), sandboxElements(after.sandbox, networkOf)];
+  const gone = portElements(before.sandbox, [...closed], context.ledger.networkOf);
   const outcomes = await Promise.allSettled([
-    context.kernel.dismantle(elementSteps("published ports", was, is)),
+    context.kernel.dismantle(elementSteps("published ports", gone, {})),
   ]);
   outcomes.push(
     ...(await Promise.allSettled([

@@ -1,6 +1,6 @@
 /** The networks of the engine: what they intend and what the kernel has, kept in step. */
 import { mkdirSync } from "node:fs";
-import { conflict, forbidden, messageOf } from "../lib/errors.ts";
+import { conflict, invalid, messageOf } from "../lib/errors.ts";
 import type { ContainerID, NetworkID } from "../lib/ids.ts";
 import type { Address } from "../lib/ip.ts";
 import { KeyedMutex, Mutex } from "../lib/mutex.ts";
@@ -138,7 +138,7 @@ class Controller implements Networks {
   ): Network {
     const network = this.find(request.network);
     if (container.mode === "host" || container.mode.startsWith("container:")) {
-      throw forbidden(
+      throw invalid(
         container.mode === "host"
           ? "container cannot be disconnected from host network or connected to host network"
           : "container sharing network namespace with another container or host cannot be connected to any other network",

@@ -5,7 +5,7 @@ import { type Elements, mergeElements, toSetElements } from "./firewall/elements
 import { carrierOf } from "./gateway.ts";
 import type { FindNetwork } from "./ledger.ts";
 import { linkElements } from "./links.ts";
-import type { Sandbox } from "./types.ts";
+import type { PortBinding, Sandbox } from "./types.ts";
 
 /** Its endpoints, and its published ports where they lead. */
 export function sandboxElements(sandbox: Sandbox, networkOf: FindNetwork): Elements {
@@ -13,15 +13,24 @@ export function sandboxElements(sandbox: Sandbox, networkOf: FindNetwork): Eleme
     const network = networkOf(endpoint);
     return drivers[network.driver].endpointElements(network, endpoint);
   });
-  const ports = ([4, 6] as const).map((family): Elements => {
-    const carrier = carrierOf(sandbox, family, networkOf);
-    const bindings = sandbox.ports.filter(({ hostAddress }) => hostAddress.family === family);
-    if (!carrier || bindings.length === 0) return {};
-    const network = networkOf(carrier);
-    return drivers[network.driver].portElements(network, carrier, bindings);
-  });
-  return mergeElements([...endpoints, ...ports]);
+  return mergeElements([...endpoints, portElements(sandbox, sandbox.ports, networkOf)]);
 }
+
+/** Ports of a sandbox, where they lead. */
+export const portElements = (
+  sandbox: Sandbox,
+  ports: readonly PortBinding[],
+  networkOf: FindNetwork,
+): Elements =>
+  mergeElements(
+    ([4, 6] as const).map((family): Elements => {
+      const carrier = carrierOf(sandbox, family, networkOf);
+      const bindings = ports.filter(({ hostAddress }) => hostAddress.family === family);
+      if (!carrier || bindings.length === 0) return {};
+      const network = networkOf(carrier);
+      return drivers[network.driver].portElements(network, carrier, bindings);
+    }),
+  );
 
 /** All of them, with what links open between them. */
 export const sandboxesElements = (sandboxes: readonly Sandbox[], networkOf: FindNetwork): Elements =>
@@ -30,16 +39,21 @@ export const sandboxesElements = (sandboxes: readonly Sandbox[], networkOf: Find
     linkElements(sandboxes, networkOf),
   ]);
 
+/** Those of one that the other has not. */
+function without(all: readonly SetElement[], others: readonly SetElement[]): readonly SetElement[] {
+  if (others.length === 0) return all;
+  const keys = new Set(others.map(keyOf));
+  return all.filter((element) => !keys.has(keyOf(element)));
+}
+
 const keyOf = ({ set, key, value }: SetElement): string =>
   JSON.stringify([set, key, value], (_, part) => (typeof part === "bigint" ? String(part) : part));
 
 /** What must be added and deleted to get from one state to another, each a transaction; an absent step is empty. */
 export function elementSteps(about: string, before: Elements, after: Elements): Plan {
-  const [was, is] = [before, after].map(
-    (elements) => new Map(toSetElements(elements).map((element) => [keyOf(element), element])),
-  ) as [Map<string, SetElement>, Map<string, SetElement>];
-  const gone = [...was].flatMap(([key, element]) => (is.has(key) ? [] : [element]));
-  const come = [...is].flatMap(([key, element]) => (was.has(key) ? [] : [element]));
+  const [was, is] = [toSetElements(before), toSetElements(after)];
+  const gone = without(was, is);
+  const come = without(is, was);
   return [
     ...(gone.length > 0
       ? [{ do: "delete-elements", about: `delete firewall elements of ${about}`, elements: gone } as const]
