@@ -1,15 +1,8 @@
-/** Sockets that hold a port, socket(7), ip(7), ipv6(7): never blocking. Node opens none that listens on SCTP, or accepts by hand. */
+/** Sockets that hold a port, socket(7), ip(7), ipv6(7): never blocking. Node opens none for SCTP, and accepts none by hand. */
 import { closeSync } from "node:fs";
 import { type Address, formatAddress } from "../lib/ip.ts";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
-import {
-  AF_INET,
-  AF_INET6,
-  decodeSocketAddress,
-  encodeSocketAddress,
-  SOCKADDR_SIZE,
-  type SocketAddress,
-} from "./sockaddr.ts";
+import { AF_INET, AF_INET6, encodeSocketAddress } from "./sockaddr.ts";
 
 const sys = {
   socket: declare("int socket(int domain, int type, int protocol)"),
@@ -17,22 +10,19 @@ const sys = {
   bind: declare("int bind(int fd, const void *address, uint32_t size)"),
   listen: declare("int listen(int fd, int backlog)"),
   accept4: declare("int accept4(int fd, void *address, void *size, int flags)"),
-  recvfrom: declare(
-    "int64 recvfrom(int fd, void *data, uint64 size, int flags, void *address, void *address_size)",
-  ),
-  sendto: declare(
-    "int64 sendto(int fd, const void *data, uint64 size, int flags, const void *address, uint32_t address_size)",
-  ),
 };
 
 const [SOCK_STREAM, SOCK_DGRAM] = [1, 2];
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
+const [SOL_IP, SOL_SOCKET, SOL_IPV6] = [0, 1, 41];
 const SO_REUSEADDR = 2;
-const IPPROTO_IPV6 = 41;
-const IPV6_V6ONLY = 26;
+const SO_LINGER = 13;
+const IP_PKTINFO = 8;
+const [IPV6_V6ONLY, IPV6_RECVPKTINFO] = [26, 49];
 const IPPROTO_SCTP = 132;
+/** Connections that may wait to be accepted; more than the host's somaxconn are cut to it. */
+const BACKLOG = 128;
 const EAGAIN = 11;
 /** What accept(2) says of a connection that is gone already: the next one may be whole. */
 const PASSING = new Set(["ECONNABORTED", "EINTR", "ENETDOWN", "EPROTO", "EHOSTDOWN", "ENETUNREACH"]);
@@ -51,25 +41,30 @@ export interface PlaceToHold {
   readonly dual: boolean;
 }
 
-const flag = (on: boolean) => Int32Array.of(on ? 1 : 0);
+/** struct linger { int l_onoff; int l_linger; }: a close that sends a reset. */
+const RESET = Int32Array.of(1, 0);
 
 /**
  * A socket at an address and a port, listening where its protocol knows that: one that is only bound could be joined
- * by another with SO_REUSEADDR. TCP takes it of its own connections' remains (TIME_WAIT).
+ * by another with SO_REUSEADDR. TCP takes it of its own connections' remains (TIME_WAIT); UDP shares with nobody.
+ * Datagrams of it are read with the address that they were sent to (`packet-info.ts`).
  * @returns its descriptor, the caller's to close
  * @throws KernelError EADDRINUSE, EADDRNOTAVAIL; EPROTONOSUPPORT where the kernel has no such sockets
  */
 export function holdPort({ protocol, address, port, dual }: PlaceToHold): number {
   const what = `hold ${formatAddress(address)} port ${port}/${protocol}`;
   const { type, protocol: number } = TYPES[protocol];
-  const family = address.family === 4 ? AF_INET : AF_INET6;
-  const fd = check(what, sys.socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, number));
+  const six = address.family === 6;
+  const fd = check(what, sys.socket(six ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, number));
+  const set = (level: number, name: number, on: boolean) =>
+    check(what, sys.setsockopt(fd, level, name, Int32Array.of(on ? 1 : 0), 4));
   try {
-    if (type === SOCK_STREAM) check(what, sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, flag(true), 4));
-    if (address.family === 6) check(what, sys.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, flag(!dual), 4));
+    if (type === SOCK_STREAM) set(SOL_SOCKET, SO_REUSEADDR, true);
+    else set(six ? SOL_IPV6 : SOL_IP, six ? IPV6_RECVPKTINFO : IP_PKTINFO, true);
+    if (six) set(SOL_IPV6, IPV6_V6ONLY, !dual);
     const name = encodeSocketAddress({ address, port });
     check(what, sys.bind(fd, name, name.length));
-    if (type === SOCK_STREAM) check(what, sys.listen(fd, 128));
+    if (type === SOCK_STREAM) check(what, sys.listen(fd, BACKLOG));
     return fd;
   } catch (thrown) {
     closeSync(fd);
@@ -89,22 +84,10 @@ export function acceptConnection(fd: number): number | undefined {
   }
 }
 
-const from = new Uint8Array(SOCKADDR_SIZE);
-
-/** The next datagram, into `buffer`; undefined where none waits. @throws KernelError */
-export function receiveFrom(
-  fd: number,
-  buffer: Uint8Array,
-): { readonly length: number; readonly sender: SocketAddress } | undefined {
-  const length = Number(sys.recvfrom(fd, buffer, buffer.length, 0, from, Uint32Array.of(SOCKADDR_SIZE)));
-  if (length >= 0) return { length, sender: decodeSocketAddress(from) };
-  if (lastErrno() === EAGAIN) return undefined;
-  throw new KernelError("receive a datagram", lastErrno());
-}
-
-/** A datagram that finds no room is lost, as on any way. @throws KernelError */
-export function sendTo(fd: number, data: Uint8Array, to: SocketAddress): void {
-  const name = encodeSocketAddress(to);
-  const sent = Number(sys.sendto(fd, data, data.length, 0, name, name.length));
-  if (sent < 0 && lastErrno() !== EAGAIN) throw new KernelError("send a datagram", lastErrno());
+/** Close a connection so that its peer is told at once that nobody is here. */
+export function refuseConnection(fd: number): void {
+  const set: number = sys.setsockopt(fd, SOL_SOCKET, SO_LINGER, RESET, RESET.byteLength);
+  const errno = lastErrno();
+  closeSync(fd);
+  if (set < 0) throw new KernelError("reset a connection", errno);
 }

@@ -1,4 +1,4 @@
-/** One descriptor that holds a port of the host for one or two bindings: every address of both families is one. */
+/** One descriptor that holds a port of the host at one address, or at every address of one or both families. */
 import { closeSync } from "node:fs";
 import { type EngineError, internal } from "../../lib/errors.ts";
 import { type Address, formatAddress } from "../../lib/ip.ts";
@@ -6,10 +6,10 @@ import { KernelError } from "../../linux/ffi.ts";
 import { holdPort } from "../../linux/inet-socket.ts";
 import type { PortBinding, Protocol } from "./types.ts";
 
-/** The kernel has no sockets of this protocol: rules do without, but nothing keeps others away. */
+/** The kernel has no sockets of this protocol: rules do without, but nothing keeps other programs away. */
 export const UNHELD = -1;
 
-/** What a descriptor holds: one address, or all of both families. */
+/** What one descriptor holds: one address, or `0.0.0.0` and `::`. */
 export interface Place {
   readonly protocol: Protocol;
   readonly addresses: readonly Address[];
@@ -20,7 +20,7 @@ export interface Hold extends Place {
   readonly fd: number;
 }
 
-const isAny = ({ bits }: Address): boolean => bits === 0n;
+export const isAny = ({ bits }: Address): boolean => bits === 0n;
 
 /** `0.0.0.0` and `::` are one place; every other address is one of its own. */
 export function placesOf(protocol: Protocol, addresses: readonly Address[], port: number): readonly Place[] {
@@ -35,8 +35,7 @@ export function placesOf(protocol: Protocol, addresses: readonly Address[], port
  */
 export function hold(place: Place): Hold {
   const { protocol, addresses, port } = place;
-  const six = addresses.find(({ family }) => family === 6);
-  const address = six ?? addresses[0];
+  const address = addresses.find(({ family }) => family === 6) ?? addresses[0];
   if (!address) throw internal("a port without an address");
   try {
     return { ...place, fd: holdPort({ protocol, address, port, dual: addresses.length > 1 }) };
@@ -55,7 +54,7 @@ function refusal(place: Place, thrown: KernelError): EngineError {
     case "EMFILE":
     case "ENFILE":
       return internal(
-        `${what}: no descriptors left: each published port holds one. Raise the limit of open files (LimitNOFILE=) of the engine`,
+        `${what}: no descriptors are left, and each published port takes one: raise the engine's limit of open files (LimitNOFILE=)`,
         thrown,
       );
     default:

@@ -1,54 +1,65 @@
 /** The host ports that the engine holds: each by one descriptor, so that no program takes one that is published. */
-import { existsSync, readFileSync } from "node:fs";
-import { setImmediate as turn } from "node:timers/promises";
-import { internal, messageOf } from "../../lib/errors.ts";
+import { internal } from "../../lib/errors.ts";
 import { type Address, formatAddress } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
 import { undoing } from "../../lib/undo.ts";
 import { KernelError } from "../../linux/ffi.ts";
 import type { Reactor } from "../../linux/reactor.ts";
-import { bindingsOf, describePlace, type Hold, hold, letGo, placesOf, UNHELD } from "./hold.ts";
-import { Lease } from "./lease.ts";
+import { KERNEL_HAS_IPV6 } from "../kernel-ipv6.ts";
+import { type LocalPorts, Rotation, readLocalPorts, within } from "./ephemeral.ts";
+import { describePlace, type Hold, hold, letGo, type Place, placesOf } from "./hold.ts";
+import { Lease, type LeaseOwner } from "./lease.ts";
+import { Places } from "./places.ts";
+import { Slots } from "./relay.ts";
+import { MOST_CONNECTIONS } from "./relay-tcp.ts";
+import { MOST_SESSIONS } from "./relay-udp.ts";
 import { checkPublishRequest } from "./requests.ts";
+import { Slices } from "./slices.ts";
 import type { HostPorts, PortBinding, PortLease, Protocol, PublishRequest } from "./types.ts";
 
 export interface HostPortsOptions {
+  /** Serves what reaches the ports; it must outlive them. */
   readonly reactor: Reactor;
   readonly logger: Logger;
 }
 
+/** Ports of the namespace that it is called in. */
 export const createHostPorts = (options: HostPortsOptions): HostPorts => new HeldPorts(options);
 
-/** So many are taken before others have their turn: a few milliseconds. */
-const PER_TURN = 256;
-const LOCAL_RANGE = "/proc/sys/net/ipv4/ip_local_port_range";
-const RESERVED = "/proc/sys/net/ipv4/ip_local_reserved_ports";
+const EADDRINUSE = 98;
 
-const HOST_HAS_IPV6 = existsSync("/proc/sys/net/ipv6");
+const isUsable = ({ family, bits }: Address): boolean => family === 4 || bits !== 0n || KERNEL_HAS_IPV6;
 
 class HeldPorts implements HostPorts {
-  readonly #options: HostPortsOptions;
+  readonly #owner: LeaseOwner;
   readonly #leases = new Set<Lease>();
-  /** Ports of protocols without sockets, which only we keep apart: `0.0.0.0:80/sctp`. */
-  readonly #unheld = new Set<string>();
-  /** After the last that was given, as Docker has it: a port that was given back is not the next one given. */
-  #next = 0;
+  readonly #places = new Places();
+  readonly #rotation = new Rotation();
 
   constructor(options: HostPortsOptions) {
-    this.#options = options;
+    this.#owner = {
+      ...options,
+      connections: new Slots(MOST_CONNECTIONS),
+      sessions: new Slots(MOST_SESSIONS),
+      hold: (place) => this.#hold(place),
+      letGo: (held) => this.#letGo(held),
+      empty: (lease) => void this.#leases.delete(lease),
+    };
   }
 
-  take(requests: readonly PublishRequest[], defaults: readonly Address[]): Promise<PortLease> {
+  async take(requests: readonly PublishRequest[], defaults: readonly Address[]): Promise<PortLease> {
     for (const request of requests) checkPublishRequest(request);
     return undoing(async (undo) => {
       const lease = this.#newLease();
       undo.push("hold host ports", () => lease.release());
-      let since = 0;
+      const slices = new Slices();
+      let local: LocalPorts | undefined;
+      const localPorts = () => (local ??= readLocalPorts());
       for (const request of requests) {
-        const addresses = request.hostAddress ? [request.hostAddress] : defaults;
-        this.#takeOne(request, addresses.filter(isUsable), lease);
-        since += 1;
-        if (since % PER_TURN === 0) await turn();
+        const { port, protocol, hostPorts, hostAddress } = request;
+        const addresses = (hostAddress ? [hostAddress] : defaults).filter(isUsable);
+        const candidates = hostPorts ? within(hostPorts) : this.#rotation.candidates(protocol, localPorts());
+        lease.add(await this.#takeFirst(request, addresses, candidates, slices), port);
       }
       return lease;
     });
@@ -56,24 +67,12 @@ class HeldPorts implements HostPorts {
 
   async retake(bindings: readonly PortBinding[]): Promise<PortLease> {
     const lease = this.#newLease();
-    let since = 0;
-    for (const group of groupsOf(bindings)) {
-      const [first] = group;
-      if (!first) continue;
-      const addresses = group.map(({ hostAddress }) => hostAddress);
-      for (const place of placesOf(first.protocol, addresses, first.hostPort)) {
-        try {
-          this.#add(lease, this.#holdOnly(place), first.port);
-        } catch (thrown) {
-          // The kernel translates it all the same: whoever has taken it meanwhile hears nothing.
-          lease.addWithout(
-            bindingsOf(place, first.port),
-            `published port ${describePlace(place)}: ${messageOf(thrown)}`,
-          );
-        }
-      }
-      since += 1;
-      if (since % PER_TURN === 0) await turn();
+    const slices = new Slices();
+    for (const [first, ...others] of groupsOf(bindings)) {
+      const addresses = [first, ...others].map(({ hostAddress }) => hostAddress);
+      for (const place of placesOf(first.protocol, addresses, first.hostPort))
+        lease.addAgain(place, first.port);
+      if (slices.over) await slices.rest();
     }
     return lease;
   }
@@ -83,97 +82,65 @@ class HeldPorts implements HostPorts {
   }
 
   #newLease(): Lease {
-    const lease = new Lease(this.#options, {
-      letGo: (held) => {
-        if (held.fd === UNHELD) this.#unheld.delete(describePlace(held));
-        letGo(held);
-      },
-      empty: (it) => void this.#leases.delete(it),
-    });
+    const lease = new Lease(this.#owner);
     this.#leases.add(lease);
     return lease;
   }
 
-  #takeOne(request: PublishRequest, addresses: readonly Address[], lease: Lease): void {
-    const { protocol, port, hostPorts } = request;
+  /** Hold the first port that is free at all addresses. @throws internal in Docker's words */
+  async #takeFirst(
+    { protocol, port, hostPorts }: PublishRequest,
+    addresses: readonly Address[],
+    candidates: Iterable<number>,
+    slices: Slices,
+  ): Promise<readonly Hold[]> {
     const [first] = addresses;
     if (!first) throw internal(`no address of this host to publish ${port}/${protocol} at`);
-    let tried = 0;
-    for (const candidate of hostPorts ? within(hostPorts) : this.#ephemeral()) {
+    for (const candidate of candidates) {
+      if (slices.over) await slices.rest();
       const holds = this.#tryHold(protocol, addresses, candidate);
-      tried += 1;
-      if (!holds) continue;
-      for (const held of holds) this.#add(lease, held, port);
-      if (!hostPorts) this.#next = candidate + 1;
-      return;
+      if (holds && !hostPorts) this.#rotation.given(protocol, candidate);
+      if (holds) return holds;
     }
     const where = `Bind for ${formatAddress(first)}`;
-    if (tried === 1 && hostPorts)
-      throw internal(`${where}:${hostPorts.first} failed: port is already allocated`);
-    throw internal(`${where} failed: all ports are allocated`);
+    if (!hostPorts) throw internal(`${where} failed: all ports are allocated`);
+    if (hostPorts.first !== hostPorts.last)
+      throw internal(`${where}:${hostPorts.first}-${hostPorts.last} failed: all ports are allocated`);
+    throw internal(`${where}:${hostPorts.first} failed: port is already allocated`);
   }
 
-  /** The same port at all addresses, or undefined where it is taken at one of them. @throws internal */
+  /** Undefined where the port is taken at one of the addresses. @throws internal */
   #tryHold(protocol: Protocol, addresses: readonly Address[], port: number): readonly Hold[] | undefined {
+    const places = placesOf(protocol, addresses, port);
+    if (places.some((place) => this.#places.meet(place))) return undefined;
     const holds: Hold[] = [];
     try {
-      for (const place of placesOf(protocol, addresses, port)) holds.push(this.#holdOnly(place));
+      for (const place of places) holds.push(this.#hold(place));
       return holds;
     } catch (thrown) {
-      for (const held of holds) letGo(held);
+      for (const held of holds) this.#letGo(held);
       if (thrown instanceof KernelError && thrown.code === "EADDRINUSE") return undefined;
       throw thrown;
     }
   }
 
-  #holdOnly(place: Parameters<typeof hold>[0]): Hold {
+  /** @throws KernelError EADDRINUSE, internal */
+  #hold(place: Place): Hold {
+    if (this.#places.meet(place)) throw new KernelError(`hold ${describePlace(place)}`, EADDRINUSE);
     const held = hold(place);
-    if (held.fd === UNHELD && this.#unheld.has(describePlace(place))) {
-      throw new KernelError(`hold ${describePlace(place)}`, EADDRINUSE);
-    }
+    this.#places.add(held);
     return held;
   }
 
-  #add(lease: Lease, held: Hold, containerPort: number): void {
-    if (held.fd === UNHELD) this.#unheld.add(describePlace(held));
-    lease.add(held, containerPort);
-  }
-
-  /** The kernel's ephemeral range from where the last one was given, once around. */
-  *#ephemeral(): Generator<number> {
-    const [low = 32768, high = 60999] = readFileSync(LOCAL_RANGE, "utf8").trim().split(/\s+/).map(Number);
-    const reserved = parsePorts(readFileSync(RESERVED, "utf8"));
-    const start = this.#next >= low && this.#next <= high ? this.#next : low;
-    const count = high - low + 1;
-    for (let at = 0; at < count; at += 1) {
-      const port = low + ((start - low + at) % count);
-      if (!reserved.some(({ first, last }) => port >= first && port <= last)) yield port;
-    }
+  #letGo(held: Hold): void {
+    this.#places.delete(held);
+    letGo(held);
   }
 }
-
-const EADDRINUSE = 98;
-
-const isUsable = ({ family, bits }: Address): boolean => family === 4 || bits !== 0n || HOST_HAS_IPV6;
-
-function* within({ first, last }: { readonly first: number; readonly last: number }): Generator<number> {
-  for (let port = first; port <= last; port += 1) yield port;
-}
-
-/** `8080,9148` or `1-100`: as the kernel writes lists of ports. */
-const parsePorts = (text: string) =>
-  text
-    .trim()
-    .split(",")
-    .filter((part) => part !== "")
-    .map((part) => {
-      const [first = 0, last = first] = part.split("-").map(Number);
-      return { first, last };
-    });
 
 /** Bindings of one request stand together: the same ports, at several addresses. */
-function groupsOf(bindings: readonly PortBinding[]): readonly (readonly PortBinding[])[] {
-  const groups = new Map<string, PortBinding[]>();
+function groupsOf(bindings: readonly PortBinding[]): readonly (readonly [PortBinding, ...PortBinding[]])[] {
+  const groups = new Map<string, [PortBinding, ...PortBinding[]]>();
   for (const binding of bindings) {
     const key = `${binding.protocol} ${binding.port} ${binding.hostPort}`;
     const group = groups.get(key);

@@ -1,75 +1,84 @@
 /** Connections that reach a held port because the kernel could not translate them, passed on by hand. */
 import { Socket } from "node:net";
-import type { Address } from "../../lib/ip.ts";
 import { formatAddress } from "../../lib/ip.ts";
-import { acceptConnection } from "../../linux/inet-socket.ts";
+import { acceptConnection, refuseConnection } from "../../linux/inet-socket.ts";
+import { type Destination, type Relay, type Slots, sameDestination } from "./relay.ts";
 
-/** A place that connections are led to. */
-export interface Destination {
-  readonly address: Address;
-  readonly port: number;
-}
-
-/** Of one port: more are refused until others have ended. */
-const MOST_CONNECTIONS = 1024;
+/** Of one port; more are refused until others have ended. */
+const MOST_OF_ONE = 1024;
+/** Of all ports together: each takes two descriptors, and ports need theirs. */
+export const MOST_CONNECTIONS = 2048;
 /** Accepted before others have their turn. */
 const PER_TURN = 32;
+/** Milliseconds of silence before a peer is asked whether it is still there. */
+const KEEPALIVE = 60_000;
 
-export class TcpRelay {
+/** A client and the container's server, each one's data going to the other. */
+interface Pair {
+  readonly client: Socket;
+  readonly server: Socket;
+  readonly to: Destination;
+}
+
+export class TcpRelay implements Relay {
   readonly #fd: number;
-  readonly #pairs = new Set<{ readonly client: Socket; readonly server: Socket }>();
+  readonly #slots: Slots;
+  readonly #pairs = new Set<Pair>();
 
-  constructor(fd: number) {
+  constructor(fd: number, slots: Slots) {
     this.#fd = fd;
+    this.#slots = slots;
   }
 
-  /** Connections wait. @throws KernelError */
   serve(to: Destination | undefined): void {
     for (let turn = 0; turn < PER_TURN; turn += 1) {
       const fd = acceptConnection(this.#fd);
       if (fd === undefined) return;
-      const client = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
-      if (!to || this.#pairs.size >= MOST_CONNECTIONS) {
-        client.on("error", () => {});
-        client.resetAndDestroy();
-        continue;
-      }
-      this.#join(client, to);
+      if (to && this.#pairs.size < MOST_OF_ONE && this.#slots.take()) this.#join(fd, to);
+      else refuseConnection(fd);
     }
   }
 
-  /** Cut all of them. */
+  redirect(to: Destination | undefined): void {
+    for (const pair of this.#pairs) if (!sameDestination(pair.to, to)) this.#cut(pair);
+  }
+
   close(): void {
-    for (const { client, server } of this.#pairs) {
-      client.destroy();
-      server.destroy();
-    }
-    this.#pairs.clear();
+    for (const pair of this.#pairs) this.#cut(pair);
   }
 
   /** Each side's end is passed on by itself; an error or a reset ends both. */
-  #join(client: Socket, { address, port }: Destination): void {
+  #join(fd: number, to: Destination): void {
+    const client = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
     const server = new Socket({ allowHalfOpen: true });
-    const pair = { client, server };
+    const pair = { client, server, to };
     this.#pairs.add(pair);
-    const cut = () => {
-      if (!this.#pairs.delete(pair)) return;
-      client.resetAndDestroy();
-      server.resetAndDestroy();
-    };
-    for (const socket of [client, server]) {
-      socket.setNoDelay(true);
-      socket.on("error", cut);
-    }
     let open = 2;
     const closed = () => {
       open -= 1;
-      if (open === 0) this.#pairs.delete(pair);
+      if (open === 0) this.#forget(pair);
     };
-    client.on("close", closed);
-    server.on("close", closed);
-    server.connect({ host: formatAddress(address), port });
+    for (const socket of [client, server]) {
+      socket.on("error", () => this.#cut(pair));
+      socket.on("close", closed);
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, KEEPALIVE);
+    }
+    server.connect({ host: formatAddress(to.address), port: to.port });
     client.pipe(server);
     server.pipe(client);
+  }
+
+  /** Both hear it at once. One that has no connection yet has nobody to tell. */
+  #cut(pair: Pair): void {
+    this.#forget(pair);
+    for (const socket of [pair.client, pair.server]) {
+      if (socket.connecting) socket.destroy();
+      else socket.resetAndDestroy();
+    }
+  }
+
+  #forget(pair: Pair): void {
+    if (this.#pairs.delete(pair)) this.#slots.give();
   }
 }

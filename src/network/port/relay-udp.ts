@@ -1,87 +1,127 @@
 /** Datagrams that reach a held port because the kernel could not translate them, passed on by hand. */
-import { createSocket, type Socket } from "node:dgram";
-import { formatAddress } from "../../lib/ip.ts";
-import { receiveFrom, sendTo } from "../../linux/inet-socket.ts";
-import type { SocketAddress } from "../../linux/sockaddr.ts";
-import type { Destination } from "./relay-tcp.ts";
+import { closeSync } from "node:fs";
+import { connectDatagram } from "../../linux/datagram.ts";
+import { DatagramPassage, type Way } from "../../linux/packet-info.ts";
+import type { Reactor, Watch } from "../../linux/reactor.ts";
+import { type Destination, type Relay, type Slots, sameDestination } from "./relay.ts";
 
 /** A client's datagrams leave by a socket of their own, so that answers are told apart. */
 interface Session {
-  readonly socket: Socket;
+  readonly fd: number;
+  readonly watch: Watch;
+  readonly to: Destination;
   /** Milliseconds, of the monotonic clock. */
   lastUsed: number;
+  answered: boolean;
 }
 
 /** Of one port; the one that was used longest ago makes room. */
-const MOST_SESSIONS = 512;
-/** Milliseconds without a datagram either way: as long as the kernel tracks a stream of UDP. */
+const MOST_OF_ONE = 512;
+/** Of all ports together. */
+export const MOST_SESSIONS = 2048;
+/** Milliseconds without a datagram either way, as long as the kernel tracks UDP: with answers, and without any. */
 const IDLE = 120_000;
+const IDLE_UNANSWERED = 30_000;
+const SWEEP = 10_000;
+/** Passed on before others have their turn. */
 const PER_TURN = 64;
-const LARGEST = 65_536;
 
-const buffer = new Uint8Array(LARGEST);
+/** One for all: a datagram is passed on before the next is read. */
+let passage: DatagramPassage | undefined;
 
-export class UdpRelay {
+export class UdpRelay implements Relay {
   readonly #fd: number;
+  readonly #slots: Slots;
+  readonly #reactor: Reactor;
+  readonly #passage: DatagramPassage;
+  /** In the order of use by their clients: the first was used longest ago. */
   readonly #sessions = new Map<string, Session>();
   #sweep: NodeJS.Timeout | undefined;
 
-  constructor(fd: number) {
+  constructor(fd: number, slots: Slots, reactor: Reactor) {
     this.#fd = fd;
+    this.#slots = slots;
+    this.#reactor = reactor;
+    passage ??= new DatagramPassage();
+    this.#passage = passage;
   }
 
-  /** Datagrams wait. @throws KernelError */
   serve(to: Destination | undefined): void {
     for (let turn = 0; turn < PER_TURN; turn += 1) {
-      const received = receiveFrom(this.#fd, buffer);
+      const received = this.#passage.receive(this.#fd);
       if (!received) return;
-      if (!to) continue;
-      const session = this.#sessionOf(received.sender, to);
-      session.socket.send(Buffer.from(buffer.subarray(0, received.length)));
+      const session = to && this.#sessionOf(received.way, to);
+      if (session) this.#passage.write(session.fd, received.length);
     }
   }
 
+  redirect(to: Destination | undefined): void {
+    for (const [key, session] of this.#sessions) if (!sameDestination(session.to, to)) this.#end(key);
+  }
+
   close(): void {
-    clearInterval(this.#sweep);
-    this.#sweep = undefined;
-    for (const { socket } of this.#sessions.values()) socket.close();
-    this.#sessions.clear();
+    for (const key of this.#sessions.keys()) this.#end(key);
   }
 
-  #sessionOf(client: SocketAddress, to: Destination): Session {
-    const key = `${formatAddress(client.address)} ${client.port} ${client.scope ?? 0} ${formatAddress(to.address)}`;
-    const known = this.#sessions.get(key);
-    // The map keeps the order of use: the first is the one that was used longest ago.
-    if (known) this.#sessions.delete(key);
-    const session = known ?? this.#open(key, client, to);
+  /** Undefined where there is no room for one more: the datagram is lost. @throws KernelError */
+  #sessionOf(way: Way, to: Destination): Session | undefined {
+    const session = this.#sessions.get(way.key) ?? this.#open(way, to);
+    if (!session) return undefined;
     session.lastUsed = performance.now();
-    this.#sessions.set(key, session);
+    this.#sessions.delete(way.key);
+    this.#sessions.set(way.key, session);
     return session;
   }
 
-  #open(key: string, client: SocketAddress, { address, port }: Destination): Session {
+  #open(way: Way, to: Destination): Session | undefined {
     const [oldest] = this.#sessions.keys();
-    if (oldest !== undefined && this.#sessions.size >= MOST_SESSIONS) this.#end(oldest);
-    const socket = createSocket(address.family === 4 ? "udp4" : "udp6");
-    const session = { socket, lastUsed: 0 };
-    socket.on("message", (message) => {
+    if (oldest !== undefined && this.#sessions.size >= MOST_OF_ONE) this.#end(oldest);
+    if (!this.#slots.take()) {
+      if (oldest === undefined) return undefined;
+      this.#end(oldest);
+      if (!this.#slots.take()) return undefined;
+    }
+    let fd: number | undefined;
+    try {
+      fd = connectDatagram(to);
+      const watch = this.#reactor.watch(fd, { readable: true, writable: false }, () => this.#answer(way));
+      this.#sweep ??= setInterval(() => this.#endIdle(), SWEEP).unref();
+      return { fd, watch, to, lastUsed: 0, answered: false };
+    } catch (thrown) {
+      if (fd !== undefined) closeSync(fd);
+      this.#slots.give();
+      throw thrown;
+    }
+  }
+
+  /** @throws KernelError */
+  #answer(way: Way): void {
+    const session = this.#sessions.get(way.key);
+    for (let turn = 0; session && turn < PER_TURN; turn += 1) {
+      const length = this.#passage.read(session.fd);
+      if (length === undefined) return;
       session.lastUsed = performance.now();
-      sendTo(this.#fd, message, client);
-    });
-    // Nobody listens there, or not any more: the client hears nothing, as of any datagram that is lost.
-    socket.on("error", () => this.#end(key));
-    socket.connect(port, formatAddress(address));
-    this.#sweep ??= setInterval(() => this.#endIdle(), IDLE / 2).unref();
-    return session;
+      session.answered = true;
+      this.#passage.answer(this.#fd, way, length);
+    }
   }
 
   #endIdle(): void {
-    const limit = performance.now() - IDLE;
-    for (const [key, { lastUsed }] of this.#sessions) if (lastUsed < limit) this.#end(key);
+    const now = performance.now();
+    for (const [key, { lastUsed, answered }] of this.#sessions) {
+      if (now - lastUsed > (answered ? IDLE : IDLE_UNANSWERED)) this.#end(key);
+    }
   }
 
   #end(key: string): void {
-    this.#sessions.get(key)?.socket.close();
+    const session = this.#sessions.get(key);
+    if (!session) return;
     this.#sessions.delete(key);
+    session.watch.close();
+    closeSync(session.fd);
+    this.#slots.give();
+    if (this.#sessions.size > 0) return;
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
   }
 }
