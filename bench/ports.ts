@@ -44,7 +44,7 @@ export interface PortsReport {
   readonly absent: readonly string[];
   /** A container's start and removal with so many ports, less those of one without. */
   readonly starts: readonly Times[];
-  /** Ports of a running container, with so many others present. */
+  /** One port more of a running container, with so many of others present. */
   readonly oneMore: readonly Times[];
   /** So many at once of a running container. */
   readonly live: readonly Times[];
@@ -114,9 +114,15 @@ async function measureTraffic(
   return { name, ports, roundTrips: summarize(roundTrips), connections: summarize(connections) };
 }
 
-async function startServers({ client }: Subject): Promise<string> {
-  const command = ["sh", "-c", `load udp-echo ${UDP} & exec load tcp-accept ${TCP}`];
-  const id = await createContainer(client, IMAGE, command, { hostConfig: { PortBindings: SERVERS } });
+const startServers = (subject: Subject): Promise<string> =>
+  startWith(subject, SERVERS, ["sh", "-c", `load udp-echo ${UDP} & exec load tcp-accept ${TCP}`]);
+
+async function startWith(
+  { client }: Subject,
+  ports: PortMap,
+  command: readonly string[] = ["sleep", "1000"],
+): Promise<string> {
+  const id = await createContainer(client, IMAGE, command, { hostConfig: { PortBindings: ports } });
   await client.post(`/containers/${id}/start`);
   return id;
 }
@@ -138,9 +144,7 @@ export async function benchPorts(rounds: number): Promise<PortsReport> {
     const live = [await liveTimes(own, servers, { count: 1_000, first: FIRST, present: 1_000 }, rounds)];
     const oneMore = [await liveTimes(own, servers, { count: 1, first: FIRST - 1, present: 1 }, liveRounds)];
     traffic.push(await measureTraffic(own, load.path, 2, rounds));
-    await own.client.post(`/drawbridge/containers/${servers}/ports`, undefined, {
-      PortBindings: range(FIRST, 10_000),
-    });
+    await startWith(own, range(FIRST, 10_000));
     oneMore.push(await liveTimes(own, servers, { count: 1, first: FIRST - 1, present: 10_000 }, liveRounds));
     traffic.push(await measureTraffic(own, load.path, 10_000, rounds));
     for (const peer of peers) {
