@@ -1,6 +1,7 @@
 /** Processes held by descriptor, so that a recycled pid is never taken for them: pidfd_open(2). */
 import { closeSync } from "node:fs";
 import { declare, KernelError, lastErrno } from "./ffi.ts";
+import { raise } from "./high-descriptor.ts";
 import { statOf } from "./process.ts";
 
 /** By number: older C libraries have no wrappers. The numbers are the same on all machines. */
@@ -38,7 +39,7 @@ export class Pidfd {
       if (errno === ESRCH) return undefined;
       throw new KernelError(`hold process ${pid}`, errno);
     }
-    const held = new Pidfd(result, pid);
+    const held = new Pidfd(raise(result), pid);
     // Asked after opening: if the pid is still its own now, it was when it was opened.
     if (statOf(pid)?.startTime === startTime) return held;
     held.close();

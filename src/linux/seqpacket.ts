@@ -2,6 +2,7 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
+import { raise } from "./high-descriptor.ts";
 
 const sys = {
   socket: declare("int socket(int domain, int type, int protocol)"),
@@ -43,7 +44,8 @@ export class SeqpacketSocket {
    */
   static connect(path: string): SeqpacketSocket {
     const what = `connect to ${path}`;
-    const fd = check(what, sys.socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const type = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    const fd = raise(check(what, sys.socket(AF_UNIX, type, 0)));
     try {
       withShortPath(path, (short) => {
         const address = socketAddress(short);
