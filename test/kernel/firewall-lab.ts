@@ -2,6 +2,7 @@
  * Networks and containers as the bridge driver makes them, with the rules over them, and hosts around: for tests of
  * who reaches whom, without an engine. For files that run in private namespaces (see support/isolated.ts).
  */
+import { writeFileSync } from "node:fs";
 import { after } from "node:test";
 import { newId } from "../../src/lib/ids.ts";
 import { type Address, formatAddress, parseAddress, parsePrefix } from "../../src/lib/ip.ts";
@@ -11,7 +12,7 @@ import type { NetnsPath, Plan } from "../../src/linux/plan.ts";
 import { bridgeOptions } from "../../src/network/bridge/options.ts";
 import { designNetwork } from "../../src/network/create.ts";
 import { drivers } from "../../src/network/drivers.ts";
-import { type Elements, mergeElements } from "../../src/network/firewall/elements.ts";
+import { type Elements, toSetElements } from "../../src/network/firewall/elements.ts";
 import { loadRules } from "../../src/network/firewall/rules.ts";
 import { PROTOCOL_NUMBERS } from "../../src/network/port/protocols.ts";
 import type { Endpoint, Network, NetworkRequest, PortBinding, Protocol } from "../../src/network/types.ts";
@@ -52,7 +53,6 @@ export class Lab {
   readonly outside: Place = place("outside");
   readonly #networks: Network[] = [];
   readonly #members: Member[] = [];
-  readonly #elements: Elements[] = [];
 
   private constructor(kernel: Kernel) {
     this.kernel = kernel;
@@ -65,6 +65,7 @@ export class Lab {
     sh(`sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
       sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
       sysctl -qw net.ipv4.conf.all.accept_local=1 net.ipv6.conf.default.accept_dad=0`);
+    await lab.kernel.nft(loadRules({}));
     lab.addHost("outside", "eth0", {
       gateway: ["203.0.113.2/24", "2001:db8::2/64"],
       host: ["203.0.113.1/24", "2001:db8::1/64"],
@@ -88,7 +89,9 @@ export class Lab {
       ip link add ${link} type veth peer name eth0 netns ${name}
       ${give(gateway, "ip", link)}
       ${give(host, `ip -n ${name}`, "eth0")}
-      ip link set ${link} up; ip -n ${name} link set lo up; ip -n ${name} link set eth0 up`);
+      ip link set ${link} up; ip -n ${name} link set lo up; ip -n ${name} link set eth0 up
+      # Asking for an end brings its carrier up to date.
+      ip link show ${link} >&2; ip -n ${name} link show eth0 >&2`);
     return place(name);
   }
 
@@ -141,6 +144,7 @@ export class Lab {
       ...driver.attach(network, endpoint, netns),
       ...ways,
     ]);
+    writeFileSync(`/sys/class/net/${endpoint.hostInterface}/brport/hairpin_mode`, "1");
     const [address4, address6] = [text(endpoint.address?.address), text(endpoint.address6?.address)];
     const member: Member = { name, netns, network, endpoint, address4, address6 };
     this.#members.push(member);
@@ -164,10 +168,11 @@ export class Lab {
     });
   }
 
-  /** Elements more, and the rules with all of them loaded anew. */
+  /** As the engine adds them, one by one. */
   async add(elements: Elements): Promise<void> {
-    this.#elements.push(elements);
-    await this.kernel.nft(loadRules(mergeElements(this.#elements)));
+    await this.kernel.apply([
+      { do: "add-elements", about: "add firewall elements", elements: toSetElements(elements) },
+    ]);
   }
 
   /** The bridge's address. */

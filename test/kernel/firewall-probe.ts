@@ -10,7 +10,8 @@ import { check, declare, lastErrno } from "../../src/linux/ffi.ts";
 import { inNamespace } from "../../src/linux/netns.ts";
 import type { NetnsPath } from "../../src/linux/plan.ts";
 
-export const sh = (command: string): string => execFileSync("sh", ["-c", command], { encoding: "utf8" });
+export const sh = (command: string): string =>
+  execFileSync("sh", ["-c", command], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
 /** The host, where no namespace is named. */
 export interface Place {
@@ -74,10 +75,6 @@ export const heard: string[] = [];
  * Answer whoever asks with this place's name and the address that the question came from: `web from 203.0.113.1`. On
  * all addresses of both families, or on one.
  */
-export async function serve(
-  { name, netns }: Place,
-  ...ports: readonly `${number}/${string}`[]
-): Promise<void>;
 export async function serve({ name, netns }: Place, ...ports: readonly string[]): Promise<void> {
   for (const spec of ports) {
     const [, address = "::", port, protocol] = /^(?:\[?([0-9a-f.:]+?)\]?:)?(\d+)\/(\w+)$/.exec(spec) ?? [];

@@ -44,7 +44,8 @@ const PUBLISHED = `
 /**
  * What enters a bridge passes only as an answer or by invitation, whether it comes from outside, from a neighbour that
  * routes at us, or from another bridge. An internal bridge is entered and left by nothing at all. `icc` and links are
- * looked at here as well as in the guard: with bridge-nf-call-iptables, frames between two ports of one bridge come by.
+ * looked at here as well as in the guard: with bridge-nf-call-iptables, frames between two ports of one bridge come by,
+ * neighbour discovery among them. That has no hop behind it; where it has, nobody heeds it (RFC 4861 section 7.1).
  */
 const FORWARD = `
 	chain forward {
@@ -80,6 +81,7 @@ const FORWARD = `
 	}
 
 	chain between {
+		ip6 hoplimit 255 icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
 		iifname . ip saddr . ip daddr . meta l4proto . th dport @linked4 accept
 		iifname . ip6 saddr . ip6 daddr . meta l4proto . th dport @linked6 accept
 	}
