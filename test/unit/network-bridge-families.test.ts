@@ -144,7 +144,12 @@ describe("what a bridge network has in the firewall", () => {
       [bridge("trusted_host_interfaces")]: "eth1:eth2.10",
       "drawbridge.host-guard": "true",
     };
-    assert.deepEqual(elementsOf({ options }), { guarded: ["br0"], trusted: ["eth1 br0", "eth2.10 br0"] });
+    assert.deepEqual(elementsOf({ options }), {
+      guarded: ["br0"],
+      trusted: ["eth1 br0", "eth2.10 br0"],
+      local4: plain.local4,
+      local6: plain6.local6,
+    });
   });
 });
 

@@ -155,7 +155,7 @@ describe("firewall elements", () => {
   test("icc and masquerade are elements like any other", () => {
     assert.deepEqual(setsOf(network), ["bridges", "icc", "local4", "masquerade4"]);
     assert.deepEqual(setsOf(withOptions({ [OPTION.icc]: "false" })), ["bridges", "local4", "masquerade4"]);
-    assert.deepEqual(setsOf(withOptions({ [OPTION.masquerade]: "false" })), ["bridges", "icc"]);
+    assert.deepEqual(setsOf(withOptions({ [OPTION.masquerade]: "false" })), ["bridges", "icc", "local4"]);
   });
 
   test("an endpoint is bound to its port, MAC and address; apart from others without icc", () => {

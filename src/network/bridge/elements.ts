@@ -17,7 +17,7 @@ export function networkElements(network: Network): Elements {
       .map(({ family }) => [{ nfproto: `ipv${family}` }, link]);
   const open = modes("nat-unprotected");
   const routed = modes("routed");
-  const [first, second] = masquerade ? families.map((of) => sourceElements(link, of)) : [];
+  const [first, second] = families.map((of) => sourceElements(link, of, masquerade));
   return {
     bridges: [[link]],
     ...(icc && { icc: [[link, link]] }),
@@ -31,12 +31,19 @@ export function networkElements(network: Network): Elements {
   };
 }
 
-/** What leaves the network gets an address of the host's; what stays on it keeps its own. */
-function sourceElements(link: { readonly ifname: string }, of: BridgeFamily): Elements {
-  const { family, pools, source, translated } = of;
+/**
+ * What leaves the network gets an address of the host's, where it shall; what stays on it keeps its own, but for what
+ * a published port leads back to it.
+ */
+function sourceElements(
+  link: { readonly ifname: string },
+  { family, pools, source, translated }: BridgeFamily,
+  masquerade: boolean,
+): Elements {
   if (!translated) return {};
   const subnets = pools.map(({ subnet }) => ({ subnet }));
   const local = subnets.map((subnet) => [link, subnet]);
+  if (!masquerade) return family === 4 ? { local4: local } : { local6: local };
   const plain = subnets.map((subnet) => [subnet]);
   const named = source ? subnets.map((subnet) => ({ key: [subnet], value: [{ address: source }] })) : [];
   if (family === 4) return { local4: local, ...(source ? { snat4: named } : { masquerade4: plain }) };
