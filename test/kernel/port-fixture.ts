@@ -82,14 +82,28 @@ export async function listen(
   return server;
 }
 
-/** A client's connection, open. */
+/** A client's connection, open. That it is cut later is no failure of the test. */
 export async function connect(host: string, port: number): Promise<Socket> {
   const socket = open({ host, port, allowHalfOpen: true });
   await once(socket, "connect");
+  socket.on("error", () => {});
   return socket;
 }
 
-/** The code of the error that ends a connection. */
+/** What becomes of a connection that is refused: the code of its error. */
+export const attempt = (host: string, port: number): Promise<string> => endOf(open({ host, port }));
+
+/** All that comes until the other side's end; ours stays as it is. */
+export function readAll(socket: Socket): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const parts: Buffer[] = [];
+  socket.on("data", (part: Buffer) => parts.push(part));
+  socket.on("end", () => resolve(Buffer.concat(parts)));
+  socket.on("error", reject);
+  return promise;
+}
+
+/** The code of the error that ends a connection, or `closed`. */
 export function endOf(socket: Socket): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
