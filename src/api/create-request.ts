@@ -1,7 +1,9 @@
 /** The body of "Create a container": its schema, and what of it the engine is asked. */
-import type { ContainerConfig, CreateRequest, EndpointSettings, HostConfig } from "../container/types.ts";
+import type { ContainerConfig, CreateRequest, HostConfig } from "../container/types.ts";
 import { invalid } from "../lib/errors.ts";
-import { type EndpointBody, endpointSchema, endpointSettings } from "./endpoint-settings.ts";
+import { type EndpointBody, endpointSchema } from "./endpoint-settings.ts";
+import { endpointsOf, withMac, withSysctls } from "./endpoints.ts";
+import { moveInterfaceSysctls } from "./interface-sysctls.ts";
 import {
   anything,
   boolean,
@@ -127,7 +129,7 @@ const asList = (given: string | readonly string[]): readonly string[] =>
   typeof given === "string" ? [given] : given;
 
 /**
- * What the body asks of the engine. Members of HostConfig that the engine doesn't know go along as they
+ * What the body asks of the engine, and what the client should know of how it asked. Members of HostConfig that the engine doesn't know go along as they
  * are, for it to carry out or refuse.
  * @throws invalid
  */
@@ -135,7 +137,7 @@ export function createRequest(
   body: CreateBody | null | undefined,
   query: { readonly name?: string; readonly platform?: string },
   minor: Minor,
-): CreateRequest {
+): { readonly request: CreateRequest; readonly warnings: readonly string[] } {
   if (!body) throw invalid("config cannot be empty in order to create a container");
   const { HostConfig, NetworkingConfig, MacAddress: mac, Image, Cmd, Entrypoint, ...rest } = body;
   if (!Image) throw invalid("no image specified: give Image in order to create a container");
@@ -151,76 +153,25 @@ export function createRequest(
     NetworkMode: networkMode(host.NetworkMode),
     ...(ConsoleSize && minor >= 42 && { ConsoleSize }), // without effect before
   };
-  const endpoints = endpointsOf(
-    NetworkingConfig?.EndpointsConfig ?? {},
-    hostConfig.NetworkMode,
-    mac ?? undefined,
-    minor,
-  );
+  const mode = hostConfig.NetworkMode;
+  const given = endpointsOf(NetworkingConfig?.EndpointsConfig ?? {}, mode, minor);
+  const endpoints = mac ? withMac(given, mode, mac, minor) : given;
+  const moved = moveInterfaceSysctls(hostConfig.Sysctls ?? {}, mode, minor);
   return {
-    ...(query.name && { name: query.name.replace(/^\//, "") }),
-    config,
-    hostConfig,
-    endpoints,
-    ...(query.platform && { platform: query.platform }),
+    request: {
+      ...(query.name && { name: query.name.replace(/^\//, "") }),
+      config,
+      hostConfig: moved ? { ...hostConfig, Sysctls: moved.rest } : hostConfig,
+      endpoints: moved ? withSysctls(endpoints, mode, moved.option, minor) : endpoints,
+      ...(query.platform && { platform: query.platform }),
+    },
+    warnings: [...(mac && minor >= 44 ? [MAC_WARNING] : []), ...(moved ? [moved.warning] : [])],
   };
 }
+
+const MAC_WARNING =
+  "The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.";
 
 /** `default` stands for the default network without its name. */
 const networkMode = (given: string | null | undefined): string =>
   !given || given === "default" ? "bridge" : given;
-
-/** @throws invalid in Docker's words */
-function endpointsOf(
-  given: Readonly<Record<string, EndpointBody>>,
-  mode: string,
-  mac: string | undefined,
-  minor: Minor,
-): Record<string, EndpointSettings> {
-  const names = Object.keys(given);
-  if (minor < 44 && names.length > 1) {
-    throw invalid(`Container cannot be created with multiple network endpoints: ${names.join(", ")}`);
-  }
-  const endpoints = Object.fromEntries(
-    Object.entries(given).map(([name, body]): [string, EndpointSettings] => {
-      const { MacAddress, ...settings } = endpointSettings(body, minor);
-      // Before 1.44 a network's settings had no such field, and clients sent back what they had been shown.
-      return [
-        name === "default" ? mode : name,
-        minor < 44 || !MacAddress ? settings : { ...settings, MacAddress },
-      ];
-    }),
-  );
-  return mac ? withMac(endpoints, mode, mac, minor) : endpoints;
-}
-
-/** A container's own MAC address means its main network: before 1.44, whichever it is made with. */
-function withMac(
-  endpoints: Record<string, EndpointSettings>,
-  mode: string,
-  mac: string,
-  minor: Minor,
-): Record<string, EndpointSettings> {
-  const [first] = Object.keys(endpoints);
-  const main = minor < 44 ? (first ?? mode) : mode;
-  if (first !== undefined && !endpoints[main]) {
-    throw invalid(
-      "unable to migrate container-wide MAC address to a specific network: HostConfig.NetworkMode must match the identity of a network in NetworkSettings.Networks",
-    );
-  }
-  const own = endpoints[main]?.MacAddress;
-  if (own && own !== mac) {
-    throw invalid(
-      "the container-wide MAC address must match the endpoint-specific MAC address for the main network, or should be left empty",
-    );
-  }
-  return { ...endpoints, [main]: { ...endpoints[main], MacAddress: mac } };
-}
-
-/** What the client should know of how it asked. */
-export const requestWarnings = (body: CreateBody | null | undefined, minor: Minor): readonly string[] =>
-  body?.MacAddress && minor >= 44
-    ? [
-        "The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.",
-      ]
-    : [];

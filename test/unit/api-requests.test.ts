@@ -158,7 +158,7 @@ test("TCP is for the loopback, or for verified clients", () => {
 });
 
 test("a create request: nulls left out, the default network by its name, the rest as it came", () => {
-  const request = createRequest(
+  const { request } = createRequest(
     {
       Image: "busybox",
       Cmd: "true",
@@ -180,8 +180,8 @@ test("a create request: nulls left out, the default network by its name, the res
 
 test("a container's own MAC address, of before 1.44, is its main network's", () => {
   const body = { Image: "busybox", MacAddress: "02:42:00:00:00:01" };
-  const { endpoints } = createRequest(body, {}, 43);
-  assert.deepEqual(endpoints, { bridge: { MacAddress: "02:42:00:00:00:01" } });
+  const { request } = createRequest(body, {}, 43);
+  assert.deepEqual(request.endpoints, { bridge: { MacAddress: "02:42:00:00:00:01" } });
   const other = { EndpointsConfig: { bridge: { MacAddress: "02:42:00:00:00:02" } } };
   assert.throws(() => createRequest({ ...body, NetworkingConfig: other }, {}, 50), /must match/);
 });
@@ -191,5 +191,35 @@ test("a create request without config, without image, or with several networks b
   assert.throws(() => createRequest({}, {}, 50), /no image specified/);
   const two = { Image: "x", NetworkingConfig: { EndpointsConfig: { a: {}, b: null } } };
   assert.throws(() => createRequest(two, {}, 43), /multiple network endpoints: a, b/);
-  assert.deepEqual(Object.keys(createRequest(two, {}, 44).endpoints), ["a", "b"]);
+  assert.deepEqual(Object.keys(createRequest(two, {}, 44).request.endpoints), ["a", "b"]);
+});
+
+test("sysctls of the first interface are its network's: moved until 1.47, refused since", () => {
+  const own = "com.docker.network.endpoint.sysctls";
+  const body = (Sysctls: Record<string, string>, NetworkMode = "net1") => ({
+    Image: "x",
+    HostConfig: { NetworkMode, Sysctls },
+    NetworkingConfig: {
+      EndpointsConfig: { net1: { DriverOpts: { k: "v", [own]: "net.ipv4.conf.IFNAME.a=2" } } },
+    },
+  });
+  const sysctls = { "net.ipv4.conf.eth0.a": "1", "net.core.somaxconn": "9" };
+  const { request, warnings } = createRequest(body(sysctls), {}, 47);
+  assert.deepEqual(request.hostConfig.Sysctls, { "net.core.somaxconn": "9" });
+  assert.deepEqual(request.endpoints, {
+    net1: { DriverOpts: { k: "v", [own]: "net.ipv4.conf.IFNAME.a=1,net.ipv4.conf.IFNAME.a=2" } },
+  });
+  assert.deepEqual(warnings, [
+    `Migrated sysctl "net.ipv4.conf.eth0.a" to DriverOpts{"${own}":"net.ipv4.conf.IFNAME.a=1"}.`,
+  ]);
+  assert.throws(() => createRequest(body(sysctls), {}, 48), {
+    kind: "invalid",
+    message: `interface specific sysctl setting "net.ipv4.conf.eth0.a" must be supplied using driver option '${own}'`,
+  });
+  assert.throws(
+    () => createRequest(body({ "net.ipv6.conf.eth1.b": "1" }), {}, 47),
+    /unable to determine network endpoint for sysctl net\.ipv6\.conf\.eth1\.b/,
+  );
+  const shared = createRequest(body(sysctls, "container:web"), {}, 50);
+  assert.deepEqual(shared.request.hostConfig.Sysctls, sysctls);
 });

@@ -4,11 +4,14 @@ import { containerInspect, containerSummary } from "../../src/api/shapes/contain
 import { networkNames } from "../../src/api/shapes/endpoint.ts";
 import { eventLine } from "../../src/api/shapes/event.ts";
 import { familiar, imageHistory, imageInspect, imageSummary } from "../../src/api/shapes/image.ts";
+import { networkInspect } from "../../src/api/shapes/network.ts";
 import { matchesReference } from "../../src/api/shapes/reference-pattern.ts";
 import { stateOf, statusText } from "../../src/api/shapes/state.ts";
 import { inWords } from "../../src/api/shapes/time.ts";
 import type { Container, State } from "../../src/container/types.ts";
 import type { Image } from "../../src/image/types.ts";
+import { parseAddress, parsePrefix } from "../../src/lib/ip.ts";
+import type { Endpoint, Sandbox } from "../../src/network/types.ts";
 import { FakeEngine } from "../api/fake-engine.ts";
 
 const SECOND = 1000;
@@ -192,4 +195,49 @@ test("fields by version: MacAddress in Config before 1.44, DNSNames from 1.44, G
   assert.deepEqual(fields(43), [true, false, false]);
   assert.deepEqual(fields(44), [false, true, false]);
   assert.deepEqual(fields(48), [false, true, true]);
+});
+
+test("both families' addresses; ports of a bridge alone; who shares a sandbox shows none of it", async () => {
+  const engine = new FakeEngine();
+  const { id } = await engine.containers.create({
+    name: "web",
+    config: { Image: "busybox", Cmd: ["sleep"], ExposedPorts: { "80/tcp": {} } },
+    hostConfig: { PortBindings: { "80/tcp": [{ HostPort: "8080" }] } },
+    endpoints: { bridge: {} },
+  });
+  await engine.containers.startContainer(id);
+  const given = { minor: 50, networkIdOf: () => "", now: 0 };
+  const view = engine.containers.inspect(id);
+  const { sandbox } = view;
+  assert.ok(sandbox);
+  const endpoint = { ...sandbox.endpoints[0] } as Endpoint;
+  const shown = (changed: Partial<Endpoint>, mode: Sandbox["mode"] = "own", ports = sandbox.ports) =>
+    containerInspect(
+      { ...view, sandbox: { ...sandbox, mode, ports, endpoints: [{ ...endpoint, ...changed }] } },
+      given,
+    ).NetworkSettings;
+
+  const six = { address6: parsePrefix("fd00::2/64"), gateway6: parseAddress("fd00::1") };
+  const { GlobalIPv6Address, GlobalIPv6PrefixLen, IPv6Gateway, IPAddress } = shown(six).Networks.bridge ?? {};
+  assert.deepEqual(
+    [IPAddress, GlobalIPv6Address, GlobalIPv6PrefixLen, IPv6Gateway],
+    ["172.17.0.2", "fd00::2", 64, "fd00::1"],
+  );
+  const [member] = Object.values(networkInspect(engine.bridge, [{ ...endpoint, ...six }], 50).Containers);
+  assert.deepEqual([member?.IPv4Address, member?.IPv6Address], ["172.17.0.2/16", "fd00::2/64"]);
+
+  assert.deepEqual(shown({}).Ports, { "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "8080" }] });
+  assert.deepEqual(shown({}, "own", []).Ports, { "80/tcp": null });
+  const { hostInterface, ...bare } = endpoint;
+  const macvlan = { ...view, sandbox: { ...sandbox, ports: [], endpoints: [bare] } };
+  assert.deepEqual(
+    [hostInterface !== undefined, containerInspect(macvlan, given).NetworkSettings.Ports],
+    [true, {}],
+  );
+  const other = "f".repeat(64) as Sandbox["container"];
+  const shared = containerInspect(
+    { ...view, sandbox: { ...sandbox, mode: "shared", container: other } },
+    given,
+  ).NetworkSettings;
+  assert.deepEqual([shared.SandboxID, shared.SandboxKey, shared.Ports, shared.IPAddress], ["", "", {}, ""]);
 });

@@ -3,7 +3,7 @@ import type { ContainerView } from "../../container/types.ts";
 import { invalid, notBuiltIn } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";
 import { CONTAINER_FILTERS, selectContainers } from "../container-filters.ts";
-import { type CreateBody, createRequest, createSchema, requestWarnings } from "../create-request.ts";
+import { type CreateBody, createRequest, createSchema } from "../create-request.ts";
 import { parseFilters } from "../filters.ts";
 import { flag, wholeNumber } from "../query.ts";
 import { containerReference } from "../references.ts";
@@ -45,10 +45,10 @@ export function containerRoutes(app: FastifyInstance, { engine }: Context): void
     "/containers/create",
     { schema: { querystring: query(["name", "platform"]), body: createSchema } },
     async (request, reply) => {
-      const minor = minorOf(request);
-      const created = await containers.create(createRequest(request.body, request.query, minor));
+      const asked = createRequest(request.body, request.query, minorOf(request));
+      const created = await containers.create(asked.request);
       reply.code(201);
-      return { Id: created.id, Warnings: [...created.warnings, ...requestWarnings(request.body, minor)] };
+      return { Id: created.id, Warnings: [...created.warnings, ...asked.warnings] };
     },
   );
 

@@ -96,10 +96,12 @@ export function networkSettings(view: ContainerView, networkIdOf: NetworkIdOf, m
   const { sandbox, container } = view;
   const mine = sandbox?.container === container.id ? sandbox.endpoints : [];
   const bridge = mine.find((endpoint) => endpoint.networkName === "bridge");
+  // Who shares another's sandbox has none to show.
+  const own = sandbox?.mode === "shared" ? undefined : sandbox;
   return {
     Bridge: "",
-    SandboxID: sandbox?.id ?? "",
-    SandboxKey: sandbox?.key ?? "",
+    SandboxID: own?.id ?? "",
+    SandboxKey: own?.key ?? "",
     Ports: portMap(view),
     HairpinMode: false,
     LinkLocalIPv6Address: "",
