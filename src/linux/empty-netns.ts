@@ -6,9 +6,11 @@
  * is given up when the engine changes a setting of its own namespace.
  */
 import { closeSync } from "node:fs";
-import { NETLINK_ROUTE, NetlinkSocket } from "./netlink/socket.ts";
+import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "./netlink/socket.ts";
 import { makeNamespace } from "./netns.ts";
-import { Nft } from "./nftables/library.ts";
+import { addRewrites } from "./nftables/rewrite.ts";
+import { TRANSACTION } from "./nftables/transaction.ts";
+import type { PortRewrites } from "./plan.ts";
 import { changeLink } from "./rtnetlink/link.ts";
 import { exchangeSysctl } from "./sysctl.ts";
 
@@ -18,8 +20,7 @@ const LOOPBACK_INDEX = 1;
 export interface NamespaceKind {
   /** Settings of the new namespace, by key. */
   readonly sysctls?: Readonly<Record<string, string>>;
-  /** nft commands for its firewall. */
-  readonly rules?: string;
+  readonly rewrites?: PortRewrites;
 }
 
 /** A namespace with nothing in it but `lo`, up. Whoever has it closes both. */
@@ -31,7 +32,7 @@ export interface EmptyNamespace {
 export class EmptyNamespaces {
   #reserve: { readonly namespace: EmptyNamespace; readonly kind: string } | undefined;
 
-  /** One of this kind; `what` names it in errors. @throws KernelError; invalid, and what nft says */
+  /** One of this kind; `what` names it in errors. @throws KernelError */
   take(what: string, kind: NamespaceKind): EmptyNamespace {
     if (this.#reserve?.kind !== keyOf(kind)) return make(what, kind);
     const { namespace } = this.#reserve;
@@ -53,12 +54,14 @@ export class EmptyNamespaces {
   }
 }
 
-const keyOf = ({ sysctls = {}, rules = "" }: NamespaceKind): string => JSON.stringify([sysctls, rules]);
+/** Addresses have numbers in them that JSON doesn't. */
+const keyOf = ({ sysctls = {}, rewrites }: NamespaceKind): string =>
+  JSON.stringify([sysctls, rewrites], (_, value) => (typeof value === "bigint" ? `${value}` : value));
 
-function make(what: string, { sysctls = {}, rules = "" }: NamespaceKind): EmptyNamespace {
+function make(what: string, { sysctls = {}, rewrites }: NamespaceKind): EmptyNamespace {
   const { fd, result: route } = makeNamespace(() => {
     for (const [key, value] of Object.entries(sysctls)) exchangeSysctl(key, value);
-    if (rules !== "") load(what, rules);
+    if (rewrites) load(what, rewrites);
     return new NetlinkSocket(NETLINK_ROUTE);
   });
   const namespace = { fd, route };
@@ -71,13 +74,13 @@ function make(what: string, { sysctls = {}, rules = "" }: NamespaceKind): EmptyN
   }
 }
 
-/** Into the firewall of the namespace that the thread is in: a context keeps to the one that it was made in. */
-function load(what: string, rules: string): void {
-  const nft = new Nft();
+/** Into the firewall of the namespace that the thread is in. */
+function load(what: string, rewrites: PortRewrites): void {
+  const netfilter = new NetlinkSocket(NETLINK_NETFILTER);
   try {
-    nft.run(what, rules);
+    netfilter.batch(addRewrites(what, rewrites), TRANSACTION);
   } finally {
-    nft.close();
+    netfilter.close();
   }
 }
 

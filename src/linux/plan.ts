@@ -32,6 +32,22 @@ export interface SetElement {
   readonly value?: readonly Datum[];
 }
 
+/**
+ * Another port in the place of one: what leaves for `address`:`from` goes to port `to`, and what comes from
+ * `address`:`to` says that it came from port `from`. UDP and TCP, of an IPv4 address that is the namespace's own.
+ */
+export interface PortRewrite {
+  readonly address: Address;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** As the one chain, `output`, of a table of family `ip`: without connection tracking. */
+export interface PortRewrites {
+  readonly table: string;
+  readonly ports: readonly PortRewrite[];
+}
+
 export type Step =
   /** Make a network namespace, its `lo` up, and pin it at `path`; the file is made, its directory must exist. */
   | {
@@ -39,8 +55,8 @@ export type Step =
       readonly path: NetnsPath;
       /** Set before anything is in it: those that every namespace of a kind has, so that one can be kept in reserve. */
       readonly sysctls?: Readonly<Record<string, string>>;
-      /** nft commands for the firewall of the namespace itself; of a kind, too. */
-      readonly rules?: string;
+      /** Of a kind, too. */
+      readonly rewrites?: PortRewrites;
     }
   /** Unpin it. Links in it go when its last user does, in the kernel's own time. */
   | { readonly do: "remove-netns"; readonly path: NetnsPath }

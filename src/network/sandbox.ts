@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { type SandboxID, shortId } from "../lib/ids.ts";
 import type { NetnsPath, Plan } from "../linux/plan.ts";
-import { RESOLVER_RULES } from "./dns/rules.ts";
+import { RESOLVER_REWRITES } from "./dns/rules.ts";
 import { drivers } from "./drivers.ts";
 import { routesPlan } from "./gateway.ts";
 import { KERNEL_HAS_IPV6 } from "./kernel-ipv6.ts";
@@ -51,7 +51,7 @@ export function openPlan(
   if (sandbox.mode !== "own") return asked;
   return [
     // The way to the resolver is there in every sandbox: one may join a network that has it at any time.
-    { do: "add-netns", path: netns, sysctls: bornWith(endpoints), rules: RESOLVER_RULES },
+    { do: "add-netns", path: netns, sysctls: bornWith(endpoints), rewrites: RESOLVER_REWRITES },
     ...endpoints.flatMap((endpoint) => attachPlan(sandbox, endpoint, networkOf)),
     ...routesPlan(sandbox, [], endpoints),
     ...asked,

@@ -46,6 +46,8 @@ function header(to: Writer, type: number, size: number): Writer {
 }
 
 export const putU32 = (to: Writer, type: number, value: number): Writer => header(to, type, 4).u32(value);
+/** Network order, as netfilter has its numbers. */
+export const putBe32 = (to: Writer, type: number, value: number): Writer => header(to, type, 4).be32(value);
 export const putBytes = (to: Writer, type: number, value: Uint8Array): void =>
   put(to, type, (w) => w.bytes(value));
 export const putString = (to: Writer, type: number, value: string): void =>

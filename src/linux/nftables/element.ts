@@ -20,15 +20,11 @@ import { NFGENMSG_SIZE, putNetfilter } from "../netlink/netfilter.ts";
 import type { Request } from "../netlink/socket.ts";
 import type { Datum, SetElement } from "../plan.ts";
 import { type Edge, putAddress, putData } from "./datum.ts";
+import { NFPROTO, nftMessage } from "./transaction.ts";
 
-const NFNL_SUBSYS_NFTABLES = 10;
-const NFNL_MSG_BATCH_BEGIN = 16;
-const NFNL_MSG_BATCH_END = 17;
-const NFT_MSG_NEWSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 12;
-const NFT_MSG_GETSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 13;
-const NFT_MSG_DELSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 14;
-
-const NFPROTO = { inet: 1, ip: 2, arp: 3, netdev: 5, bridge: 7, ip6: 10 } as const;
+const NFT_MSG_NEWSETELEM = nftMessage(12);
+const NFT_MSG_GETSETELEM = nftMessage(13);
+const NFT_MSG_DELSETELEM = nftMessage(14);
 
 const NFTA_SET_ELEM_LIST_TABLE = 1;
 const NFTA_SET_ELEM_LIST_SET = 2;
@@ -155,12 +151,3 @@ const identitiesOf = (list: Uint8Array): string[] =>
 
 const INTERVAL_END = "00000001";
 const hexOf = (bytes: Uint8Array = new Uint8Array()): string => Buffer.from(bytes).toString("hex");
-
-const end = (type: number): Request => ({
-  what: "nftables transaction",
-  type,
-  body: (to) => putNetfilter(to, 0, NFNL_SUBSYS_NFTABLES),
-});
-
-/** What stands around a transaction: for `NetlinkSocket.batch`. */
-export const TRANSACTION = [end(NFNL_MSG_BATCH_BEGIN), end(NFNL_MSG_BATCH_END)] as const;

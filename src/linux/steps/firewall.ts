@@ -8,8 +8,8 @@ import {
   deleteElements,
   identify,
   readElements,
-  TRANSACTION,
 } from "../nftables/element.ts";
+import { TRANSACTION } from "../nftables/transaction.ts";
 import type { Fact, SetElement, StepOf } from "../plan.ts";
 import type { Scope } from "../scope.ts";
 
