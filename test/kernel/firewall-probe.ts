@@ -157,3 +157,12 @@ async function askUdp(
     socket.close();
   }
 }
+
+export function succeeds(command: string): boolean {
+  try {
+    sh(command);
+    return true;
+  } catch {
+    return false;
+  }
+}
