@@ -1,9 +1,9 @@
-/** References out of a path. None of them is ever part of a file's name, and none could be. */
+/** References out of a path. None of them is ever part of a file's name. */
 import { notFound } from "../lib/errors.ts";
 
-/** Ids and container names (`[a-zA-Z0-9][a-zA-Z0-9_.-]+`); network names are freer, but have no slash. */
+/** Ids and container names (`[a-zA-Z0-9][a-zA-Z0-9_.-]+`); network names are as free as texts can be. */
 const CONTAINER = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
-const NETWORK = /^[^/\\\p{Cc}]+$/u;
+const NETWORK = /^\P{Cc}+$/u;
 
 /** A container's id, prefix or name; a leading slash, as inspect shows it, is dropped. @throws not-found */
 export function containerReference(given: string): string {
@@ -20,6 +20,6 @@ export function execReference(given: string): string {
 
 /** @throws not-found */
 export function networkReference(given: string): string {
-  if (!NETWORK.test(given) || given === "." || given === "..") throw notFound(`network ${given} not found`);
+  if (!NETWORK.test(given)) throw notFound(`network ${given} not found`);
   return given;
 }

@@ -1,36 +1,39 @@
 /** What a request line asks for, before any route is looked up. */
 
 const PREFIX = /^\/v([\d.]+)(?=\/|$)/;
-/** The one word after an image's name, where the name may have slashes of its own. */
-const IMAGE_ACTIONS: Readonly<Record<string, RegExp>> = {
-  GET: /^(.+)\/(json|history|get)$/,
-  HEAD: /^(.+)\/(json|history|get)$/,
-  POST: /^(.+)\/(tag|push)$/,
-  DELETE: /^(.+)()$/,
+/** The one word after a name, where the name may have slashes of its own. */
+const ACTIONS: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
+  images: {
+    GET: /^(.+)\/(json|history|get)$/,
+    HEAD: /^(.+)\/(json|history|get)$/,
+    POST: /^(.+)\/(tag|push)$/,
+    DELETE: /^(.+)()$/,
+  },
+  networks: { GET: /^(.+)()$/, POST: /^(.+)\/(connect|disconnect)$/, DELETE: /^(.+)()$/ },
 };
 
 export interface Target {
   /** As written in the path, `1.41`; absent where the client asked for none. */
   readonly version?: string;
-  /** Without the version; an image's name is one segment, its slashes `%2F`. */
+  /** Without the version; an image's or a network's name is one segment, its slashes `%2F`. */
   readonly url: string;
 }
 
-/** Split the version off and make an image's name one segment. */
+/** Split the version off and make a name one segment. */
 export function parseTarget(method: string, url: string): Target {
   const [prefix, version] = PREFIX.exec(url) ?? [];
   const rest = prefix === undefined ? url : url.slice(prefix.length) || "/";
-  const target = joinImageName(method, rest);
+  const target = joinName(method, rest);
   return version === undefined ? { url: target } : { version, url: target };
 }
 
-function joinImageName(method: string, url: string): string {
-  if (!url.startsWith("/images/")) return url;
+function joinName(method: string, url: string): string {
   const end = url.indexOf("?");
   const path = end < 0 ? url : url.slice(0, end);
-  const [, name, action] = IMAGE_ACTIONS[method]?.exec(path.slice("/images/".length)) ?? [];
+  const [, kind = "", rest = ""] = /^\/(images|networks)\/(.+)$/.exec(path) ?? [];
+  const [, name, action] = ACTIONS[kind]?.[method]?.exec(rest) ?? [];
   if (!name?.includes("/")) return url;
-  const joined = `/images/${name.replaceAll("/", "%2F")}${action ? `/${action}` : ""}`;
+  const joined = `/${kind}/${name.replaceAll("/", "%2F")}${action ? `/${action}` : ""}`;
   return joined + url.slice(path.length);
 }
 

@@ -296,10 +296,23 @@ test("prune: by time and labels; what others are made from stays", async () => {
   await assert.rejects(prune({ name: ["x"] }), { status: 400, message: "invalid filter 'name'" });
 });
 
+test("names are free, slashes and all", async () => {
+  for (const name of ["a/b", "my net", "..x", "ünï"]) {
+    await create({ Name: name });
+    assert.equal((await inspect(encodeURIComponent(name))).Name, name);
+    const raw = encodeURI(name);
+    assert.equal((await inspect(raw)).Name, name);
+    assert.equal((await api.ask("DELETE", `/v1.50/networks/${raw}`)).status, 204);
+  }
+  const control = await api.ask("GET", "/networks/a%0Ab");
+  assert.equal(control.status, 404);
+});
+
 test("lists by each filter; before 1.28 with their containers", async () => {
   await create({ Name: "web-1", Labels: { a: "1" } });
   await create({ Name: "web-2", Labels: { a: "2" } });
   assert.deepEqual(await named({ name: ["^web-"] }), ["web-1", "web-2"]);
+  assert.equal((JSON.parse((await api.ask("GET", "/networks/")).text) as unknown[]).length, 5);
   assert.deepEqual(await named({ name: ["eb-1", "ridg"] }), ["bridge", "web-1"]);
   assert.deepEqual(await named({ label: ["a"] }), ["web-1", "web-2"]);
   assert.deepEqual(await named({ label: { "a=2": true } }), ["web-2"]);

@@ -28,20 +28,23 @@ const byId = { params: path("id") };
 export function networkRoutes(app: FastifyInstance, { engine }: Context): void {
   const { networks, containers } = engine;
 
-  app.get<{ Querystring: Query<"filters"> }>(
-    "/networks",
-    { schema: { querystring: query(["filters"]) } },
-    async (request) => {
-      const filters = parseFilters(request.query.filters, NETWORK_FILTERS);
-      const minor = minorOf(request);
-      return selectNetworks(networks, filters).map((network) =>
-        // Before 1.28 the list told of containers, too.
-        minor < 28
-          ? networkInspect(network, networks.endpointsOf(network.id), minor)
-          : networkSummary(network, minor),
-      );
-    },
-  );
+  // Docker's clients have asked with the slash, too.
+  for (const url of ["/networks", "/networks/"]) {
+    app.get<{ Querystring: Query<"filters"> }>(
+      url,
+      { schema: { querystring: query(["filters"]) } },
+      async (request) => {
+        const filters = parseFilters(request.query.filters, NETWORK_FILTERS);
+        const minor = minorOf(request);
+        return selectNetworks(networks, filters).map((network) =>
+          // Before 1.28 the list told of containers, too.
+          minor < 28
+            ? networkInspect(network, networks.endpointsOf(network.id), minor)
+            : networkSummary(network, minor),
+        );
+      },
+    );
+  }
 
   app.get<{ Params: ById; Querystring: Query<"verbose" | "scope"> }>(
     "/networks/:id",
