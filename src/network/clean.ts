@@ -4,6 +4,7 @@ import { bootId } from "../linux/host.ts";
 import type { Kernel } from "../linux/kernel.ts";
 import type { Plan } from "../linux/plan.ts";
 import type { Store } from "../store/kv.ts";
+import { removeAdminTable } from "./admin-table.ts";
 import { withdrawAll } from "./coexistence/survey.ts";
 import { drivers } from "./drivers.ts";
 import { dropRules } from "./firewall/rules.ts";
@@ -78,6 +79,7 @@ export async function cleanNetworks({ kernel, store, execRoot }: CleanOptions): 
   await attempt("removed the firewall's tables", () => kernel.nft(dropRules()));
   try {
     done.push(...(await withdrawAll(kernel)));
+    done.push(...[await removeAdminTable(kernel)].flatMap((line) => line ?? []));
   } catch (thrown) {
     errors.push(thrown);
   }

@@ -7,6 +7,7 @@ import type { Logger } from "../lib/log.ts";
 import type { Kernel } from "../linux/kernel.ts";
 import type { NetnsPath, Plan } from "../linux/plan.ts";
 import type { Store } from "../store/kv.ts";
+import { ensureAdminTable } from "./admin-table.ts";
 import { defaultNetworks, isDefault } from "./defaults.ts";
 import type { HostState } from "./driver.ts";
 import { drivers } from "./drivers.ts";
@@ -74,6 +75,7 @@ export async function reconcile(
   };
   const closed = { 4: forward[4].closed, 6: forward[6].closed };
 
+  await ensureAdminTable(kernel, await kernel.nft("list tables"));
   await kernel.nft(loadRules(elementsOf({ networks, records: living, closed })));
   await free(kernel, store, dead);
   await sweep(options, networks, records, facts);

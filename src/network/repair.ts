@@ -3,6 +3,7 @@ import type { Logger } from "../lib/log.ts";
 import { KernelError } from "../linux/ffi.ts";
 import type { Kernel } from "../linux/kernel.ts";
 import { describe } from "../linux/plan.ts";
+import { ensureAdminTable } from "./admin-table.ts";
 import { drivers } from "./drivers.ts";
 import { tableRef } from "./firewall/elements.ts";
 import { loadRules } from "./firewall/rules.ts";
@@ -23,6 +24,7 @@ export async function repair(
 ): Promise<void> {
   const { kernel, logger } = options;
   const tables = await kernel.nft("list tables");
+  await ensureAdminTable(kernel, tables);
   const missing = (["inet", "guard"] as const)
     .map(tableRef)
     .filter((table) => !tables.includes(`table ${table}\n`));
