@@ -123,29 +123,37 @@ function ancestorTest(reference: string, engine: Engine): Test {
     (layers.length > 0 && layers.every((layer, i) => image?.layers[i]?.diffId === layer));
 }
 
-/** `80`, `80/udp`, `7000-7009/tcp`: each port of it. @throws invalid in Docker's words */
-function portsOf(filter: string, value: string): string[] {
+interface PortRange {
+  readonly first: number;
+  readonly last: number;
+  readonly protocol: string;
+}
+
+/** `80`, `80/udp`, `7000-7009/tcp`. @throws invalid in Docker's words */
+function portRange(filter: string, value: string): PortRange {
   if (value.includes(":")) throw invalid(`filter for '${filter}' should not contain ':': ${value}`);
   const [range = "", protocol] = value.split("/");
   const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(range) ?? [];
-  const count = Number(last) - Number(first) + 1;
-  if (!(count > 0) || Number(last) > 0xffff) {
+  if (first === undefined || Number(last) < Number(first) || Number(last) > 0xffff) {
     throw invalid(
       `error while looking up for ${filter} ${value}: invalid range specified for port: ${range}`,
     );
   }
-  return Array.from({ length: count }, (_, i) => `${Number(first) + i}/${protocol || "tcp"}`);
+  return { first: Number(first), last: Number(last), protocol: protocol || "tcp" };
 }
 
 /** Host ports of `publish`, containers' own of `expose`: one of either will do. */
 function portsTest(filters: Filters): Test | undefined {
-  const of = (name: string) => new Set(filters.of(name).flatMap((value) => portsOf(name, value)));
+  const of = (name: string) => filters.of(name).map((value) => portRange(name, value));
   const [published, exposed] = [of("publish"), of("expose")];
-  if (published.size + exposed.size === 0) return undefined;
+  if (published.length + exposed.length === 0) return undefined;
+  const within = (ranges: readonly PortRange[], port: number | undefined, type: string) =>
+    port !== undefined &&
+    ranges.some(({ first, last, protocol }) => first <= port && port <= last && protocol === type);
   return (view) =>
     portList(view).some(
       ({ PublicPort, PrivatePort, Type }) =>
-        published.has(`${PublicPort}/${Type}`) || exposed.has(`${PrivatePort}/${Type}`),
+        within(published, PublicPort, Type) || within(exposed, PrivatePort, Type),
     );
 }
 
