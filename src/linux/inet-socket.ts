@@ -21,8 +21,8 @@ const SO_LINGER = 13;
 const IP_PKTINFO = 8;
 const [IPV6_V6ONLY, IPV6_RECVPKTINFO] = [26, 49];
 const IPPROTO_SCTP = 132;
-/** Connections that may wait to be accepted; more than the host's somaxconn are cut to it. */
-const BACKLOG = 128;
+/** Connections that may wait to be accepted, or as many as the host's somaxconn allows: one too many waits a second. */
+const BACKLOG = 4096;
 const EAGAIN = 11;
 /** What accept(2) says of a connection that is gone already: the next one may be whole. */
 const PASSING = new Set(["ECONNABORTED", "EINTR", "ENETDOWN", "EPROTO", "EHOSTDOWN", "ENETUNREACH"]);

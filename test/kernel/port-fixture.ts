@@ -7,7 +7,7 @@ import { createServer, connect as open, type Server, type Socket } from "node:ne
 import { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Address, parseAddress } from "../../src/lib/ip.ts";
-import { silent } from "../../src/lib/log.ts";
+import { type Logger, silent } from "../../src/lib/log.ts";
 import { Reactor } from "../../src/linux/reactor.ts";
 import { createHostPorts } from "../../src/network/port/host-ports.ts";
 import type { HostPorts, Protocol, PublishRequest } from "../../src/network/port/types.ts";
@@ -15,11 +15,11 @@ import type { HostPorts, Protocol, PublishRequest } from "../../src/network/port
 export const ANY: readonly Address[] = ["0.0.0.0", "::"].map(parseAddress);
 
 /** Ports of a new engine, which all are let go of when the tests end. */
-export function hostPorts(): HostPorts {
+export function hostPorts(logger: Logger = silent): HostPorts {
   const reactor = new Reactor((error) => {
     throw error;
   });
-  const ports = createHostPorts({ reactor, logger: silent });
+  const ports = createHostPorts({ reactor, logger });
   after(async () => {
     await ports.stop();
     await reactor.close();
@@ -112,15 +112,22 @@ export function endOf(socket: Socket): Promise<string> {
   return promise;
 }
 
-/** A UDP socket at an address, or a client of a peer. */
-export async function datagrams(
-  of: { readonly at: string; readonly port: number } | { readonly to: string; readonly port: number },
-): Promise<Datagrams> {
-  const host = "at" in of ? of.at : of.to;
-  const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
+/** A UDP socket at an address; one of a client, with a peer, at any unless `at` says which. */
+export async function datagrams(of: {
+  readonly at?: string;
+  readonly port?: number;
+  readonly to?: { readonly host: string; readonly port: number };
+}): Promise<Datagrams> {
+  const { at, port = 0, to } = of;
+  const socket = createSocket((at ?? to?.host ?? "").includes(":") ? "udp6" : "udp4");
   after(() => socket.close());
-  if ("at" in of) socket.bind(of.port, host);
-  else socket.connect(of.port, host);
-  await once(socket, "at" in of ? "listening" : "connect");
+  if (at !== undefined) {
+    socket.bind(port, at);
+    await once(socket, "listening");
+  }
+  if (to) {
+    socket.connect(to.port, to.host);
+    await once(socket, "connect");
+  }
   return socket;
 }

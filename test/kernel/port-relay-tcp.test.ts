@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { connect as connectTo, type Socket } from "node:net";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseAddress } from "../../src/lib/ip.ts";
+import { silent } from "../../src/lib/log.ts";
 import type { PortLease, PortTarget } from "../../src/network/port/types.ts";
 import { isolated } from "../support/isolated.ts";
 import {
@@ -25,7 +28,8 @@ isolated(import.meta);
 
 const [CONTAINER, OTHER, CONTAINER6, HOST6] = ["10.9.0.2", "10.9.0.3", "fd00::2", "2001:db8::1"] as const;
 addAddresses(`${CONTAINER}/32`, `${OTHER}/32`, `${CONTAINER6}/128`, `${HOST6}/128`);
-const ports = hostPorts();
+const told: string[] = [];
+const ports = hostPorts({ ...silent, warn: (_, message) => told.push(message) });
 const FOUR: PortTarget = { address4: parseAddress(CONTAINER) };
 const SIZE = 10_000_000;
 
@@ -182,6 +186,21 @@ test("given back under load: connections are cut, nothing is left, and the port 
   await again.release();
 });
 
+test("a port whose last connections are remembered is taken again at once", async () => {
+  await listen(CONTAINER, 90, says("mine ends first"));
+  const lease = await published(90);
+  const client = await connect("::1", 10_090);
+  await readAll(client);
+  client.end();
+  await once(client, "close");
+  await lease.release();
+  const remembered = execFileSync("ss", ["-Htan", "state", "time-wait", "sport = :10090"], {
+    encoding: "utf8",
+  });
+  assert.notEqual(remembered, "");
+  await (await published(90)).release();
+});
+
 test("a closed family is closed to the relay too", async () => {
   await listen(CONTAINER, 88, says("here"));
   const lease = await published(88);
@@ -218,4 +237,22 @@ test("connections are bounded: more are refused until others end", async () => {
     return more >= 10;
   });
   for (const client of served) client.destroy();
+});
+
+test("with no descriptor left, a connection waits until there is one, and it is told once", async () => {
+  await listen(CONTAINER, 91, says("served late"));
+  await published(91);
+  const limit = `prlimit --pid ${process.pid} --nofile`;
+  const script = `read low; ${limit}=$low:; busybox nc ::1 10091 & read high; ${limit}=$high:; wait`;
+  const child = spawn("sh", ["-c", script], { stdio: ["pipe", "pipe", "inherit"] });
+  after(() => child.kill());
+  const heard = once(child.stdout, "data", { signal: AbortSignal.timeout(10_000) });
+  const lowestUnused = openSync("/dev/null", "r");
+  closeSync(lowestUnused);
+  child.stdin.write(`${lowestUnused}\n`);
+  await eventually("it is told", () => told.length > 0);
+  await sleep(600);
+  child.stdin.write("4000\n");
+  assert.equal(String((await heard)[0]), "served late");
+  assert.deepEqual(told, ["relay: accept a connection: too many open files (EMFILE)"]);
 });
