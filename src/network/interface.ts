@@ -1,7 +1,16 @@
 /** An endpoint's interface within its sandbox: what it is called, and which addresses it has. */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { conflict, inContext, internal, invalid, kindOf } from "../lib/errors.ts";
-import { type Address, lastOf, type Mac, macBytes, macFromBytes, macOf, type Prefix } from "../lib/ip.ts";
+import {
+  type Address,
+  addressBytes,
+  lastOf,
+  type Mac,
+  macBytes,
+  macFromBytes,
+  macOf,
+  type Prefix,
+} from "../lib/ip.ts";
 import type { NetnsPath, Plan, Step } from "../linux/plan.ts";
 import type { Interface, InterfaceWish } from "./driver.ts";
 import { endpointOptions, sysctlName, sysctlPlan } from "./endpoint-options.ts";
@@ -78,12 +87,23 @@ function nameFor(prefix: string, taken: readonly string[], wished: string | unde
 /** Made of its address, so that an address keeps its MAC; random where another has that, or there is no address. */
 function macFor(address: Address | undefined, others: readonly Endpoint[]): Mac {
   const taken = new Set(others.map(({ mac }) => mac));
-  let mac = address ? macOf(address) : randomMac();
+  let mac = address ? macOfAny(address) : randomMac();
   while (taken.has(mac)) mac = randomMac();
   return mac;
 }
 
-const randomMac = (): Mac => macFromBytes(Uint8Array.of(0x02, 0x42, ...randomBytes(4)));
+/**
+ * Subnets of IPv6 differ in their first half, and begin alike: of the last bytes alone, neighbours of several networks
+ * on one wire (macvlan) would have one MAC.
+ */
+const macOfAny = (address: Address): Mac =>
+  address.family === 4
+    ? macOf(address)
+    : localMac(createHash("sha256").update(addressBytes(address)).digest().subarray(0, 4));
+
+const localMac = (bytes: Uint8Array): Mac => macFromBytes(Uint8Array.of(0x02, 0x42, ...bytes));
+
+const randomMac = (): Mac => localMac(randomBytes(4));
 
 /** The link-local address that the kernel gives an interface with this MAC (RFC 4291 appendix A, modified EUI-64). */
 export function linkLocalOf(mac: Mac): Address {

@@ -58,8 +58,11 @@ describe("an endpoint's interface", () => {
   });
 
   test("has a MAC address made of its address; another one where that is taken", () => {
-    const six = made({ ipv4: false, ipv6: true, ipam: { config: [{ subnet: "fd00:1::/64" }] } });
-    assert.equal(join(six).mac, "02:42:00:00:00:02");
+    const only6 = (subnet: string) =>
+      join(made({ ipv4: false, ipv6: true, ipam: { config: [{ subnet }] } })).mac ?? "";
+    assert.match(only6("fd00:1::/64"), /^02:42(:[0-9a-f]{2}){4}$/);
+    assert.equal(only6("fd00:1::/64"), only6("fd00:1::/64"));
+    assert.notEqual(only6("fd00:1::/64"), only6("fd00:2::/64"), "two networks on one wire");
     const others = [
       { ...endpoint(network, { address: parseAddress("10.1.0.9") }), mac: "02:42:0a:01:00:02" as Mac },
     ];
