@@ -71,7 +71,9 @@ export function schemaFailure(errors: readonly SchemaError[], where: string): Er
   const first = errors[0];
   const path = (first?.instancePath ?? "").split("/").slice(1).map(unescaped).join(".");
   const allowed = first?.params.allowedValues;
-  const expected = Array.isArray(allowed) ? `must be one of ${allowed.join(", ")}` : first?.message;
+  // What may be left out may be null as well: that needs no telling.
+  const message = first?.message?.replace(/,null$/, "");
+  const expected = Array.isArray(allowed) ? `must be one of ${allowed.join(", ")}` : message;
   const place = { querystring: "query", params: "path", body: "body", headers: "header" }[where] ?? where;
   return invalid(
     `invalid request: ${[place, path].filter(Boolean).join(" ")}: ${expected ?? "not as described"}`,

@@ -161,6 +161,8 @@ test("bodies that are none name what is wrong, and nothing is made", async () =>
     assert.match(messageIn(answer), message);
     assert.deepEqual(Object.keys(JSON.parse(answer.text)), ["message"]);
   }
+  const nothing = await api.ask("POST", "/networks/create");
+  assert.deepEqual([nothing.status, messageIn(nothing)], [400, "invalid name: name is empty"]);
   const text = await api.ask("POST", "/networks/create", {
     headers: { "Content-Type": "text/plain" },
     body: "{}",
@@ -234,7 +236,7 @@ test("connect and disconnect: who or what isn't there, and bodies that are none"
     assert.deepEqual(await post("net2", { Container: "../x" }), [404, "No such container: ../x"]);
     assert.deepEqual(await post("net2", { Container: 5 }), [
       400,
-      "invalid request: body Container: must be string,null",
+      "invalid request: body Container: must be string",
     ]);
   }
   const connect = async (body: unknown) =>

@@ -1,5 +1,5 @@
 /** Networks that are records only: the three default ones, and those that a test makes. */
-import { forbidden, notFound } from "../../src/lib/errors.ts";
+import { forbidden, invalid, notFound } from "../../src/lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../../src/lib/events.ts";
 import { type NetworkID, newId } from "../../src/lib/ids.ts";
 import { parseAddress, parsePrefix } from "../../src/lib/ip.ts";
@@ -43,6 +43,7 @@ export function fakeNetworks(entries: ReadonlyMap<string, Entry>): FakeNetworks 
     list: () => all,
     find,
     create: async (request) => {
+      if (request.name === "") throw invalid("invalid name: name is empty");
       requests.push(request);
       const made = { ...network(request.name, "bridge"), ...described(request) };
       all.push(made);
