@@ -32,7 +32,7 @@ export interface EmptyNamespace {
 export class EmptyNamespaces {
   #reserve: { readonly namespace: EmptyNamespace; readonly kind: string } | undefined;
 
-  /** One of this kind; `what` names it in errors. @throws KernelError */
+  /** One of this kind; `what` names it in errors. @throws KernelError; invalid for a sysctl's key */
   take(what: string, kind: NamespaceKind): EmptyNamespace {
     if (this.#reserve?.kind !== keyOf(kind)) return make(what, kind);
     const { namespace } = this.#reserve;

@@ -8,7 +8,7 @@ import { deleteLinkIn, LinkDeleter } from "./link-deleter.ts";
 import type { Message } from "./netlink/message.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, type Request } from "./netlink/socket.ts";
 import { closeHome, inNamespace } from "./netns.ts";
-import { Nft } from "./nftables/library.ts";
+import { Nft, type NftContext } from "./nftables/library.ts";
 import { describe, type Fact, type NetnsPath, type Plan, type Step } from "./plan.ts";
 import { askAddresses, readLinkAddress } from "./rtnetlink/address.ts";
 import { askLinks, readLink } from "./rtnetlink/link.ts";
@@ -27,16 +27,21 @@ const GONE = new Set(["ENOENT", "ENODEV", "EADDRNOTAVAIL", "ESRCH"]);
  * namespace that this thread is in when it is made.
  */
 export class Executor {
-  readonly #home: Home = {
-    route: new NetlinkSocket(NETLINK_ROUTE),
-    netfilter: new NetlinkSocket(NETLINK_NETFILTER),
-    nft: new Nft(),
-    namespaces: new EmptyNamespaces(),
-  };
+  readonly #home: Home;
   readonly #deleter = new LinkDeleter();
   readonly #forgetter = new ConnectionForgetter();
   #closed = false;
   #released = false;
+
+  /** @param nft of the same namespace; the caller closes it. @throws KernelError */
+  constructor(nft: NftContext) {
+    this.#home = {
+      route: new NetlinkSocket(NETLINK_ROUTE),
+      netfilter: new NetlinkSocket(NETLINK_NETFILTER),
+      nft: new Nft(nft),
+      namespaces: new EmptyNamespaces(),
+    };
+  }
 
   /** As `Kernel.apply`. What `delete-link` and `remove-netns` took away does not come back. */
   apply(plan: Plan): Fact[] {
@@ -52,7 +57,7 @@ export class Executor {
     }
   }
 
-  /** Do beforehand what the next plan of this kind can use. For idle moments. @throws KernelError; what nft says */
+  /** Do beforehand what the next plan of this kind can use. For idle moments. @throws KernelError; invalid */
   prepareAfter(plan: Plan): void {
     const made = plan.find((step) => step.do === "add-netns");
     if (made && !this.#closed) this.#home.namespaces.prepare(made);
@@ -133,7 +138,6 @@ export class Executor {
     this.#home.namespaces.discard();
     this.#home.route.close();
     this.#home.netfilter.close();
-    this.#home.nft.close();
     closeHome();
   }
 

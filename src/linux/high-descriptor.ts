@@ -2,7 +2,8 @@
  * Descriptors by number. libnftables waits for answers by select(2), which knows those below 1024 alone: whatever
  * the engine has one of per container, per port or per network gives its low number back.
  */
-import { closeSync } from "node:fs";
+import { closeSync, readdirSync, readlinkSync } from "node:fs";
+import { codeOf } from "../lib/errors.ts";
 import { declare, KernelError, lastErrno } from "./ffi.ts";
 
 const fcntl = declare("int fcntl(int fd, int command, ...)");
@@ -12,7 +13,7 @@ const F_DUPFD_CLOEXEC = 1030;
 const EINVAL = 22;
 const EMFILE = 24;
 
-/** How many descriptors select(2) knows: from 0 up to this. */
+/** How many descriptors select(2) knows: those from 0 on. */
 export const FD_SETSIZE = 1024;
 
 /**
@@ -30,4 +31,22 @@ export function raise(fd: number): number {
   }
   closeSync(fd);
   return high;
+}
+
+const OWN = "/proc/self/fd";
+
+/** Sockets of this process whose number is too high for select(2), each by number and inode. */
+export function highSockets(): string[] {
+  const high = readdirSync(OWN).filter((number) => Number(number) >= FD_SETSIZE);
+  return high.map((number) => `${number} ${targetOf(number)}`).filter((name) => name.includes("socket:"));
+}
+
+function targetOf(number: string): string {
+  try {
+    return readlinkSync(`${OWN}/${number}`);
+  } catch (thrown) {
+    // Closed by another thread since it was listed.
+    if (codeOf(thrown) === "ENOENT") return "";
+    throw thrown;
+  }
 }

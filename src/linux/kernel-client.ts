@@ -2,7 +2,8 @@
 import { Worker } from "node:worker_threads";
 import { asError, EngineError, unavailable } from "../lib/errors.ts";
 import type { Kernel } from "./kernel.ts";
-import { type Answered, type Asked, type Call, KERNEL_THREAD } from "./kernel-protocol.ts";
+import { type Answered, type Asked, type Call, type Given, KERNEL_THREAD } from "./kernel-protocol.ts";
+import { closeContext, type NftContext, openContext } from "./nftables/library.ts";
 import { errorFromWire } from "./wire.ts";
 
 /** How long `close` waits for what was asked for before it ends the thread. */
@@ -21,12 +22,17 @@ export interface KernelOptions {
 
 /**
  * Start the kernel's thread. It acts on the network namespace that the caller's thread is in.
- * @throws KernelError where it can't open its sockets
+ * @throws unavailable where it can't open its sockets, and as `openContext`
  */
 export async function startKernel(options: KernelOptions = {}): Promise<Kernel> {
-  const client = new KernelClient(options);
-  await client.start();
-  return client;
+  const client = new KernelClient(options, openContext());
+  try {
+    await client.start();
+    return client;
+  } catch (thrown) {
+    await client.close();
+    throw thrown;
+  }
 }
 
 /** One life of the thread. */
@@ -39,9 +45,9 @@ class Thread {
   /** Why it ended: nothing where it was asked to. */
   readonly ended: Promise<Error | undefined>;
 
-  constructor(program: URL) {
+  constructor(program: URL, given: Given) {
     // Flags of the main thread (test runner, inspector, heap sizes) are not for this one.
-    this.#worker = new Worker(program, { name: KERNEL_THREAD, execArgv: [] });
+    this.#worker = new Worker(program, { name: KERNEL_THREAD, execArgv: [], workerData: given });
     const ready = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<Error | undefined>();
     this.ready = ready.promise;
@@ -95,11 +101,14 @@ class Thread {
 
 class KernelClient implements Kernel {
   readonly #options: KernelOptions;
+  readonly #nft: NftContext;
   #thread: Thread | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: KernelOptions) {
+  /** @param nft outlives every thread that works with it, and is closed with this */
+  constructor(options: KernelOptions, nft: NftContext) {
     this.#options = options;
+    this.#nft = nft;
   }
 
   start(): Promise<void> {
@@ -118,7 +127,7 @@ class KernelClient implements Kernel {
   readSysctl: Kernel["readSysctl"] = (key, netns) => this.#ask("readSysctl", [key, netns]);
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#close().finally(() => closeContext(this.#nft));
     return this.#closing;
   }
 
@@ -140,7 +149,7 @@ class KernelClient implements Kernel {
   /** The thread, or a new one where the last has died. */
   #living(): Thread {
     if (this.#thread?.alive) return this.#thread;
-    const thread = new Thread(this.#options.program ?? WORKER);
+    const thread = new Thread(this.#options.program ?? WORKER, { nft: this.#nft });
     this.#thread = thread;
     void thread.ended.then((cause) => {
       if (cause && !this.#closing) this.#options.onDeath?.(cause);

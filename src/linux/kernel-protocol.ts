@@ -1,6 +1,7 @@
 /** What the main thread and the kernel's thread say to one another. */
 import process from "node:process";
 import type { Kernel } from "./kernel.ts";
+import type { NftContext } from "./nftables/library.ts";
 import type { WireError } from "./wire.ts";
 
 /**
@@ -8,6 +9,12 @@ import type { WireError } from "./wire.ts";
  * kernel's announcements tell the engine's own work from that of others.
  */
 export const KERNEL_THREAD = `db-kernel-${process.pid.toString(36)}`;
+
+/** What the thread is started with (`workerData`). */
+export interface Given {
+  /** Opened by the main thread, and handed from one life of the thread to the next. */
+  readonly nft: NftContext;
+}
 
 /** A method of `Kernel`, by name. */
 export type Call = keyof Kernel;

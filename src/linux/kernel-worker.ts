@@ -3,12 +3,12 @@
  * Calls are begun in the order of asking; only deletions of links, and looks through the table of connections,
  * are waited for alongside others.
  */
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { EngineError } from "../lib/errors.ts";
 import { Executor } from "./executor.ts";
 import { KernelError } from "./ffi.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Answered, Asked } from "./kernel-protocol.ts";
+import type { Answered, Asked, Given } from "./kernel-protocol.ts";
 import type { Plan } from "./plan.ts";
 import { errorToWire } from "./wire.ts";
 
@@ -21,7 +21,8 @@ type Handlers = {
 const port = parentPort;
 if (!port) throw new Error("kernel-worker runs as a worker thread only");
 
-const executor = new Executor();
+const given: Given = workerData;
+const executor = new Executor(given.nft);
 // Of this thread, however it ends, unless it is terminated from outside.
 process.on("exit", () => executor.release());
 

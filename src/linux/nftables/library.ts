@@ -1,8 +1,7 @@
 /** libnftables in process, libnftables(3): the language and the messages of nft(8), without starting it. */
 import koffi, { type LibraryHandle } from "koffi";
-import { EngineError, internal } from "../../lib/errors.ts";
-
-type Context = unknown;
+import { internal, unavailable } from "../../lib/errors.ts";
+import { FD_SETSIZE, highSockets } from "../high-descriptor.ts";
 
 const SONAME = "libnftables.so.1";
 
@@ -11,9 +10,7 @@ function load() {
   try {
     library = koffi.load(SONAME);
   } catch (thrown) {
-    throw new EngineError("unavailable", `${SONAME} is missing: apt-get install libnftables1`, {
-      cause: thrown,
-    });
+    throw unavailable(`${SONAME} is missing: apt-get install libnftables1`, thrown);
   }
   return {
     newContext: library.func("void *nft_ctx_new(uint32_t flags)"),
@@ -33,9 +30,47 @@ const TERSE = 1 << 11;
 
 let loaded: ReturnType<typeof load> | undefined;
 
-/** nft, talking to the firewall of the namespace that the thread was in at its first command. */
+function library() {
+  loaded ??= load();
+  return loaded;
+}
+
+/**
+ * A context of libnftables by its address: good on all threads of this process, on one at a time. Its socket keeps to
+ * the namespace that the thread was in when it was opened.
+ */
+export type NftContext = bigint;
+
+/**
+ * Open a context, early: libnftables waits by select(2), and a socket whose number is beyond its reach
+ * (FD_SETSIZE) has libc abort the process at the first command.
+ * @throws unavailable without the library, and where no low number is free
+ */
+export function openContext(): NftContext {
+  const { newContext, bufferOutput, bufferError } = library();
+  const before = new Set(highSockets());
+  const context: NftContext = newContext(0);
+  bufferOutput(context);
+  bufferError(context);
+  if (highSockets().every((socket) => before.has(socket))) return context;
+  closeContext(context);
+  throw unavailable(
+    `libnftables needs a descriptor below ${FD_SETSIZE}, and this process has all of them open`,
+  );
+}
+
+/** For whoever opened it, when no thread uses it any more. */
+export function closeContext(context: NftContext): void {
+  library().freeContext(context);
+}
+
+/** nft, talking to the firewall of its context's namespace. */
 export class Nft {
-  #context: Context;
+  readonly #context: NftContext;
+
+  constructor(context: NftContext) {
+    this.#context = context;
+  }
 
   /**
    * Run commands as one transaction: all of it, or nothing.
@@ -44,29 +79,13 @@ export class Nft {
    * @throws internal with nft's own message after `what`; unavailable without the library
    */
   run(what: string, commands: string, output: "text" | "json" = "text"): string {
-    const { library, context } = this.#open();
-    library.setOutput(context, output === "json" ? JSON_OUTPUT | TERSE : 0);
-    const status: number = library.run(context, commands);
+    const nft = library();
+    nft.setOutput(this.#context, output === "json" ? JSON_OUTPUT | TERSE : 0);
+    const status: number = nft.run(this.#context, commands);
     // Reading a buffer empties it for the next run: read both.
-    const printed: string = library.output(context);
-    const error: string = library.error(context);
+    const printed: string = nft.output(this.#context);
+    const error: string = nft.error(this.#context);
     if (status !== 0) throw internal(`${what}: ${error.trim() || `nft failed (${status})`}`);
     return printed;
-  }
-
-  close(): void {
-    if (this.#context) loaded?.freeContext(this.#context);
-    this.#context = undefined;
-  }
-
-  #open() {
-    loaded ??= load();
-    const library = loaded;
-    if (!this.#context) {
-      this.#context = library.newContext(0);
-      library.bufferOutput(this.#context);
-      library.bufferError(this.#context);
-    }
-    return { library, context: this.#context };
   }
 }
