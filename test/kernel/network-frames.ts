@@ -65,9 +65,9 @@ export class FrameSocket implements Disposable {
   }
 }
 
-const u16 = (value: number): Uint8Array => Uint8Array.of(value >> 8, value & 0xff);
+export const u16 = (value: number): Uint8Array => Uint8Array.of(value >> 8, value & 0xff);
 
-const frame = (to: Mac, from: Mac, type: number, ...payload: Uint8Array[]): Buffer =>
+export const frame = (to: Mac, from: Mac, type: number, ...payload: Uint8Array[]): Buffer =>
   Buffer.concat([macBytes(to), macBytes(from), u16(type), ...payload]);
 
 export interface Arp {
@@ -90,7 +90,7 @@ export const arp = (to: Mac, from: Mac, { operation, sender, target }: Arp): Buf
   );
 
 /** The one's complement sum of RFC 1071. */
-function checksum(bytes: Uint8Array): number {
+export function checksum(bytes: Uint8Array): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 2) sum += ((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0);
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);

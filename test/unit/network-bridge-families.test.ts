@@ -93,6 +93,7 @@ describe("a bridge of two families", () => {
       senders: [`${port} 02:42:0a:01:00:02`],
       owners4: [`${port} 02:42:0a:01:00:02 10.1.0.2`],
       owners6: addresses6.map((each) => `${port} 02:42:0a:01:00:02 ${each}`),
+      senders6: [`${port} 02:42:0a:01:00:02`],
       targets6: addresses6.map((each) => `${port} ${each}`),
       announced6: [`${port} 02:42:0a:01:00:02`],
     });

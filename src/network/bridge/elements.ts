@@ -64,6 +64,7 @@ export function endpointElements(network: Network, endpoint: Endpoint): Elements
     senders: [[link, { mac }]],
     ...(address && { owners4: [[link, { mac }, { address: address.address }]] }),
     ...(owners6.length > 0 && {
+      senders6: [[link, { mac }]],
       owners6: owners6.map((each) => [link, { mac }, { address: each }]),
       targets6: owners6.map((each) => [link, { address: each }]),
       announced6: [[link, { mac }]],

@@ -56,7 +56,7 @@ const IPV6 = `
 		icmpv6 type { nd-router-advert, nd-redirect } drop
 		icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } goto from_neighbour
 		iifname . ether saddr . ip6 saddr @owners6 accept
-		iifname . ether saddr @senders ip6 saddr :: icmpv6 type { mld-listener-report, mld2-listener-report } accept
+		iifname . ether saddr @senders6 ip6 saddr :: icmpv6 type { mld-listener-report, mld2-listener-report } accept
 		drop
 	}
 
@@ -66,7 +66,7 @@ const IPV6 = `
 		icmpv6 type nd-neighbor-solicit iifname . ether saddr . ip6 saddr @owners6 accept
 		iifname . @th,64,128 != @targets6 drop
 		iifname . ether saddr . ip6 saddr @owners6 accept
-		iifname . ether saddr @senders ip6 saddr :: icmpv6 type nd-neighbor-solicit accept
+		iifname . ether saddr @senders6 ip6 saddr :: icmpv6 type nd-neighbor-solicit accept
 		drop
 	}
 `;

@@ -82,6 +82,8 @@ const SETS = {
   /** And with it, the addresses. */
   owners4: { table: "guard", type: "ifname . ether_addr . ipv4_addr" },
   owners6: { table: "guard", type: "ifname . ether_addr . ipv6_addr" },
+  /** The MAC address that a port may send from before it has an IPv6 address, where its network has them. */
+  senders6: { table: "guard", type: "ifname . ether_addr" },
   /**
    * Its IPv6 and MAC addresses once more, as neighbour discovery tells of them: nft 1.0 has no words for what lies
    * there, and takes it for a number.
