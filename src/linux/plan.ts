@@ -69,6 +69,8 @@ export type Step =
       readonly mac?: Mac;
       readonly mtu: number;
       readonly master?: string;
+      /** As a port of `master`: frames may leave by it that came by it, where they were led back to their sender. */
+      readonly hairpin?: true;
       /** IFLA_IFALIAS: who this link belongs to, for people who read `ip link`. */
       readonly alias?: string;
       readonly up: boolean;
@@ -102,6 +104,8 @@ export type Step =
       readonly alias?: string;
       /** The bridge that it becomes a port of, by name. */
       readonly master?: string;
+      /** Of a port of a bridge already: as of `add-veth`. Lost with its place on the bridge, and has no reverse. */
+      readonly hairpin?: true;
     }
   | { readonly do: "delete-link"; readonly netns?: NetnsPath; readonly name: string }
   | {

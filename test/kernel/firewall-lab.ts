@@ -2,7 +2,6 @@
  * Networks and containers as the bridge driver makes them, with the rules over them, and hosts around: for tests of
  * who reaches whom, without an engine. For files that run in private namespaces (see support/isolated.ts).
  */
-import { writeFileSync } from "node:fs";
 import { after } from "node:test";
 import { newId } from "../../src/lib/ids.ts";
 import { type Address, formatAddress, parseAddress, parsePrefix } from "../../src/lib/ip.ts";
@@ -144,7 +143,6 @@ export class Lab {
       ...driver.attach(network, endpoint, netns),
       ...ways,
     ]);
-    writeFileSync(`/sys/class/net/${endpoint.hostInterface}/brport/hairpin_mode`, "1");
     const [address4, address6] = [text(endpoint.address?.address), text(endpoint.address6?.address)];
     const member: Member = { name, netns, network, endpoint, address4, address6 };
     this.#members.push(member);

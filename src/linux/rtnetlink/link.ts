@@ -46,6 +46,10 @@ const IFLA_EXT_MASK = 29;
 const IFLA_LINK_NETNSID = 37;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
+const IFLA_INFO_SLAVE_KIND = 4;
+const IFLA_INFO_SLAVE_DATA = 5;
+/** linux/if_link.h: hairpin mode, a byte. */
+const IFLA_BRPORT_MODE = 4;
 const VETH_INFO_PEER = 1;
 const IFLA_BR_MULTI_BOOLOPT = 46;
 const BR_BOOLOPT_NO_LL_LEARN = 1; // bit 0
@@ -69,6 +73,8 @@ export interface LinkRequest {
   readonly mac?: Mac;
   readonly mtu?: number;
   readonly master?: number;
+  /** Of a port of a bridge already: may frames leave by it that came by it. */
+  readonly hairpin?: boolean;
   /** An empty one takes it away. */
   readonly alias?: string;
   readonly group?: number;
@@ -102,7 +108,14 @@ export function putLink(to: Writer, link: LinkRequest): void {
   if (link.group !== undefined) putU32(to, IFLA_GROUP, link.group);
   if (link.netnsFd !== undefined) putU32(to, IFLA_NET_NS_FD, link.netnsFd);
   if (link.kind !== undefined) putKind(to, link.kind, link);
+  if (link.hairpin !== undefined) putHairpin(to, link.hairpin);
 }
+
+const putHairpin = (to: Writer, hairpin: boolean): void =>
+  putNested(to, IFLA_LINKINFO, () => {
+    putString(to, IFLA_INFO_SLAVE_KIND, "bridge");
+    putNested(to, IFLA_INFO_SLAVE_DATA, () => put(to, IFLA_BRPORT_MODE, () => to.u8(hairpin ? 1 : 0)));
+  });
 
 function putKind(to: Writer, kind: string, link: LinkRequest): void {
   putNested(to, IFLA_LINKINFO, () => {
@@ -165,10 +178,10 @@ export const createLink = (what: string, link: LinkRequest): Request => ({
   body: (to) => putLink(to, link),
 });
 
-/** Change a link. With an ifindex, `name` is its new name. */
+/** Change a link. With an ifindex, `name` is its new name. What a link is to its bridge, RTM_SETLINK passes over. */
 export const changeLink = (what: string, link: LinkRequest): Request => ({
   what,
-  type: RTM_SETLINK,
+  type: link.hairpin === undefined ? RTM_SETLINK : RTM_NEWLINK,
   body: (to) => putLink(to, link),
 });
 

@@ -31,7 +31,7 @@ export function addBridge(step: StepOf<"add-bridge">, scope: Scope): Fact {
 
 export function addVeth(step: StepOf<"add-veth">, scope: Scope): Fact {
   const what = describe(step);
-  const { name, mac, mtu, up, peer, alias } = step;
+  const { name, mac, mtu, up, peer, alias, hairpin } = step;
   const master = step.master === undefined ? undefined : scope.ifindex(what, undefined, step.master);
   const pair: LinkRequest = {
     kind: "veth",
@@ -56,7 +56,11 @@ export function addVeth(step: StepOf<"add-veth">, scope: Scope): Fact {
     fact = { peerIfindex, ...(ifindex !== undefined && { ifindex }) };
   };
   all(scope.socket(peer.netns).transact([raised, askPair(what, peer.name, hear)]));
-  const labelled = changeLink(what, { name, ...(alias !== undefined && { alias }) });
+  const labelled = changeLink(what, {
+    name,
+    ...(alias !== undefined && { alias }),
+    ...(hairpin && { hairpin }),
+  });
   all(scope.home.route.transact([labelled, touchLink(what, { name })]));
   scope.learn(undefined, name, fact.ifindex);
   scope.learn(peer.netns, peer.name, fact.peerIfindex);
@@ -134,6 +138,7 @@ export function setLink(step: StepOf<"set-link">, scope: Scope): Fact {
     ...(step.mac !== undefined && { mac: step.mac }),
     ...(step.alias !== undefined && { alias: step.alias }),
     ...(master !== undefined && { master }),
+    ...(step.hairpin && { hairpin: step.hairpin }),
   };
   const previous: LinkRequest = {
     ifindex,

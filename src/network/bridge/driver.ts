@@ -23,6 +23,7 @@ import {
   bridgeOptions,
   DEFAULT_GATEWAY,
   DEFAULT_GATEWAY6,
+  hasHairpins,
   offersGateway,
 } from "./options.ts";
 
@@ -82,7 +83,8 @@ function wayOut(
 
 /** A pair with its peer born in the sandbox, already under its name and address. */
 function attachPlan(network: Network, endpoint: Endpoint, sandbox: NetnsPath): Plan {
-  const { name: master, mtu } = bridgeOptions(network);
+  const options = bridgeOptions(network);
+  const { name: master, mtu } = options;
   const { port, name, mac } = plugOf(endpoint);
   return [
     {
@@ -90,6 +92,7 @@ function attachPlan(network: Network, endpoint: Endpoint, sandbox: NetnsPath): P
       name: port,
       mtu,
       master,
+      ...(hasHairpins(options) && { hairpin: true }),
       alias: linkAlias(endpoint.containerName, network.name),
       up: true,
       peer: { netns: sandbox, name, mac, mtu },

@@ -8,7 +8,7 @@ import { sysctlName } from "../endpoint-options.ts";
 import { giveAddress } from "../interface.ts";
 import { KERNEL_HAS_IPV6 } from "../kernel-ipv6.ts";
 import type { Endpoint, Network } from "../types.ts";
-import { type BridgeOptions, bridgeOptions } from "./options.ts";
+import { type BridgeOptions, bridgeOptions, hasHairpins } from "./options.ts";
 
 /**
  * The bridge's MAC address: locally administered, and made of the network's id, so that it outlives
@@ -156,13 +156,19 @@ const loopbackPlan = (options: BridgeOptions): Plan =>
 
 /** A bridge that was deleted let its ports go; they stand where they stood, and lead nowhere. */
 export function rejoinPlan(network: Network, endpoints: readonly Endpoint[], { links }: HostState): Plan {
-  const { name: master } = bridgeOptions(network);
+  const options = bridgeOptions(network);
+  const { name: master } = options;
   const bridge = links.find(({ name }) => name === master);
   const ends = new Set(endpoints.map(({ hostInterface }) => hostInterface));
   return links
     .filter(({ name }) => ends.has(name))
     .filter((link) => !bridge || link.master !== bridge.ifindex)
-    .map(({ name }) => ({ do: "set-link", name, master, up: true }));
+    .flatMap(
+      ({ name }): Plan => [
+        { do: "set-link", name, master, up: true },
+        ...(hasHairpins(options) ? [{ do: "set-link", name, hairpin: true } as const] : []),
+      ],
+    );
 }
 
 /** An administrator's own ports have other names, or don't say that they are of this network. */

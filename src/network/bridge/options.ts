@@ -162,3 +162,10 @@ function interfacePrefix(options: OptionValues): string {
   }
   return prefix;
 }
+
+/**
+ * Whether its ports are in hairpin mode: with bridge-nf-call-iptables, a container that asks for its own published port
+ * is answered by way of its own port. The guard keeps what it sends to all from coming back to it.
+ */
+export const hasHairpins = ({ families, spoofGuard }: BridgeOptions): boolean =>
+  spoofGuard && families.some(({ translated }) => translated);
