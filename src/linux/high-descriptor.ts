@@ -2,8 +2,7 @@
  * Descriptors by number. libnftables waits for answers by select(2), which knows those below 1024 alone: whatever
  * the engine has one of per container, per port or per network gives its low number back.
  */
-import { closeSync, readdirSync, readlinkSync } from "node:fs";
-import { codeOf } from "../lib/errors.ts";
+import { closeSync } from "node:fs";
 import { declare, KernelError, lastErrno } from "./ffi.ts";
 
 const fcntl = declare("int fcntl(int fd, int command, ...)");
@@ -31,22 +30,4 @@ export function raise(fd: number): number {
   }
   closeSync(fd);
   return high;
-}
-
-const OWN = "/proc/self/fd";
-
-/** Sockets of this process whose number is too high for select(2), each by number and inode. */
-export function highSockets(): string[] {
-  const high = readdirSync(OWN).filter((number) => Number(number) >= FD_SETSIZE);
-  return high.map((number) => `${number} ${targetOf(number)}`).filter((name) => name.includes("socket:"));
-}
-
-function targetOf(number: string): string {
-  try {
-    return readlinkSync(`${OWN}/${number}`);
-  } catch (thrown) {
-    // Closed by another thread since it was listed.
-    if (codeOf(thrown) === "ENOENT") return "";
-    throw thrown;
-  }
 }

@@ -18,10 +18,19 @@ function openMany(): void {
   for (let last = 0; last < FD_SETSIZE + 100; many.push(last)) last = openSync("/dev/null", "r");
 }
 
+/** What a program that is started now has open. */
+const inherited = (): string => execFileSync("ls", ["/proc/self/fd"], { encoding: "utf8" });
+const inheritedBefore = inherited();
+
 const kernel = await startKernel({ program: MORTAL });
 after(async () => {
   await kernel.close();
   for (const fd of many) closeSync(fd);
+});
+
+test("programs that are started get none of the kernel's descriptors", async () => {
+  await kernel.nft("list ruleset");
+  assert.equal(inherited(), inheritedBefore);
 });
 
 test("more descriptors than select(2) knows: namespaces and nft go on, and a new thread in an old one's place", async () => {

@@ -1,7 +1,8 @@
 /** libnftables in process, libnftables(3): the language and the messages of nft(8), without starting it. */
 import koffi, { type LibraryHandle } from "koffi";
 import { internal, unavailable } from "../../lib/errors.ts";
-import { FD_SETSIZE, highSockets } from "../high-descriptor.ts";
+import { FD_SETSIZE } from "../high-descriptor.ts";
+import { keepFromPrograms, socketsOf } from "../own-sockets.ts";
 
 const SONAME = "libnftables.so.1";
 
@@ -43,20 +44,21 @@ export type NftContext = bigint;
 
 /**
  * Open a context, early: libnftables waits by select(2), and a socket whose number is beyond its reach
- * (FD_SETSIZE) has libc abort the process at the first command.
+ * (FD_SETSIZE) has libc abort the process at the first command. That socket stays as long as the context does,
+ * since libnftables 0.9.9.
  * @throws unavailable without the library, and where no low number is free
  */
 export function openContext(): NftContext {
   const { newContext, bufferOutput, bufferError } = library();
-  const before = new Set(highSockets());
-  const context: NftContext = newContext(0);
+  const { result: context, sockets } = socketsOf((): NftContext => newContext(0));
+  if (sockets.some((fd) => fd >= FD_SETSIZE)) {
+    closeContext(context);
+    throw unavailable(`libnftables needs a descriptor below ${FD_SETSIZE}, and all of them are in use`);
+  }
+  sockets.forEach(keepFromPrograms);
   bufferOutput(context);
   bufferError(context);
-  if (highSockets().every((socket) => before.has(socket))) return context;
-  closeContext(context);
-  throw unavailable(
-    `libnftables needs a descriptor below ${FD_SETSIZE}, and this process has all of them open`,
-  );
+  return context;
 }
 
 /** For whoever opened it, when no thread uses it any more. */
