@@ -30,6 +30,16 @@ function branches(verbs: readonly VerbNames[]): ReadonlyMap<string, readonly Ver
 const groupsOf = (verbs: readonly VerbNames[]): readonly string[] =>
   [...branches(verbs).keys()].filter(Boolean);
 
+/** Groups that are no verbs themselves, as `port` is. */
+const bareGroups = (verbs: readonly VerbNames[]): readonly string[] =>
+  groupsOf(verbs).filter((group) => !verbs.some(({ path }) => path === group));
+
+/** The command that lists what may follow a group's name where that is a verb as well. */
+function ownList(verbs: readonly VerbNames[], group: string): string | undefined {
+  const words = verbs.find(({ path }) => path === group)?.words;
+  return words && `${LISTS[words]} 2>/dev/null`;
+}
+
 /** `case` arms: what may follow each verb. */
 function arms(verbs: readonly VerbNames[]): string {
   return verbs
@@ -43,12 +53,13 @@ function arms(verbs: readonly VerbNames[]): string {
 
 export function bashScript(verbs: readonly VerbNames[]): string {
   const groups = groupsOf(verbs);
-  const root = [...(branches(verbs).get("") ?? []).map((verb) => verb.path), ...groups].join(" ");
+  const root = [...(branches(verbs).get("") ?? []).map((verb) => verb.path), ...bareGroups(verbs)].join(" ");
   const within = groups
-    .map(
-      (group) =>
-        `    ${group}) words=${quoted((branches(verbs).get(group) ?? []).map((verb) => verb.path).join(" "))} ;;`,
-    )
+    .map((group) => {
+      const members = (branches(verbs).get(group) ?? []).map((verb) => verb.path).join(" ");
+      const own = ownList(verbs, group);
+      return `    ${group}) words=${quoted(members)}${own ? `" $(${own})"` : ""} ;;`;
+    })
     .join("\n");
   return `# bash completion for drawbridge: source <(drawbridge completion bash)
 _drawbridge() {
@@ -75,9 +86,13 @@ export function zshScript(verbs: readonly VerbNames[]): string {
   const groups = groupsOf(verbs);
   const list = (members: readonly VerbNames[]) =>
     members.map(({ path, about }) => described(path.replaceAll(":", "\\:"), about)).join(" ");
-  const root = `${list(branches(verbs).get("") ?? [])} ${groups.map((group) => quoted(group)).join(" ")}`;
+  const root = `${list(branches(verbs).get("") ?? [])} ${bareGroups(verbs).map(quoted).join(" ")}`;
   const within = groups
-    .map((group) => `      ${group}) names=(${list(branches(verbs).get(group) ?? [])}) ;;`)
+    .map((group) => {
+      const own = ownList(verbs, group);
+      const more = own ? ` names+=(\${(f)"$(${own})"})` : "";
+      return `      ${group}) names=(${list(branches(verbs).get(group) ?? [])});${more} ;;`;
+    })
     .join("\n");
   const each = verbs
     .map(({ path, options, words }) => {
@@ -113,7 +128,7 @@ export function fishScript(verbs: readonly VerbNames[]): string {
     "# fish completion for drawbridge: drawbridge completion fish | source",
     "complete -c drawbridge -f",
   ];
-  for (const group of groupsOf(verbs))
+  for (const group of bareGroups(verbs))
     lines.push(`complete -c drawbridge -n __fish_use_subcommand -a ${group}`);
   for (const { path, about, options, words } of verbs) {
     const [first = "", second] = path.split(" ");

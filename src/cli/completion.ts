@@ -10,11 +10,17 @@ const SCRIPTS: Readonly<Record<string, (verbs: readonly VerbNames[]) => string>>
   fish: fishScript,
 };
 
-/** Which names stand for the words that follow a verb's flags, as its usage calls them. */
+const LISTED: Readonly<Record<string, NonNullable<VerbNames["words"]>>> = {
+  CONTAINER: "containers",
+  NETWORK: "networks",
+  IMAGE: "images",
+  REPOSITORY: "images",
+};
+
+/** Which names stand for the first of the words that follow a verb's flags, as its usage calls it. */
 function wordsOf({ usage }: Verb): VerbNames["words"] {
-  if (/\bCONTAINER\b/.test(usage)) return "containers";
-  if (/\bNETWORK\b/.test(usage)) return "networks";
-  return /\bIMAGE\b|\bREPOSITORY\b/.test(usage) ? "images" : undefined;
+  const [first = ""] = /\b(?:CONTAINER|NETWORK|IMAGE|REPOSITORY)\b/.exec(usage) ?? [];
+  return LISTED[first];
 }
 
 async function allVerbs(): Promise<readonly VerbNames[]> {

@@ -172,7 +172,7 @@ test("several networks: their settings by version, and shown with what the engin
     IPAMConfig: { IPv6Address: "fd00::9" },
     Links: ["web:www"],
     Aliases: ["db"],
-    MacAddress: "",
+    MacAddress: "02:42:00:00:00:01",
     DriverOpts: { k: "v" },
     GwPriority: -3,
     NetworkID: "",

@@ -53,12 +53,14 @@ function endpointSettings(
   minor: Minor,
 ) {
   const asked = container.endpoints[name];
+  // The address that was asked for is shown until the first start; a stop clears it, as dockerd has it.
+  const unused = container.state.status === "created" ? asked?.MacAddress : undefined;
   const { Aliases, ...names } = namesOf(container, name, asked, endpoint?.dnsNames, minor);
   return {
     IPAMConfig: asked?.IPAMConfig ?? null,
     Links: asked?.Links ?? null,
     Aliases,
-    MacAddress: endpoint?.mac ?? "",
+    MacAddress: endpoint?.mac ?? unused ?? "",
     ...(minor >= 32 && { DriverOpts: asked?.DriverOpts ?? null }),
     ...(minor >= 48 && { GwPriority: asked?.GwPriority ?? 0 }),
     NetworkID: endpoint?.network ?? network,
