@@ -243,7 +243,7 @@ describe("docker network create", { skip: withoutRoot }, () => {
   test("--ipam-driver null: containers have an interface, and no address", async () => {
     await docker("network create -d macvlan -o parent=eth0 --ipv4=false --ipam-driver null void");
     const told = await run("--network void", "ip", "address");
-    assert.match(told, /: eth0@if\d+: /);
+    assert.match(told, /: eth0@/);
     assert.doesNotMatch(told, /inet (?!127)/);
     await docker("network rm void");
   });
