@@ -9,7 +9,7 @@ import { PROTOCOL_NUMBERS } from "./port/protocols.ts";
 import { namedBy } from "./port/requests.ts";
 import type { PortBinding, PortLease, PublishRequest } from "./port/types.ts";
 import type { SandboxRecord } from "./state.ts";
-import type { Endpoint, Sandbox } from "./types.ts";
+import type { Endpoint, Network, Sandbox } from "./types.ts";
 
 /** The record with what it waits for published, where one of its networks can carry it, and the lease of that. */
 export async function publishWaiting(
@@ -57,15 +57,24 @@ async function take(
   }
 }
 
-/** Where the relay leads what the kernel can't translate. */
+/**
+ * Where the relay leads what the kernel can't translate. Not to a family that is routed: its ports are open at the
+ * container's own address, and no port of the host's stands for them.
+ */
 export function lead({ ledger }: Context, { record, leases }: Entry): void {
-  const [four, six] = ([4, 6] as const).map((family) => carrierOf(record.sandbox, family, ledger.networkOf));
+  const [four, six] = ([4, 6] as const).map((family) => {
+    const carrier = carrierOf(record.sandbox, family, ledger.networkOf);
+    return carrier && isTranslated(ledger.networkOf(carrier), family) ? carrier : undefined;
+  });
   const target = {
     ...(four?.address && { address4: four.address.address }),
     ...(six?.address6 && { address6: six.address6.address }),
   };
   for (const lease of leases) lease.lead(four || six ? target : undefined);
 }
+
+const isTranslated = (network: Network, family: 4 | 6): boolean =>
+  bridgeOptions(network).families.some((of) => of.family === family && of.translated);
 
 /** Bindings that requests name: by host port and address where they say one, else all of the container's port. */
 export function bindingsNamed(sandbox: Sandbox, requests: readonly PublishRequest[]): readonly PortBinding[] {

@@ -46,15 +46,13 @@ export interface SeenRoute {
   readonly dev: string;
 }
 
-/** A web server that tells each client the address that it sees it under. */
-export const WHO = [
-  "sh",
-  "-c",
-  `mkdir -p /www/cgi-bin
-printf '#!/bin/sh\\necho "Content-Type: text/plain"\\necho\\necho "$(hostname) $REMOTE_ADDR"\\n' >/www/cgi-bin/who
-chmod +x /www/cgi-bin/who
-exec httpd -f -p 80 -h /www`,
-] as const;
+/** Files of a web server that tells each client its own name, and the address that it sees it under. */
+const pages = (directory: string, name: string) => `mkdir -p ${directory}/cgi-bin
+printf '#!/bin/sh\\necho "Content-Type: text/plain"\\necho\\necho "${name} $REMOTE_ADDR"\\n' >${directory}/cgi-bin/who
+chmod +x ${directory}/cgi-bin/who`;
+
+/** Such a server, as a container. */
+export const WHO = ["sh", "-c", `${pages("/www", "$(hostname)")}\nexec httpd -f -p 80 -h /www`] as const;
 
 /** Seconds that what must be reached may take, and that what must not be is waited for. */
 const PATIENCE = { reached: "10", unreached: "1" } as const;
@@ -96,6 +94,12 @@ export class Lab {
 
   async outside(script: string): Promise<string> {
     return (await this.#host().runOutside("sh", ["-ec", script])).stdout.trim();
+  }
+
+  /** Such a server in the outside, on port 80 of all its addresses; it ends with the host. */
+  async serveOutside(): Promise<void> {
+    const directory = `${this.#host().directory}/outside-pages`;
+    await this.outside(`${pages(directory, "outside")}\nbusybox httpd -p 80 -h ${directory}`);
   }
 
   inside = (container: string, script: string): Promise<string> =>
