@@ -15,19 +15,18 @@ import { type Elements, toSetElements } from "../../src/network/firewall/element
 import { loadRules } from "../../src/network/firewall/rules.ts";
 import { PROTOCOL_NUMBERS } from "../../src/network/port/protocols.ts";
 import type { Endpoint, Network, NetworkRequest, PortBinding, Protocol } from "../../src/network/types.ts";
+import type { Party } from "../support/matrix.ts";
 import { settings } from "../support/networks.ts";
-import type { Place } from "./firewall-probe.ts";
-import { sh } from "./firewall-probe.ts";
+import type { Place } from "../support/probe.ts";
+import { sh } from "../support/probe.ts";
 
 const driver = drivers.bridge;
 
 /** A container: its namespace with one interface. */
-export interface Member extends Place {
+export interface Member extends Party {
   readonly netns: NetnsPath;
   readonly endpoint: Required<Endpoint>;
   readonly network: Network;
-  readonly address4: string;
-  readonly address6: string;
 }
 
 export const HOST: Place = { name: "host", netns: undefined };
@@ -144,7 +143,8 @@ export class Lab {
       ...ways,
     ]);
     const [address4, address6] = [text(endpoint.address?.address), text(endpoint.address6?.address)];
-    const member: Member = { name, netns, network, endpoint, address4, address6 };
+    const [gateway4, gateway6] = [this.gateway(network, 4), this.gateway(network, 6)];
+    const member: Member = { name, netns, network, endpoint, address4, address6, gateway4, gateway6 };
     this.#members.push(member);
     return member;
   }

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { OPTION } from "../../src/network/bridge/options.ts";
 import { ADMIN_TABLE, makeAdminTable } from "../../src/network/firewall/admin.ts";
 import { isolated } from "../support/isolated.ts";
+import { ask, type Place, serve, sh, succeeds } from "../support/probe.ts";
 import { HOST, Lab, type Member } from "./firewall-lab.ts";
-import { ask, type Place, serve, sh, succeeds } from "./firewall-probe.ts";
 
 isolated(import.meta);
 

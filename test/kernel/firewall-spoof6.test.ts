@@ -6,8 +6,8 @@ import { type Address, type Mac, macBytes, parseAddress, parseMac } from "../../
 import { bridgeOptions, OPTION } from "../../src/network/bridge/options.ts";
 import { linkLocalOf } from "../../src/network/interface.ts";
 import { isolated } from "../support/isolated.ts";
+import { sh } from "../support/probe.ts";
 import { Lab, type Member } from "./firewall-lab.ts";
-import { sh } from "./firewall-probe.ts";
 import { FrameSocket, udp } from "./network-frames.ts";
 import {
   advertise,

@@ -7,7 +7,7 @@ import { startKernel } from "../../src/linux/kernel-client.ts";
 import { ADMIN_TABLE, isAdminTableUntouched, makeAdminTable } from "../../src/network/firewall/admin.ts";
 import { dropRules, loadRules } from "../../src/network/firewall/rules.ts";
 import { isolated } from "../support/isolated.ts";
-import { sh } from "./firewall-probe.ts";
+import { sh } from "../support/probe.ts";
 import { SITUATIONS } from "./firewall-situations.ts";
 
 isolated(import.meta);
