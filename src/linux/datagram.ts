@@ -100,94 +100,105 @@ const NAME_ROOM = 32;
  */
 export type OnDatagram = (datagram: Buffer, length: number, answer: Buffer, sender: Uint8Array) => number;
 
+/** One of a batch: where its datagram comes, and its answer goes from. All offsets are into the batch's memory. */
+interface Slot {
+  readonly question: Buffer;
+  readonly answer: Buffer;
+  readonly answerAt: number;
+  readonly name: Buffer;
+  readonly nameAt: number;
+  /** A struct mmsghdr each; answers fill those for sending from the first on, whatever slots they are of. */
+  readonly receiving: number;
+  readonly sending: number;
+  readonly sendingVector: number;
+}
+
 /** Datagrams in, answers out, a batch at a time. One serves any number of sockets, one after another. */
 export class DatagramBatch {
-  readonly #count: number;
-  readonly #size: number;
   readonly #memory: NativeMemory;
-  readonly #questions: Buffer[] = [];
-  readonly #answers: Buffer[] = [];
-  readonly #names: Buffer[] = [];
-  /** Where the headers for sending begin; those for receiving stand at 0. */
-  readonly #sending: number;
+  readonly #slots: readonly Slot[];
+  readonly #firstSending: number;
 
   /** @param size of the longest datagram and the longest answer; longer ones of others are dropped */
   constructor(count: number, size: number) {
-    this.#count = count;
-    this.#size = size;
-    this.#sending = count * MMSGHDR;
+    const slotSize = 2 * MMSGHDR + 2 * IOVEC + NAME_ROOM + 2 * size;
+    this.#memory = new NativeMemory(count * slotSize);
+    this.#firstSending = count * MMSGHDR;
     const vectors = 2 * count * MMSGHDR;
     const names = vectors + 2 * count * IOVEC;
-    const data = names + count * NAME_ROOM;
-    this.#memory = new NativeMemory(data + 2 * count * size);
+    const questions = names + count * NAME_ROOM;
+    const answers = questions + count * size;
     const { bytes } = this.#memory;
-    for (let i = 0; i < count; i += 1) {
-      const name = names + i * NAME_ROOM;
-      const [question, answer] = [data + i * size, data + (count + i) * size];
-      this.#names.push(bytes.subarray(name, name + SOCKADDR_SIZE));
-      this.#questions.push(bytes.subarray(question, question + size));
-      this.#answers.push(bytes.subarray(answer, answer + size));
-      this.#header(i * MMSGHDR, name, vectors + i * IOVEC, question, size);
-      this.#header(this.#sending + i * MMSGHDR, name, vectors + (count + i) * IOVEC, answer, 0);
-    }
+    this.#slots = Array.from({ length: count }, (_, i) => {
+      const [nameAt, questionAt, answerAt] = [
+        names + i * NAME_ROOM,
+        questions + i * size,
+        answers + i * size,
+      ];
+      const slot = {
+        question: bytes.subarray(questionAt, questionAt + size),
+        answer: bytes.subarray(answerAt, answerAt + size),
+        answerAt,
+        name: bytes.subarray(nameAt, nameAt + SOCKADDR_SIZE),
+        nameAt,
+        receiving: i * MMSGHDR,
+        sending: this.#firstSending + i * MMSGHDR,
+        sendingVector: vectors + (count + i) * IOVEC,
+      };
+      this.#setVector(vectors + i * IOVEC, questionAt, size);
+      this.#setHeader(slot.receiving, nameAt, SOCKADDR_SIZE, vectors + i * IOVEC);
+      return slot;
+    });
   }
 
   /** Receive what waits at `fd`, as much as a batch holds, and send the answers. @throws KernelError */
   serve(fd: number, onDatagram: OnDatagram): void {
     const { bytes, address } = this.#memory;
-    const received: number = sys.recvmmsg(fd, address, this.#count, 0, null);
-    if (received < 0) {
-      if (lastErrno() === EAGAIN) return;
-      throw new KernelError("receive datagrams", lastErrno());
-    }
+    const received: number = sys.recvmmsg(fd, address, this.#slots.length, 0, null);
+    if (received < 0 && lastErrno() !== EAGAIN) throw new KernelError("receive datagrams", lastErrno());
     let answers = 0;
     for (let i = 0; i < received; i += 1) {
-      const header = i * MMSGHDR;
-      const nameLength = bytes.readUInt32LE(header + NAMELEN);
-      const whole = (bytes.readInt32LE(header + FLAGS) & MSG_TRUNC) === 0;
-      bytes.writeUInt32LE(SOCKADDR_SIZE, header + NAMELEN); // of the last sender, until now
-      const [question, answer, name] = [this.#questions[i], this.#answers[i], this.#names[i]];
-      if (!whole || !question || !answer || !name) continue;
-      const sender = name.subarray(0, nameLength);
-      const length = onDatagram(question, bytes.readUInt32LE(header + LENGTH), answer, sender);
-      if (length > 0) this.#queue(answers++, i, nameLength, length);
+      const slot = this.#slots[i];
+      const to = this.#slots[answers];
+      if (!slot || !to) break;
+      const nameLength = bytes.readUInt32LE(slot.receiving + NAMELEN);
+      bytes.writeUInt32LE(SOCKADDR_SIZE, slot.receiving + NAMELEN); // what the next one's may have
+      if (bytes.readInt32LE(slot.receiving + FLAGS) & MSG_TRUNC) continue;
+      const sender = slot.name.subarray(0, nameLength);
+      const length = bytes.readUInt32LE(slot.receiving + LENGTH);
+      const answer = onDatagram(slot.question, length, slot.answer, sender);
+      if (answer === 0) continue;
+      this.#setVector(to.sendingVector, slot.answerAt, answer);
+      this.#setHeader(to.sending, slot.nameAt, nameLength, to.sendingVector);
+      answers += 1;
     }
-    if (answers > 0) this.#send(fd, answers);
+    this.#send(fd, answers);
   }
 
   free(): void {
     this.#memory.free();
   }
 
-  /** Have header `at` of those for sending point at slot `slot`'s name and answer. */
-  #queue(at: number, slot: number, nameLength: number, length: number): void {
-    const { bytes } = this.#memory;
-    const [to, from] = [this.#sending + at * MMSGHDR, slot * MMSGHDR];
-    const vectors = 2 * this.#count * MMSGHDR;
-    const data = vectors + 2 * this.#count * IOVEC + this.#count * NAME_ROOM;
-    bytes.copy(bytes, to + NAME, from + NAME, from + NAME + 8);
-    bytes.writeUInt32LE(nameLength, to + NAMELEN);
-    const vector = vectors + (this.#count + at) * IOVEC;
-    bytes.writeBigUInt64LE(this.#memory.address + BigInt(data + (this.#count + slot) * this.#size), vector);
-    bytes.writeUInt32LE(length, vector + 8);
-  }
-
   /** An answer that the kernel doesn't take is lost, and those after it are not. */
   #send(fd: number, count: number): void {
-    const headers = this.#memory.address + BigInt(this.#sending);
+    const headers = this.#memory.address + BigInt(this.#firstSending);
     for (let done = 0; done < count; ) {
       const sent: number = sys.sendmmsg(fd, headers + BigInt(done * MMSGHDR), count - done, 0);
       done += Math.max(sent, 1);
     }
   }
 
-  #header(at: number, name: number, vector: number, data: number, size: number): void {
+  #setHeader(at: number, name: number, nameLength: number, vector: number): void {
     const { bytes, address } = this.#memory;
     bytes.writeBigUInt64LE(address + BigInt(name), at + NAME);
-    bytes.writeUInt32LE(SOCKADDR_SIZE, at + NAMELEN);
+    bytes.writeUInt32LE(nameLength, at + NAMELEN);
     bytes.writeBigUInt64LE(address + BigInt(vector), at + IOV);
     bytes.writeUInt32LE(1, at + IOVLEN);
-    bytes.writeBigUInt64LE(address + BigInt(data), vector);
-    bytes.writeUInt32LE(size, vector + 8);
+  }
+
+  #setVector(at: number, data: number, size: number): void {
+    const { bytes, address } = this.#memory;
+    bytes.writeBigUInt64LE(address + BigInt(data), at);
+    bytes.writeUInt32LE(size, at + 8);
   }
 }

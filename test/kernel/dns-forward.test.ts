@@ -265,7 +265,7 @@ test("servers are asked from the sandbox, and those of the host's loopback from 
 });
 
 test("a forgotten sandbox leaves no socket, whatever was on its way", async () => {
-  const sockets = () => sh("ss -Hntua | grep -e :65353 -e 127.0.1.1:53 | grep -v TIME-WAIT");
+  const sockets = () => sh("ss -Hntua | grep -e :65353 -e 127.0.1.1:53 | grep -v TIME-WAIT | tr -s ' '");
   const first = await server(FIRST, silent);
   await dns.forget(sandbox().id);
   const serversOwn = sockets();
