@@ -3,7 +3,6 @@ import { execFileSync } from "node:child_process";
 import { createSocket, type Socket as Datagrams } from "node:dgram";
 import { once } from "node:events";
 import { createServer, Socket } from "node:net";
-import { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Address, addressBytes, formatAddress, parseAddress } from "../../src/lib/ip.ts";
 import { check, declare, lastErrno } from "../../src/linux/ffi.ts";
@@ -72,7 +71,7 @@ const plain = (address = ""): string => address.replace(/^::ffff:/, "").replace(
 export const heard: string[] = [];
 
 /**
- * Answer whoever asks with this place's name and the address that the question came from: `web from 203.0.113.1`. On
+ * Until the process ends, answer whoever asks with this place's name and the address that the question came from: `web from 203.0.113.1`. On
  * all addresses of both families, or on one.
  */
 export async function serve({ name, netns }: Place, ...ports: readonly string[]): Promise<void> {
@@ -93,12 +92,12 @@ export async function serve({ name, netns }: Place, ...ports: readonly string[])
       });
       server.listen({ fd });
       await once(server, "listening");
-      after(() => void server.close());
+      server.unref();
     } else {
       const server = createSocket(at.family === 4 ? "udp4" : "udp6");
       server.bind({ fd: bound(netns, at, Number(port), SOCK_DGRAM) });
       server.on("message", (_, from) => server.send(reply(from.address), from.port, from.address));
-      after(() => void server.close());
+      server.unref();
     }
   }
 }
