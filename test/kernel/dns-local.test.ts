@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { after, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EndpointID } from "../../src/lib/ids.ts";
 import type { NetnsPath } from "../../src/linux/plan.ts";
+import { RESOLVER_RULES } from "../../src/network/dns/rules.ts";
 import { isolated } from "../support/isolated.ts";
 import {
   askTcp,
@@ -39,6 +41,13 @@ const WEB = endpoint("web", ["web", "www", "0123456789ab", "host.example"], ["17
 beforeEach(async () => {
   await dns.announce([WEB]);
   await dns.serve(sandbox());
+});
+
+test("the rules are as the documentation has them", () => {
+  const listed = sh("nft list table ip drawbridge-dns");
+  assert.equal(listed, RESOLVER_RULES);
+  const documented = readFileSync(`${import.meta.dirname}/../../docs/dns.md`, "utf8");
+  assert.ok(documented.includes(RESOLVER_RULES));
 });
 
 test("names of an endpoint lead to its address, whatever their case, alone or with the network", async () => {
