@@ -15,7 +15,7 @@ import { checkName } from "./names.ts";
 import { containerOfMode } from "./namespaces.ts";
 import type { Context } from "./options.ts";
 import { directoryOf, networkFilesOf } from "./paths.ts";
-import { networkDemands, refuseMac, sandboxModeOf } from "./sandbox-request.ts";
+import { networkDemands, refuseMac, refuseNetworksOfHost, sandboxModeOf } from "./sandbox-request.ts";
 import type { Container, CreateRequest, HostConfig, State } from "./types.ts";
 import { unsupportedEndpointSettings, unsupportedHostConfig } from "./unsupported.ts";
 import { validateConfig, validateHostConfig } from "./validate.ts";
@@ -103,6 +103,7 @@ function describe(
   const config = configOf(request, id, image, hostConfig.NetworkMode, defaults);
   validateConfig(config, request.config);
   refuseMac(hostConfig.NetworkMode, request.endpoints);
+  refuseNetworksOfHost(hostConfig.NetworkMode, request.endpoints);
   const endpoints = config.NetworkDisabled
     ? {}
     : firstEndpoints(hostConfig.NetworkMode, request.endpoints, context.networks);

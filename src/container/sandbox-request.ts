@@ -37,6 +37,15 @@ export function refuseMac(mode: string, asked: Readonly<Record<string, EndpointS
   }
 }
 
+/** The host's own namespace joins no network; what asks for one beside it is refused. @throws invalid in Docker's words */
+export function refuseNetworksOfHost(mode: string, asked: Readonly<Record<string, EndpointSettings>>): void {
+  if (mode === "host" && Object.keys(asked).some((name) => name !== mode)) {
+    throw invalid(
+      "container sharing network namespace with another container or host cannot be connected to any other network",
+    );
+  }
+}
+
 /** Sysctls of the network namespace, which the sandbox has before the container starts. */
 const networkSysctls = (sysctls: HostConfig["Sysctls"]): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(sysctls).filter(([key]) => key.startsWith("net.")));

@@ -44,21 +44,28 @@ export async function namespaceOf(host: ThrowawayHost, container: string): Promi
   return `/proc/${host.pid}/root${NetworkSettings.SandboxKey}` as NetnsPath;
 }
 
-/** All of a host that a refused request must leave alone. */
-export async function networkState(host: ThrowawayHost): Promise<unknown> {
-  const told = async (line: string) => (await host.run("sh", ["-ec", line])).stdout;
-  const [links, addresses, rules, networks, containers] = await Promise.all([
-    told("ip -json link"),
-    told("ip -json address"),
-    told("nft list ruleset"),
-    told("docker network ls --no-trunc; docker network inspect $(docker network ls -q)"),
-    told("docker ps -a --no-trunc --format '{{.ID}} {{.Names}} {{.State}} {{.Ports}}'"),
+interface Link {
+  readonly ifindex: number;
+  readonly ifname: string;
+  readonly addr_info: readonly { readonly local: string; readonly scope: string }[];
+}
+
+/** All of a host that a refused request must leave alone: links, addresses, rules, networks, containers. */
+export async function networkState({ host, engine }: HostWithEngine): Promise<unknown> {
+  const [links, rules, networks, containers] = await Promise.all([
+    host.run("ip", ["-json", "address"]),
+    host.run("nft", ["list", "ruleset"]),
+    engine.request("GET", "/networks"),
+    engine.request("GET", "/containers/json?all=1"),
   ]);
-  const names = (JSON.parse(links) as { ifname: string; ifindex: number }[]).map(
-    ({ ifindex, ifname }) => `${ifindex} ${ifname}`,
-  );
-  const local = (JSON.parse(addresses) as { addr_info: { local: string; scope: string }[] }[]).flatMap(
-    ({ addr_info }) => addr_info.filter(({ scope }) => scope === "global").map((each) => each.local),
-  );
-  return { names, local, rules, networks, containers };
+  return {
+    // Link-local addresses come and go by themselves.
+    links: (JSON.parse(links.stdout) as Link[]).map(({ ifindex, ifname, addr_info }) => {
+      const addresses = addr_info.filter(({ scope }) => scope === "global").map(({ local }) => local);
+      return [ifindex, ifname, ...addresses].join(" ");
+    }),
+    rules: rules.stdout.split("\n"),
+    networks: JSON.parse(networks.text),
+    containers: (JSON.parse(containers.text) as { Status: string }[]).map(({ Status: _, ...rest }) => rest),
+  };
 }
