@@ -3,7 +3,7 @@
 /**
  * Addresses of the host's loopback on no other link, before any translation: with route_localnet a neighbour, or a
  * container, would reach services that listen on 127.0.0.1 (CVE-2020-8558). Of IPv6 the kernel itself drops ::1 there
- * (net/ipv6/ip6_input.c, ip6_rcv_core), but for frames that bridge-nf-call-ip6tables shows us earlier.
+ * (net/ipv6/ip6_input.c, ip6_rcv_core).
  */
 const MARTIANS = `
 	chain martians {
@@ -11,8 +11,6 @@ const MARTIANS = `
 		iifname "lo" accept
 		ip saddr 127.0.0.0/8 drop
 		ip daddr 127.0.0.0/8 drop
-		ip6 saddr ::1 drop
-		ip6 daddr ::1 drop
 	}
 `;
 
