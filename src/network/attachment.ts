@@ -1,13 +1,14 @@
 /** Endpoints that come and go, and ports that open and close, while a sandbox is open. */
-import { conflict, messageOf, notFound, throwAll } from "../lib/errors.ts";
+import { codeOf, conflict, messageOf, notFound, throwAll } from "../lib/errors.ts";
 import type { NetworkID } from "../lib/ids.ts";
 import { type UndoStack, undoing } from "../lib/undo.ts";
+import type { Fact, Plan, Step } from "../linux/plan.ts";
 import { failuresOf } from "./close.ts";
 import { newEndpoint, refuseCompany } from "./design.ts";
 import { drivers } from "./drivers.ts";
 import { updateFiles } from "./files/files.ts";
-import { elementSteps, portElements, sandboxElements } from "./firewall-state.ts";
-import { routesPlan } from "./gateway.ts";
+import { elementSteps, portSteps, sandboxElements } from "./firewall-state.ts";
+import { routesPlan, unfinished } from "./gateway.ts";
 import type { Entry } from "./ledger.ts";
 import type { LinkKeeper } from "./link-keeper.ts";
 import type { Names } from "./names.ts";
@@ -22,7 +23,7 @@ import {
   publishWaiting,
 } from "./publication.ts";
 import { checkEndpoint } from "./request.ts";
-import { connectPlan, detachPlan } from "./sandbox.ts";
+import { connectPlan, detachPlan, LOOPBACK_IPV6 } from "./sandbox.ts";
 import { putSandbox, type SandboxRecord } from "./state.ts";
 import type { Endpoint, EndpointRequest, PublishRequest, Sandbox } from "./types.ts";
 
@@ -64,14 +65,29 @@ export async function connect(
       const facts = await context.apply(plan).catch((thrown: unknown) => {
         throw drivers[network.driver].explain(network, thrown);
       });
-      undo.push("join it", () => part(context, after.sandbox, sandbox, endpoint));
+      undo.push("join it", async () => {
+        await unplug(context, sandbox, endpoint);
+        await moveAway(context, after.sandbox, sandbox, endpoint);
+        await context.kernel.apply(loopbackBefore(plan, facts));
+      });
       entry.record = { ...after, sandbox: withFacts(after.sandbox, plan, facts) };
       undo.push("know of it", () => {
         entry.record = before;
       });
-      undo.push("name it", () => names.withdraw([endpoint]));
+      undo.push("name it", async () => {
+        await names.withdraw([endpoint]);
+        await names.serve(before);
+      });
       await names.refresh(entry.record);
       entry.record = await updateFiles(context.composer, entry.record);
+      const { hosts, resolvConf } = entry.record;
+      undo.push("write its files", async () => {
+        await updateFiles(context.composer, {
+          ...before,
+          ...(hosts && { hosts }),
+          ...(resolvConf !== undefined && { resolvConf }),
+        });
+      });
       await context.store.commit([putSandbox(entry.record)]);
       await links.refresh();
       if (lease) entry.leases = [...entry.leases, lease];
@@ -99,62 +115,106 @@ async function record(
   undo.push("record it", () => store.commit([putSandbox(before)]));
 }
 
-/**
- * What an endpoint has in the kernel, taken away; past failures. Its guard stands until its link is gone; then
- * ports and the default route move to what is left.
- */
-async function part(context: Context, before: Sandbox, after: Sandbox, endpoint: Endpoint): Promise<void> {
-  const { kernel, ledger } = context;
-  const { hostInterface, networkName } = endpoint;
-  const inside = detachPlan(before, endpoint, ledger.networkOf);
-  const outcomes: PromiseSettledResult<unknown>[] = await Promise.allSettled([
+/** Its links go. @throws where one stays, and its guard with it: then nothing else may go */
+async function unplug({ kernel, ledger }: Context, sandbox: Sandbox, endpoint: Endpoint): Promise<void> {
+  const { hostInterface, containerName, networkName } = endpoint;
+  const inside = detachPlan(sandbox, endpoint, ledger.networkOf);
+  const outcomes = await Promise.allSettled([
     hostInterface === undefined ? undefined : kernel.deleteLinks([hostInterface]),
     inside.length > 0 ? kernel.dismantle(inside) : undefined,
   ]);
-  const [gone, come] = [
-    sandboxElements(before, ledger.networkOf),
-    sandboxElements(after, ledger.networkOf),
-  ] as const;
-  const firewall = elementSteps(hostInterface ?? networkName, gone, come);
-  const routes = routesPlan(after, before.endpoints, after.endpoints);
-  for (const step of [...firewall, ...routes]) {
-    const work = step.do === "delete-elements" ? kernel.dismantle([step]) : context.apply([step]);
-    outcomes.push(...(await Promise.allSettled([work])));
-  }
-  throwAll(`take ${endpoint.containerName} off network ${networkName}`, failuresOf(outcomes));
+  throwAll(`take ${containerName} off network ${networkName}`, failuresOf(outcomes));
 }
 
-/** @throws not-found where it isn't on the network; AggregateError, after all was tried */
+/** From an endpoint whose links are gone, ports and the default route move to what is left; past failures. */
+async function moveAway(
+  context: Context,
+  before: Sandbox,
+  after: Sandbox,
+  { hostInterface, containerName, networkName }: Endpoint,
+): Promise<void> {
+  const { kernel, ledger } = context;
+  const firewall = elementSteps(
+    hostInterface ?? networkName,
+    sandboxElements(before, ledger.networkOf),
+    sandboxElements(after, ledger.networkOf),
+  );
+  const outcomes: PromiseSettledResult<unknown>[] = [];
+  for (const step of firewall) {
+    const work = step.do === "delete-elements" ? kernel.dismantle([step]) : addAnew(context, step);
+    outcomes.push(...(await Promise.allSettled([work])));
+  }
+  outcomes.push(...(await Promise.allSettled([moveRoutes(context, before, after)])));
+  throwAll(`take ${containerName} off network ${networkName}`, failuresOf(outcomes));
+}
+
+/** Elements of which an attempt before may have added some. */
+async function addAnew({ apply, kernel }: Context, step: Step): Promise<void> {
+  try {
+    await apply([step]);
+  } catch (thrown) {
+    if (codeOf(thrown) !== "EEXIST" || step.do !== "add-elements") throw thrown;
+    await kernel.dismantle([{ ...step, do: "delete-elements" }]);
+    await apply([step]);
+  }
+}
+
+/** As far as they don't lead there already: an attempt before may have come that far. */
+async function moveRoutes({ kernel }: Context, before: Sandbox, after: Sandbox): Promise<void> {
+  const plan = routesPlan(after, before.endpoints, after.endpoints);
+  if (plan.length === 0) return;
+  const left = unfinished(plan, await kernel.routes(after.key));
+  if (left.length > 0) await kernel.apply(left);
+}
+
+/** What a plan changed of the loopback link, back to what it was. */
+const loopbackBefore = (plan: Plan, facts: readonly Fact[]): Plan =>
+  plan.flatMap((step, at): Step[] => {
+    const value = facts[at]?.previous;
+    return step.do === "set-sysctl" && step.key === LOOPBACK_IPV6 && value !== undefined
+      ? [{ ...step, value }]
+      : [];
+  });
+
+/**
+ * It stays on record until all of it is gone, so that another attempt finishes what this one could not.
+ * @param force past failures, but for a link that stays: its addresses would be another's
+ * @throws not-found where it isn't on the network; AggregateError, after all was tried
+ */
 export async function disconnect(
   context: Context,
   { names, links }: Parts,
   entry: Entry,
   network: NetworkID,
+  { force }: { readonly force: boolean },
 ): Promise<Sandbox> {
+  const { composer, logger, store } = context;
   const before = entry.record;
   const { sandbox } = before;
+  const { container } = sandbox;
   const endpoint = sandbox.endpoints.find((each) => each.network === network);
   if (!endpoint || sandbox.mode !== "own") {
-    throw notFound(`container ${sandbox.container} is not connected to network ${network}`);
+    throw notFound(`container ${container} is not connected to network ${network}`);
   }
   const rest = sandbox.endpoints.filter((each) => each !== endpoint);
   const after = withEndpoints(before, rest);
+  await unplug(context, sandbox, endpoint);
   const outcomes = await Promise.allSettled([
-    names.withdraw([endpoint]),
-    part(context, sandbox, after.sandbox, endpoint),
+    names.withdraw([endpoint]).then(() => names.serve(after)),
+    moveAway(context, sandbox, after.sandbox, endpoint),
+    forgetConnections(context, sandbox.ports, [endpoint]),
   ]);
-  entry.record = after;
+  const what = `disconnect ${endpoint.containerName} from network ${endpoint.networkName}`;
+  const failures = failuresOf(outcomes);
+  if (!force) throwAll(what, failures);
+  for (const failure of failures) logger.error({ container }, `${what}: ${messageOf(failure)}`);
+  const written = await updateFiles(composer, after);
+  entry.record = { ...written, sandbox };
+  await store.commit([putSandbox(written)]);
+  entry.record = written;
   lead(context, entry);
-  const settle = async () => {
-    await names.serve(entry.record);
-    entry.record = await updateFiles(context.composer, entry.record);
-    await context.store.commit([putSandbox(entry.record)]);
-    await forgetConnections(context, sandbox.ports, [endpoint]);
-    await links.refresh();
-  };
-  outcomes.push(...(await Promise.allSettled([settle()])));
   context.tell("disconnect", sandbox, [endpoint]);
-  throwAll(`disconnect ${endpoint.containerName} from network ${endpoint.networkName}`, failuresOf(outcomes));
+  await links.follow(container);
   return entry.record.sandbox;
 }
 
@@ -169,8 +229,7 @@ export async function publish(
     const { record: after, lease } = await publishMore(context, before, requests);
     undo.push("take host ports", () => lease.release());
     await record(context, before, after, undo);
-    const opened = portElements(after.sandbox, lease.bindings, context.ledger.networkOf);
-    await context.apply(elementSteps("published ports", {}, opened));
+    await context.apply(portSteps(before.sandbox, after.sandbox, lease.bindings, context.ledger.networkOf));
     entry.record = after;
     entry.leases = [...entry.leases, lease];
     lead(context, entry);
@@ -182,28 +241,27 @@ export async function publish(
   });
 }
 
-/** @throws not-found, AggregateError */
+/** @throws not-found, AggregateError; then they are open as before, but for what went through them */
 export async function unpublish(
   context: Context,
   entry: Entry,
   requests: readonly PublishRequest[],
 ): Promise<Sandbox> {
   const before = entry.record;
-  const closed = new Set(bindingsNamed(before.sandbox, requests));
-  const ports = before.sandbox.ports.filter((binding) => !closed.has(binding));
+  const closed = bindingsNamed(before.sandbox, requests);
+  const gone = new Set(closed);
+  const ports = before.sandbox.ports.filter((binding) => !gone.has(binding));
   const after = { ...before, sandbox: { ...before.sandbox, ports } };
-  await context.store.commit([putSandbox(after)]);
-  entry.record = after;
-  const gone = portElements(before.sandbox, [...closed], context.ledger.networkOf);
-  const outcomes = await Promise.allSettled([
-    context.kernel.dismantle(elementSteps("published ports", gone, {})),
-  ]);
-  outcomes.push(
-    ...(await Promise.allSettled([
-      ...entry.leases.map((lease) => lease.release([...closed])),
-      cutConnections(context, [...closed]),
-    ])),
-  );
-  throwAll("close published ports", failuresOf(outcomes));
-  return after.sandbox;
+  const { networkOf } = context.ledger;
+  return undoing(async (undo) => {
+    await record(context, before, after, undo);
+    await context.kernel.dismantle(portSteps(before.sandbox, after.sandbox, closed, networkOf));
+    undo.push("close them", async () => {
+      await context.apply(portSteps(after.sandbox, before.sandbox, closed, networkOf));
+    });
+    await cutConnections(context, closed);
+    await Promise.all(entry.leases.map((lease) => lease.release(closed)));
+    entry.record = after;
+    return after.sandbox;
+  });
 }

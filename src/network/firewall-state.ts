@@ -16,12 +16,29 @@ export function sandboxElements(sandbox: Sandbox, networkOf: FindNetwork): Eleme
   return mergeElements([...endpoints, portElements(sandbox, sandbox.ports, networkOf)]);
 }
 
-/** Ports of a sandbox, where they lead. */
-export const portElements = (
-  sandbox: Sandbox,
-  ports: readonly PortBinding[],
+/**
+ * From what is published of a sandbox to what shall be. Only what concerns the container's ports that have changed is
+ * looked at: several host ports may lead to one of them, and share its admission.
+ */
+export function portSteps(
+  before: Sandbox,
+  after: Sandbox,
+  changed: readonly PortBinding[],
   networkOf: FindNetwork,
-): Elements =>
+): Plan {
+  const portOf = ({ protocol, port }: PortBinding) => `${port}/${protocol}`;
+  const ports = new Set(changed.map(portOf));
+  const elementsOf = (sandbox: Sandbox) =>
+    portElements(
+      sandbox,
+      sandbox.ports.filter((binding) => ports.has(portOf(binding))),
+      networkOf,
+    );
+  return elementSteps("published ports", elementsOf(before), elementsOf(after));
+}
+
+/** Ports of a sandbox, where they lead. */
+const portElements = (sandbox: Sandbox, ports: readonly PortBinding[], networkOf: FindNetwork): Elements =>
   mergeElements(
     ([4, 6] as const).map((family): Elements => {
       const carrier = carrierOf(sandbox, family, networkOf);

@@ -311,6 +311,18 @@ describe("published ports", () => {
     assert.ok(host.kernel.forgotten.some(({ originalPort }) => originalPort === 8080));
   });
 
+  test("two that lead to one port of the container: each closes for itself", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    const { container } = await networks.openSandbox(host.request("web", { ports: [TCP80] }));
+    const before = stateOf(host);
+    const hostPorts = { first: 8443, last: 8443 };
+    await networks.publish(container, [{ ...TCP80, hostPorts }]);
+    assert.equal(published(host).length, 2);
+    await networks.unpublish(container, [{ ...TCP80, hostPorts }]);
+    assert.deepEqual(stateOf(host), before);
+  });
+
   test("that can't be opened change nothing", async () => {
     using host = new FakeHost();
     const store = new FailingStore();
