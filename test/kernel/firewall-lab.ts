@@ -149,6 +149,11 @@ export class Lab {
     return member;
   }
 
+  /** Back to where it was, after it was taken off its bridge. */
+  async rejoin({ network, endpoint }: Member): Promise<void> {
+    await this.kernel.apply(driver.rejoin(network, [endpoint], await this.#facts()));
+  }
+
   publish({ network, endpoint }: Member, ...specs: readonly string[]): Promise<void> {
     return this.add(driver.portElements(network, endpoint, specs.map(binding)));
   }

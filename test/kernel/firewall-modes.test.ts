@@ -191,3 +191,17 @@ describe("the administrator's table", () => {
     await silent([outside, plain.address4, 81], [outside, plain.address6, 80], [plain, named.address4, 80]);
   });
 });
+
+test("ports are in hairpin mode where they are translated and guarded, and again when they join again", async () => {
+  const unguarded = await made("unguarded", { [OPTION.spoofGuard]: "false" });
+  const isHairpin = ({ endpoint }: Member): boolean =>
+    sh(`cat /sys/class/net/${endpoint.hostInterface}/brport/hairpin_mode`).trim() === "1";
+  assert.deepEqual(
+    [plain, open, routed, cut1, unguarded].map((member) => isHairpin(member)),
+    [true, true, false, false, false],
+  );
+  sh(`ip link set ${plain.endpoint.hostInterface} nomaster`);
+  await lab.rejoin(plain);
+  assert.ok(isHairpin(plain));
+  await hears(plain, uplink(4), 8000, `plain from ${gateway(plain, 4)}`);
+});

@@ -99,4 +99,13 @@ describe("the administrator's table", () => {
       assert.ok(isAdminTableUntouched(listed()));
     }
   });
+
+  test("takes what docs/network.md tells to put into it", () => {
+    const page = readFileSync(join(directory, "../network.md"), "utf8");
+    const section = /^### Your own rules$(.*?)^##/ms.exec(page)?.[1] ?? "";
+    const commands = [...section.matchAll(/^```sh\n(.*?)^```/gms)].map(([, block = ""]) => block);
+    assert.equal(commands.length, 2);
+    for (const each of commands) sh(`set -e\n${each}`);
+    assert.match(listed(), /ct original proto-dst 8080 ip saddr != 192\.0\.2\.0\/24 drop/);
+  });
 });
