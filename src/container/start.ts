@@ -19,6 +19,7 @@ import { networkOwner } from "./network-owner.ts";
 import type { Context } from "./options.ts";
 import { bundleOf, logPathOf, monitorDirectoryOf, runtimeDirectoryOf } from "./paths.ts";
 import type { Registry } from "./registry.ts";
+import { unmountRoot } from "./removal.ts";
 import { makeDirectoryInRoot } from "./rootfs.ts";
 import { filesOf, sandboxRequestOf } from "./sandbox-request.ts";
 import type { SeccompProfile } from "./seccomp-profile.ts";
@@ -50,13 +51,14 @@ export function monitorRequestOf(context: Context, container: Container, bundle:
  * `bind` is called with the process before its first instruction. Whatever fails, nothing is left of it all.
  * @throws RuntimeError; whatever network and image say
  */
-export function startProcess(
+export async function startProcess(
   context: Context,
   entry: Entry,
   bind: (supervised: Supervised) => void,
 ): Promise<Started> {
   const container = withOwnersName(entry.container, context.registry);
-  return undoing(async (undo) => {
+  if (container.monitor) await finishLastRun(context, container);
+  return await undoing(async (undo) => {
     const { sandbox, rootfs } = await openBoth(context, container, undo);
     const { bundle, profile } = writeBundle(context, container, sandbox, rootfs, undo);
     const endpoints = joinedEndpoints(joiningOrder(container, context.networks), sandbox);
@@ -79,6 +81,15 @@ export function startProcess(
     await context.registry.save(entry, { state: runningState(container.state, supervised, startedAt) });
     return { supervised, bundle };
   });
+}
+
+/** Its end left something behind: once more. */
+async function finishLastRun(context: Context, { id }: Container): Promise<void> {
+  await Promise.all([
+    context.supervisor.delete(id),
+    context.networks.closeSandbox(id),
+    unmountRoot(context, id),
+  ]);
 }
 
 /** Who shares another's network is called as that one, in its own UTS namespace. */

@@ -20,7 +20,9 @@ import { Reactor } from "../linux/reactor.ts";
 import { cleanNetworks } from "../network/clean.ts";
 import { createNetworks } from "../network/controller.ts";
 import { createDns } from "../network/dns/dns.ts";
+import type { Dns } from "../network/dns/types.ts";
 import { createHostPorts } from "../network/port/host-ports.ts";
+import type { HostPorts } from "../network/port/types.ts";
 import type { Networks } from "../network/types.ts";
 import { EmbeddedStore } from "../store/embedded.ts";
 import type { Store } from "../store/kv.ts";
@@ -47,6 +49,8 @@ export interface Between {
   readonly supervisor?: (supervisor: Supervisor) => Supervisor;
   readonly images?: (images: Images) => Images;
   readonly networks?: (networks: Networks) => Networks;
+  readonly ports?: (ports: HostPorts) => HostPorts;
+  readonly dns?: (dns: Dns) => Dns;
 }
 
 const itself = <T>(part: T): T => part;
@@ -117,9 +121,9 @@ export function createEngine(settings: EngineSettings, between: Between = {}): P
     const images = (between.images ?? itself)(createImages({ store, dataRoot, logger, publish }));
     await images.start();
     undo.push("stop images", () => images.stop());
-    const ports = createHostPorts({ reactor, logger });
+    const ports = (between.ports ?? itself)(createHostPorts({ reactor, logger }));
     undo.push("let go of host ports", () => ports.stop());
-    const dns = createDns({ logger });
+    const dns = (between.dns ?? itself)(createDns({ logger }));
     undo.push("stop the DNS", () => dns.stop());
     const networks = (between.networks ?? itself)(
       createNetworks({ kernel, store, events, logger, execRoot, settings, reactor, ports, dns }),

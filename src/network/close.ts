@@ -38,10 +38,10 @@ export async function closeSandbox(
     logger.error({ container }, `forget the sandbox: ${messageOf(thrown)}`);
   }
   context.tell("disconnect", sandbox);
-  await links.refresh();
+  await links.follow(container);
 }
 
-/** Past failures. The guard of a port stands until the port is gone: others may share the namespace. */
+/** Past failures. The guard of a port stands until the port is gone: others may share the namespace, or it can't be deleted. */
 export async function takeDown({ kernel, ledger }: Context, sandbox: Sandbox): Promise<void> {
   const links = linksOf(sandbox);
   const unpin = unpinPlan(sandbox);
@@ -50,11 +50,13 @@ export async function takeDown({ kernel, ledger }: Context, sandbox: Sandbox): P
     sandboxElements(sandbox, ledger.networkOf),
     {},
   );
-  const outcomes = await Promise.allSettled([
+  const [unplugged, ...outcomes] = await Promise.allSettled([
     links.length > 0 ? kernel.deleteLinks(links) : undefined,
     unpin.length > 0 ? kernel.dismantle(unpin) : undefined,
   ]);
-  if (firewall.length > 0) outcomes.push(...(await Promise.allSettled([kernel.dismantle(firewall)])));
+  outcomes.push(unplugged);
+  if (firewall.length > 0 && unplugged.status === "fulfilled")
+    outcomes.push(...(await Promise.allSettled([kernel.dismantle(firewall)])));
   throwAll(`close sandbox ${sandbox.key}`, failuresOf(outcomes));
 }
 

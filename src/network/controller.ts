@@ -170,16 +170,9 @@ class Controller implements Networks {
     network: NetworkID,
     { force }: { readonly force: boolean },
   ): Promise<Sandbox> {
-    return this.#change(container, async (entry) => {
-      try {
-        return await disconnect(this.#context, this.#parts, entry, network);
-      } catch (thrown) {
-        if (!force || entry.record.sandbox.endpoints.some((endpoint) => endpoint.network === network))
-          throw thrown;
-        this.#context.logger.error({ container }, messageOf(thrown));
-        return entry.record.sandbox;
-      }
-    });
+    return this.#change(container, (entry) =>
+      disconnect(this.#context, this.#parts, entry, network, { force }),
+    );
   }
 
   publish(container: ContainerID, ports: readonly PublishRequest[]): Promise<Sandbox> {

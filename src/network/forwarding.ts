@@ -4,6 +4,7 @@ import { bootId } from "../linux/host.ts";
 import type { Kernel, Link } from "../linux/kernel.ts";
 import type { Step } from "../linux/plan.ts";
 import type { Store } from "../store/kv.ts";
+import { isDrawbridges } from "./bridge/link.ts";
 import type { Elements } from "./firewall/elements.ts";
 import { loadSysctl, type SysctlRecord } from "./state.ts";
 
@@ -81,8 +82,9 @@ export async function readForwarding(
   const key = FORWARDING[family];
   const has = family === 4 || existsSync("/proc/sys/net/ipv6");
   const uplinks: string[] = [];
-  for (const { name, loopback, master } of family === 6 && has ? links : []) {
-    if (loopback || master !== undefined) continue;
+  for (const link of family === 6 && has ? links : []) {
+    const { name, loopback, master } = link;
+    if (loopback || master !== undefined || isDrawbridges(link)) continue;
     if ((await kernel.readSysctl(acceptRa(name))) === "1") uplinks.push(name);
   }
   return {

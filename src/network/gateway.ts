@@ -1,4 +1,6 @@
 /** Which endpoint of a sandbox is its way out, and which one its published ports lead to. */
+import { sameAddress } from "../lib/ip.ts";
+import type { Route } from "../linux/kernel.ts";
 import type { Plan } from "../linux/plan.ts";
 import type { FindNetwork } from "./ledger.ts";
 import type { Endpoint, Network, Sandbox } from "./types.ts";
@@ -48,5 +50,16 @@ export function routesPlan(
       ...(old ? [{ do: "delete-route", netns, to: "default", family, via: old } as const] : []),
       ...(via ? [{ do: "add-route", netns, to: "default", via } as const] : []),
     ];
+  });
+}
+
+/** What of a plan of default routes is not so yet. */
+export function unfinished(plan: Plan, routes: readonly Route[]): Plan {
+  return plan.filter((step) => {
+    if (step.do !== "add-route" && step.do !== "delete-route") return true;
+    const stands = routes.some(
+      ({ to, via }) => to === "default" && via && step.via && sameAddress(via, step.via),
+    );
+    return stands === (step.do === "delete-route");
   });
 }

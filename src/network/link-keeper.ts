@@ -1,5 +1,6 @@
 /** Keeps what `--link` gives in step with the containers that it is about: they start anew with other addresses. */
 import { messageOf } from "../lib/errors.ts";
+import type { ContainerID } from "../lib/ids.ts";
 import { Mutex } from "../lib/mutex.ts";
 import { updateHosts } from "./files/files.ts";
 import type { Elements } from "./firewall/elements.ts";
@@ -33,14 +34,23 @@ export class LinkKeeper {
   async refresh(): Promise<void> {
     const linkers = this.#linkers();
     if (linkers.length === 0 && !this.#any) return;
-    this.#any = linkers.length > 0;
     await this.#serial.run(async () => {
       const wanted = this.#wanted();
       const plan = elementSteps("links", this.#standing, wanted);
       if (plan.length > 0) await this.#context.apply(plan);
       this.#standing = wanted;
-      for (const entry of linkers) await this.#follow(entry);
+      this.#any = linkers.length > 0;
+      for (const entry of linkers) await this.#followOne(entry);
     });
+  }
+
+  /** What is gone is gone: a failure is told to the log, and made good with the next change of any sandbox. */
+  async follow(gone: ContainerID): Promise<void> {
+    try {
+      await this.refresh();
+    } catch (thrown) {
+      this.#context.logger.error({ container: gone }, `close what its links opened: ${messageOf(thrown)}`);
+    }
   }
 
   #linkers(): readonly Entry[] {
@@ -58,7 +68,7 @@ export class LinkKeeper {
     );
   }
 
-  async #follow(entry: Entry): Promise<void> {
+  async #followOne(entry: Entry): Promise<void> {
     const { composer, logger, store } = this.#context;
     try {
       await this.#names.serve(entry.record);

@@ -81,7 +81,15 @@ export class Names {
   }
 
   async #forget(id: SandboxID): Promise<void> {
-    if (this.#served.delete(id)) await this.#context.dns.forget(id);
+    const text = this.#served.get(id);
+    if (text === undefined) return;
+    this.#served.delete(id);
+    try {
+      await this.#context.dns.forget(id);
+    } catch (thrown) {
+      this.#served.set(id, text);
+      throw thrown;
+    }
   }
 
   #sandboxOf(record: SandboxRecord): DnsSandbox | undefined {

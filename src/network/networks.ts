@@ -10,7 +10,7 @@ import { elementSteps } from "./firewall-state.ts";
 import { forwarding, readForwarding, unroutedElements } from "./forwarding.ts";
 import type { Context } from "./options.ts";
 import { hostFacts } from "./reconcile.ts";
-import { dropNetwork, putNetwork, putSysctl } from "./state.ts";
+import { dropNetwork, dropSysctl, loadSysctl, putNetwork, putSysctl } from "./state.ts";
 import type { Endpoint, Network, NetworkRequest } from "./types.ts";
 
 export class NetworkTable {
@@ -77,7 +77,7 @@ export class NetworkTable {
         throw driver.explain(network, thrown);
       });
       undo.push("make it", () => this.#dismantle(network, ledger.networks));
-      if (network.ipv6 && network.driver === "bridge") await this.#forwardIpv6();
+      if (network.ipv6 && network.driver === "bridge") await this.#forwardIpv6(undo);
     }
     ledger.networks = [...ledger.networks, network];
     this.#tell("create", network);
@@ -85,12 +85,18 @@ export class NetworkTable {
   }
 
   /** With the first network that has IPv6; what it must not open is closed before. */
-  async #forwardIpv6(): Promise<void> {
+  async #forwardIpv6(undo: UndoStack): Promise<void> {
     const { kernel, store, ledger, settings } = this.#context;
     const { links } = await hostFacts(kernel);
     const { closed, plan, records } = forwarding(await readForwarding(this.#context, 6, links), settings);
     if (plan.length === 0) return;
+    const before = await Promise.all(
+      [...records.keys()].map(async (key) => [key, await loadSysctl(store, key)] as const),
+    );
     await store.commit([...records].map(([key, record]) => putSysctl(key, record)));
+    undo.push("record sysctls", () =>
+      store.commit(before.map(([key, record]) => (record ? putSysctl(key, record) : dropSysctl(key)))),
+    );
     const after = { ...ledger.closed, 6: closed };
     const firewall = elementSteps(
       "IPv6 forwarding",
@@ -113,7 +119,7 @@ export class NetworkTable {
       if (!network.configOnly) await this.#dismantle(network, ledger.networks);
       await store.commit([dropNetwork(network)]);
     } catch (thrown) {
-      ledger.networks = [...ledger.networks, network];
+      ledger.networks = before;
       throw thrown;
     }
     this.#spent = [...this.#spent, ...ipam.pools.map(({ subnet }) => subnet)];

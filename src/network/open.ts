@@ -1,8 +1,8 @@
 /** A sandbox's opening: whole and ready for traffic, or nothing of it. */
-import { conflict } from "../lib/errors.ts";
+import { conflict, throwAll } from "../lib/errors.ts";
 import { undoing } from "../lib/undo.ts";
 import type { Fact, Plan } from "../linux/plan.ts";
-import { takeDown } from "./close.ts";
+import { failuresOf, takeDown } from "./close.ts";
 import { designSandbox, type SandboxDesign } from "./design.ts";
 import { drivers } from "./drivers.ts";
 import { digestOf, type FileContents, removeFiles, writeFiles } from "./files/files.ts";
@@ -64,7 +64,13 @@ export async function openSandbox(
     undo.push("make the sandbox", () => takeDown(context, sandbox));
     if (written.status === "rejected") throw written.reason;
     undo.push("name it", () => names.close(sandbox));
-    await Promise.all([names.refresh(record), forgetConnections(context, sandbox.ports)]);
+    // Both have ended before anything is undone.
+    throwAll(
+      `open the sandbox of ${request.containerName}`,
+      failuresOf(
+        await Promise.allSettled([names.refresh(record), forgetConnections(context, sandbox.ports)]),
+      ),
+    );
     entry.record = { ...record, sandbox: withFacts(sandbox, plan, made.value) };
     entry.phase = "open";
     lead(context, entry);
