@@ -1,6 +1,6 @@
 /**
- * One epoll(7) that a thread waits on itself: for threads that do nothing but serve sockets. `reactor.ts` is for
- * threads that have Node's own loop to run; its way through the pool costs each wait 20 µs more.
+ * One epoll(7) that a thread waits on itself: for threads that do nothing but serve descriptors. `reactor.ts` is for
+ * those that have Node's own loop to run, and waits on a thread of the pool.
  */
 import { closeSync } from "node:fs";
 import { arch } from "node:os";
@@ -32,11 +32,9 @@ export class Poller {
   readonly #epoll = check("make an epoll", sys.epoll_create1(CLOEXEC));
   readonly #events = Buffer.alloc(EVENT_SIZE * EVENTS_PER_WAIT);
   readonly #event = Buffer.alloc(EVENT_SIZE);
-  /**
-   * By token: a descriptor's number is used again, and events of the one before it may still be at hand.
-   * Tokens count up, so of two with one number the younger is found.
-   */
+  /** By token, for a descriptor's number is used again while an event of the one before it may still be at hand. */
   readonly #watched = new Map<number, OnReady>();
+  /** By descriptor. */
   readonly #tokens = new Map<number, number>();
   /** By descriptor, 1 while it was added. */
   readonly #added: Uint8Array | undefined;

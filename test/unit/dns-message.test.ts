@@ -110,7 +110,8 @@ test("an answer is one to the question that was asked, in whatever letters", () 
   assert.ok(!matches(answer("www.example.org", { questions: [{ name: "www.example.org", type: "AAAA" }] })));
   assert.ok(!matches(asked));
   assert.ok(!matches(answer("www.example.org").subarray(0, end - 1)));
-  assert.ok(!matches(encode({ type: "response", id: 4711 })));
+  const headerAlone = (rcode: number) => matches(encode({ type: "response", id: 4711, flags: rcode }));
+  assert.deepEqual([0, 1, 2, 3, 4, 5].filter(headerAlone), [1, 2, 4, 5]);
 });
 
 test("names that a message can't hold have no bytes", () => {

@@ -15,7 +15,8 @@ const IDLE = 10_000;
 const MOST_PENDING = 32;
 const MOST_UNSENT = 128 * 1024;
 
-const chunk = Buffer.alloc(65536);
+/** Read at once: so many queries are answered before others have their turn. */
+const chunk = Buffer.alloc(16384);
 
 /** Make the answer: at once, or later through `connection`. False of a message that is none: it ends the connection. */
 export type OnQuery = (message: Buffer, connection: ClientConnection) => boolean;

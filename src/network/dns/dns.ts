@@ -129,7 +129,13 @@ class DnsClient implements Dns {
   #died(cause: Error | undefined, lived: number): void {
     this.#options.logger.error({ err: cause }, "the DNS's thread died: another takes its place");
     this.#delay = lived >= LONG_LIFE ? FIRST_DELAY : Math.min(this.#delay * 2, LONGEST_DELAY);
-    this.#restart = setTimeout(() => this.#start(), this.#delay);
+    this.#restart = setTimeout(() => {
+      try {
+        this.#start();
+      } catch (thrown) {
+        this.#died(asError(thrown), 0); // no descriptor to be had: later
+      }
+    }, this.#delay);
   }
 
   #settle({ id, error }: Answered): void {

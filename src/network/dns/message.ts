@@ -20,7 +20,9 @@ export const Type = { A: 1, PTR: 12, AAAA: 28, OPT: 41, ANY: 255 } as const;
 export const CLASS_IN = 1;
 export const CLASS_ANY = 255;
 
-export const Rcode = { NOERROR: 0, SERVFAIL: 2, NOTIMP: 4, REFUSED: 5, BADVERS: 16 } as const;
+export const Rcode = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NOTIMP: 4, REFUSED: 5, BADVERS: 16 } as const;
+/** They say nothing about a name. */
+const FAILURES: ReadonlySet<number> = new Set([Rcode.FORMERR, Rcode.SERVFAIL, Rcode.NOTIMP, Rcode.REFUSED]);
 
 /** Bytes that a message over UDP may have where its asker says nothing else. */
 export const UDP_SIZE = 512;
@@ -142,11 +144,13 @@ function skipName(message: Uint8Array, start: number, length: number): number | 
 
 /**
  * Whether the first `length` bytes of `answer` answer `query`, whose question ends at `end`: a response of the same
- * opcode to the same question. Letters may differ in case: some servers tell names as they know them.
+ * opcode to the same question. Letters may differ in case: some servers tell names as they know them. And some say
+ * that they failed with a header alone.
  */
 export function answers(answer: Uint8Array, length: number, query: Uint8Array, end: number): boolean {
-  if (length < end || (flagsOf(answer) & (QR | OPCODE)) !== (QR | (flagsOf(query) & OPCODE))) return false;
-  if (u16(answer, 4) !== 1) return false;
+  if (length < HEADER || (flagsOf(answer) & (QR | OPCODE)) !== (QR | (flagsOf(query) & OPCODE))) return false;
+  if (u16(answer, 4) === 0) return length === HEADER && FAILURES.has(rcodeOf(answer));
+  if (length < end || u16(answer, 4) !== 1) return false;
   // A length of a label is below 64, so it has no case; type and class are compared as they are.
   for (let at = HEADER; at < end - 4; at += 1) {
     if (lower(answer[at] ?? 0) !== lower(query[at] ?? 0)) return false;
