@@ -1,5 +1,4 @@
 /** A descriptor by which one thread wakes another from its wait: eventfd(2). */
-import { closeSync } from "node:fs";
 import { check, declare } from "./ffi.ts";
 
 const sys = {
@@ -27,5 +26,3 @@ export function signalEventFd(fd: number): void {
 export function drainEventFd(fd: number): void {
   sys.read(fd, count, 8);
 }
-
-export const closeEventFd = (fd: number): void => closeSync(fd);

@@ -19,7 +19,7 @@ import { TcpServers } from "./upstream-tcp.ts";
 import { UdpServer } from "./upstream-udp.ts";
 
 /** Queries that may be on their way for a sandbox. */
-export const MOST_OUTSTANDING = 1024;
+const MOST_OUTSTANDING = 1024;
 
 /** Milliseconds after which the next server is asked as well; one that was too late last time has less. */
 const PATIENCE = 2000;

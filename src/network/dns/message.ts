@@ -60,7 +60,7 @@ export interface Query {
 const u16 = (bytes: Uint8Array, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 
 export const messageId = (message: Uint8Array): number => u16(message, 0);
-export const flagsOf = (message: Uint8Array): number => u16(message, 2);
+const flagsOf = (message: Uint8Array): number => u16(message, 2);
 export const rcodeOf = (message: Uint8Array): number => flagsOf(message) & RCODE;
 
 export function setMessageId(message: Uint8Array, id: number): void {

@@ -1,17 +1,5 @@
 /** Answers of our own, RFC 1035 section 4.1 and RFC 6891, written straight into the memory that they are sent from. */
-import {
-  CLASS_IN,
-  HEADER,
-  QR,
-  QUESTION_NAME,
-  type Query,
-  RA,
-  RD,
-  TC,
-  TCP_SIZE,
-  Type,
-  UDP_SIZE,
-} from "./message.ts";
+import { CLASS_IN, HEADER, QR, QUESTION_NAME, type Query, RA, RD, TC, Type, UDP_SIZE } from "./message.ts";
 
 /** Names change with containers: nobody keeps an answer. */
 const TTL = 0;
@@ -36,8 +24,6 @@ export interface ResponseRecord {
 /** How many bytes an answer to `query` may have. */
 export const udpLimit = ({ edns }: Query): number =>
   edns ? Math.min(Math.max(edns.size, UDP_SIZE), OUR_UDP_SIZE) : UDP_SIZE;
-
-export const TCP_LIMIT = TCP_SIZE;
 
 /**
  * Write the answer to `message`, which `query` was read from, into `out`, at most `limit` bytes: records that have no

@@ -45,7 +45,7 @@ export function attempt(loop: Loop, outcome: Outcome, ask: () => Attempt): Attem
   }
 }
 
-export const DNS_PORT = 53;
+const DNS_PORT = 53;
 
 /** One server, as a sandbox or the host sees it. */
 export interface Server {
