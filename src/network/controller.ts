@@ -9,7 +9,7 @@ import { connect, disconnect, type Parts, publish, unpublish } from "./attachmen
 import { bridgeOptions, OPTION } from "./bridge/options.ts";
 import { closeSandbox } from "./close.ts";
 import { Keeper } from "./coexistence/keeper.ts";
-import { refuseCompany } from "./design.ts";
+import { isUserDefined, refuseCompany } from "./design.ts";
 import { Composer, HOST_PATHS, type HostPaths, updateResolvConf } from "./files/files.ts";
 import { FileWatch } from "./files/watch.ts";
 import { canCarry } from "./gateway.ts";
@@ -75,7 +75,7 @@ class Controller implements Networks {
   }
 
   async start(alive: ReadonlySet<ContainerID>): Promise<void> {
-    const { execRoot, ledger, kernel, settings, logger } = this.#context;
+    const { execRoot, ledger, kernel, settings, logger, dns } = this.#context;
     mkdirSync(netnsDirectory(execRoot), { recursive: true, mode: 0o755 });
     const { records, ...reconciled } = await reconcile(this.#context, alive);
     Object.assign(ledger, reconciled);
@@ -83,6 +83,7 @@ class Controller implements Networks {
       ledger.entries.set(record.sandbox.container, { record, phase: "open", leases: [] });
     }
     await this.#takeOver([...ledger.entries.values()]);
+    if (ledger.networks.some((network) => isUserDefined(network) && !network.configOnly)) dns.prepare();
     this.#parts.links.begin();
     await warnOfNoForwarding(kernel, settings, logger);
     await this.#keeper?.start();

@@ -100,12 +100,14 @@ export class Names {
     const others = ledger.standing().map((other) => other.sandbox);
     const links = linkedFrom(sandbox, others).map(({ alias, to }) => ({ alias, endpoint: to.id }));
     const isolated = sandbox.endpoints.every((endpoint) => ledger.networkOf(endpoint).internal);
+    const ndots = composer.ndots(record);
     return {
       id: sandbox.id,
       key: sandbox.key,
       networks: endpoints.map(({ network }) => network),
       links,
       upstreams: isolated ? [] : composer.upstreams(record),
+      ...(ndots !== undefined && { ndots }),
     };
   }
 }

@@ -80,6 +80,8 @@ export class NetworkTable {
       if (network.ipv6 && network.driver === "bridge") await this.#forwardIpv6(undo);
     }
     ledger.networks = [...ledger.networks, network];
+    // Containers will join it before long, and have the embedded DNS.
+    if (!network.configOnly) this.#context.dns.prepare();
     this.#tell("create", network);
     return { network, warning };
   }

@@ -168,6 +168,8 @@ export class FakeDns implements Dns {
   readonly endpoints = new Map<EndpointID, DnsEndpoint>();
   failing = false;
 
+  prepare(): void {}
+
   async serve(sandbox: DnsSandbox): Promise<void> {
     if (this.failing) throw internal("no sockets left");
     this.sandboxes.set(sandbox.id, sandbox);

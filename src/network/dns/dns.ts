@@ -47,6 +47,10 @@ class DnsClient implements Dns {
     this.#options = options;
   }
 
+  prepare(): void {
+    if (!this.#thread && !this.#restart && !this.#stopping) this.#start();
+  }
+
   async serve(sandbox: DnsSandbox): Promise<void> {
     this.#sandboxes.set(sandbox.id, sandbox);
     try {

@@ -50,6 +50,8 @@ export interface DnsEndpoint {
 
 /** All sandboxes are served by one thread of their own. Calls take effect in order. */
 export interface Dns {
+  /** A sandbox will be served before long: what takes time for the first one is begun. */
+  prepare(): void;
   /** Serve a sandbox, or change how it is served. Its namespace has the rules already. @throws KernelError */
   serve(sandbox: DnsSandbox): Promise<void>;
   /** Its sockets are closed when this resolves. Unknown ones are no failure. */

@@ -120,6 +120,12 @@ export class Composer {
     return upstreamsOf(given, { fromHost: dns.length === 0 });
   }
 
+  /** `--dns-option ndots:…`, where it was given. */
+  ndots(request: FilesRequest): number | undefined {
+    const option = this.#overridesOf(request).dnsOptions.findLast((each) => /^ndots:\d+$/.test(each));
+    return option === undefined ? undefined : Number(option.slice("ndots:".length));
+  }
+
   #overridesOf({ files }: FilesRequest): Overrides {
     const { settings } = this.#options;
     return {
