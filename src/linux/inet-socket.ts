@@ -2,6 +2,7 @@
 import { closeSync } from "node:fs";
 import { type Address, formatAddress } from "../lib/ip.ts";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
+import { raise } from "./high-descriptor.ts";
 import { AF_INET, AF_INET6, encodeSocketAddress } from "./sockaddr.ts";
 
 const sys = {
@@ -65,7 +66,7 @@ export function holdPort({ protocol, address, port, dual }: PlaceToHold): number
     const name = encodeSocketAddress({ address, port });
     check(what, sys.bind(fd, name, name.length));
     if (type === SOCK_STREAM) check(what, sys.listen(fd, BACKLOG));
-    return fd;
+    return raise(fd);
   } catch (thrown) {
     closeSync(fd);
     throw thrown;
@@ -76,7 +77,7 @@ export function holdPort({ protocol, address, port, dual }: PlaceToHold): number
 export function acceptConnection(fd: number): number | undefined {
   for (;;) {
     const accepted: number = sys.accept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (accepted >= 0) return accepted;
+    if (accepted >= 0) return raise(accepted);
     const errno = lastErrno();
     if (errno === EAGAIN) return undefined;
     const error = new KernelError("accept a connection", errno);
@@ -84,10 +85,16 @@ export function acceptConnection(fd: number): number | undefined {
   }
 }
 
-/** Close a connection so that its peer is told at once that nobody is here. */
+/** Have a connection's close be a reset, whatever its state: its peer is told at once. @throws KernelError */
+export function resetOnClose(fd: number): void {
+  check("set SO_LINGER", sys.setsockopt(fd, SOL_SOCKET, SO_LINGER, RESET, RESET.byteLength));
+}
+
+/** Close a connection that nobody serves. @throws KernelError */
 export function refuseConnection(fd: number): void {
-  const set: number = sys.setsockopt(fd, SOL_SOCKET, SO_LINGER, RESET, RESET.byteLength);
-  const errno = lastErrno();
-  closeSync(fd);
-  if (set < 0) throw new KernelError("reset a connection", errno);
+  try {
+    resetOnClose(fd);
+  } finally {
+    closeSync(fd);
+  }
 }

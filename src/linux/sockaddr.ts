@@ -43,13 +43,17 @@ export function encodeSocketAddress({ address, port, scope = 0 }: SocketAddress)
   return bytes;
 }
 
-/** @throws RangeError for another family */
+/** @throws RangeError for another family, and for fewer bytes than it has */
 export function decodeSocketAddress(bytes: Uint8Array): SocketAddress {
   const view = viewOf(bytes);
   const family = view.getUint16(0, LITTLE_ENDIAN);
+  if (family !== AF_INET && family !== AF_INET6) {
+    throw new RangeError(`not an internet address: family ${family}`);
+  }
+  const size = family === AF_INET ? SIZE4 : SOCKADDR_SIZE;
+  if (bytes.length < size) throw new RangeError(`${bytes.length} bytes of a socket address of ${size}`);
   const port = view.getUint16(2);
   if (family === AF_INET) return { address: addressFromBytes(bytes.subarray(4, 8)), port };
-  if (family !== AF_INET6) throw new RangeError(`not an internet address: family ${family}`);
   const scope = view.getUint32(24, LITTLE_ENDIAN);
   return { address: addressFromBytes(bytes.subarray(8, 24)), port, ...(scope !== 0 && { scope }) };
 }

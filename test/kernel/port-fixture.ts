@@ -2,10 +2,11 @@
 import { execFileSync } from "node:child_process";
 import { createSocket, type Socket as Datagrams } from "node:dgram";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
 import { createServer, connect as open, type Server, type Socket } from "node:net";
 import { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { codeOf } from "../../src/lib/errors.ts";
 import { type Address, parseAddress } from "../../src/lib/ip.ts";
 import { type Logger, silent } from "../../src/lib/log.ts";
 import { Reactor } from "../../src/linux/reactor.ts";
@@ -42,7 +43,18 @@ export function request(
   };
 }
 
-export const descriptors = (): number => readdirSync("/proc/self/fd").length;
+/** How many sockets this process has open, of those below `limit`. */
+export function openSockets(limit = Number.POSITIVE_INFINITY): number {
+  const descriptors = readdirSync("/proc/self/fd").filter((fd) => Number(fd) < limit);
+  return descriptors.filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith("socket:");
+    } catch (thrown) {
+      if (codeOf(thrown) === "ENOENT") return false; // the one that read the directory
+      throw thrown;
+    }
+  }).length;
+}
 
 /** Wait for what comes of its own in a moment. */
 export async function eventually(what: string, holds: () => boolean): Promise<void> {

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
 import { connect as connectTo, type Socket } from "node:net";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,11 +14,12 @@ import {
   addAddresses,
   attempt,
   connect,
-  descriptors,
+  datagrams,
   endOf,
   eventually,
   hostPorts,
   listen,
+  openSockets,
   readAll,
   request,
 } from "./port-fixture.ts";
@@ -168,7 +168,7 @@ test("who doesn't read is not written for: the sender waits", async () => {
 
 test("given back under load: connections are cut, nothing is left, and the port can be taken again", async () => {
   await listen(CONTAINER, 87, (socket) => socket.pipe(socket));
-  const before = descriptors();
+  const before = openSockets();
   const lease = await published(87);
   const clients = await Promise.all(Array.from({ length: 200 }, () => connect("::1", 10_087)));
   for (const client of clients) client.write(Buffer.alloc(100_000));
@@ -177,7 +177,7 @@ test("given back under load: connections are cut, nothing is left, and the port 
   await lease.release();
   for (const end of await Promise.all(ends)) assert.match(end, /^(ECONNRESET|closed)$/);
   await assert.rejects(connect("::1", 10_087), { code: "ECONNREFUSED" });
-  await eventually("all are closed", () => descriptors() <= before);
+  await eventually("all are closed", () => openSockets() <= before);
 
   const again = await published(87);
   const client = await connect("::1", 10_087);
@@ -239,6 +239,25 @@ test("connections are bounded: more are refused until others end", async () => {
   for (const client of served) client.destroy();
 });
 
+test("numbers that select(2) knows are left to those who need them", async () => {
+  await listen(CONTAINER, 92, (socket) => socket.write("x"));
+  const server = await datagrams({ at: CONTAINER, port: 92 });
+  server.on("message", (message, { port, address }) => server.send(message, port, address));
+  const before = openSockets(1024);
+  await published(92);
+  const udp = await ports.take([request(92, 10_092, { protocol: "udp" })], ANY);
+  udp.lead(FOUR);
+  assert.equal(openSockets(1024), before);
+  const client = await connect("::1", 10_092);
+  await once(client, "data");
+  const asking = await datagrams({ to: { host: "::1", port: 10_092 } });
+  asking.send("?");
+  await once(asking, "message");
+  // Both clients, and what the server accepted.
+  assert.equal(openSockets(1024), before + 3);
+  await udp.release();
+});
+
 test("with no descriptor left, a connection waits until there is one, and it is told once", async () => {
   await listen(CONTAINER, 91, says("served late"));
   await published(91);
@@ -247,9 +266,7 @@ test("with no descriptor left, a connection waits until there is one, and it is 
   const child = spawn("sh", ["-c", script], { stdio: ["pipe", "pipe", "inherit"] });
   after(() => child.kill());
   const heard = once(child.stdout, "data", { signal: AbortSignal.timeout(10_000) });
-  const lowestUnused = openSync("/dev/null", "r");
-  closeSync(lowestUnused);
-  child.stdin.write(`${lowestUnused}\n`);
+  child.stdin.write("3\n");
   await eventually("it is told", () => told.length > 0);
   await sleep(600);
   child.stdin.write("4000\n");

@@ -9,7 +9,7 @@ import { connectDatagram } from "../../src/linux/datagram.ts";
 import { DatagramPassage } from "../../src/linux/packet-info.ts";
 import type { PortLease, PortTarget } from "../../src/network/port/types.ts";
 import { isolated } from "../support/isolated.ts";
-import { ANY, addAddresses, datagrams, descriptors, eventually, hostPorts, request } from "./port-fixture.ts";
+import { ANY, addAddresses, datagrams, eventually, hostPorts, openSockets, request } from "./port-fixture.ts";
 
 isolated(import.meta);
 
@@ -94,9 +94,9 @@ test("a server that was not there yet is found by the next datagram", async () =
   await published(55, FOUR);
   const client = await clientOf(10_055);
   client.on("error", (error) => assert.fail(error));
-  const before = descriptors();
+  const before = openSockets();
   client.send("nobody");
-  await eventually("the client has a session", () => descriptors() === before + 1);
+  await eventually("the client has a session", () => openSockets() === before + 1);
   await echo(CONTAINER, 55);
   assert.equal(String(await ask(client, "somebody")), "somebody");
 });
@@ -107,12 +107,12 @@ test("led elsewhere, or nowhere", async () => {
   await echo(OTHER, 56, there);
   const lease = await published(56, FOUR);
   const client = await clientOf(10_056);
-  const before = descriptors();
+  const before = openSockets();
   await ask(client, "one");
   lease.lead({ address4: parseAddress(OTHER) });
   await ask(client, "two");
   lease.lead(undefined);
-  assert.equal(descriptors(), before);
+  assert.equal(openSockets(), before);
   client.send("three");
   // What is sent to another port of the same engine later has been served later.
   await echo(CONTAINER, 57);
@@ -128,25 +128,25 @@ test("sessions are bounded: the one that was used longest ago makes room", async
   server.on("message", (_, { port, address }) => server.send(String(port), port, address));
   const lease = await published(58, FOUR);
   const clients = await Promise.all(Array.from({ length: 600 }, () => clientOf(10_058)));
-  const before = descriptors();
+  const before = openSockets();
   // What the server says is the port that it sees: the session's.
   const seen = async (at: number): Promise<string> => String(await ask(clients[at] ?? assert.fail(), "?"));
   const first: string[] = [];
   for (let at = 0; at < 512; at += 1) first.push(await seen(at));
-  assert.equal(descriptors(), before + 512);
+  assert.equal(openSockets(), before + 512);
   assert.equal(await seen(0), first[0]);
   for (let at = 512; at < 600; at += 1) await seen(at);
-  assert.equal(descriptors(), before + 512);
+  assert.equal(openSockets(), before + 512);
   assert.equal(await seen(0), first[0]);
   assert.notEqual(await seen(1), first[1]);
-  assert.equal(descriptors(), before + 512);
+  assert.equal(openSockets(), before + 512);
   await lease.release();
-  assert.equal(descriptors(), before - 1);
+  assert.equal(openSockets(), before - 1);
 });
 
 test("given back under load, nothing is left and nobody is answered", async () => {
   await echo(CONTAINER, 59);
-  const before = descriptors();
+  const before = openSockets();
   const lease = await published(59, FOUR);
   const clients = await Promise.all(Array.from({ length: 100 }, () => clientOf(10_059)));
   await Promise.all(clients.map((client) => ask(client, "x")));
@@ -155,7 +155,7 @@ test("given back under load, nothing is left and nobody is answered", async () =
     for (let sent = 0; sent < 10; sent += 1) client.send("more");
   }
   await lease.release();
-  assert.equal(descriptors(), before + clients.length);
+  assert.equal(openSockets(), before + clients.length);
   const again = await published(59, FOUR);
   assert.equal(String(await ask(await clientOf(10_059), "anew")), "anew");
   await again.release();

@@ -170,7 +170,7 @@ export class Lease implements PortLease {
 
   #relay({ protocol }: Place, fd: number): Relay {
     const { connections, sessions, reactor } = this.#owner;
-    return protocol === "udp" ? new UdpRelay(fd, sessions, reactor) : new TcpRelay(fd, connections);
+    return protocol === "udp" ? new UdpRelay(fd, sessions, reactor) : new TcpRelay(fd, connections, reactor);
   }
 
   #destination(port: number): Destination | undefined {

@@ -1,6 +1,7 @@
 /** Datagrams that reach a held port because the kernel could not translate them, passed on by hand. */
 import { closeSync } from "node:fs";
 import { connectDatagram } from "../../linux/datagram.ts";
+import { raise } from "../../linux/high-descriptor.ts";
 import { DatagramPassage, type Way } from "../../linux/packet-info.ts";
 import type { Reactor, Watch } from "../../linux/reactor.ts";
 import { type Destination, type Relay, type Slots, sameDestination } from "./relay.ts";
@@ -83,7 +84,7 @@ export class UdpRelay implements Relay {
     }
     let fd: number | undefined;
     try {
-      fd = connectDatagram(to);
+      fd = raise(connectDatagram(to));
       const watch = this.#reactor.watch(fd, { readable: true, writable: false }, () => this.#answer(way));
       this.#sweep ??= setInterval(() => this.#endIdle(), SWEEP).unref();
       return { fd, watch, to, lastUsed: 0, answered: false };

@@ -1,6 +1,6 @@
 /** What a held port's relay is, whatever its protocol: it passes on what the kernel could not translate. */
 import type { Address } from "../../lib/ip.ts";
-import { formatAddress, sameAddress } from "../../lib/ip.ts";
+import { sameAddress } from "../../lib/ip.ts";
 
 /** A container's address and port. */
 export interface Destination {
@@ -39,6 +39,3 @@ export class Slots {
 
 export const sameDestination = (a: Destination, b: Destination | undefined): boolean =>
   b !== undefined && a.port === b.port && sameAddress(a.address, b.address);
-
-export const describeDestination = ({ address, port }: Destination): string =>
-  address.family === 6 ? `[${formatAddress(address)}]:${port}` : `${formatAddress(address)}:${port}`;
