@@ -4,6 +4,7 @@ import { invalid } from "../lib/errors.ts";
 import { type EndpointBody, endpointSchema } from "./endpoint-settings.ts";
 import { endpointsOf, withMac, withSysctls } from "./endpoints.ts";
 import { moveInterfaceSysctls } from "./interface-sysctls.ts";
+import { type PortMapBody, portMapOf, portMapSchema } from "./port-map.ts";
 import {
   anything,
   boolean,
@@ -20,9 +21,6 @@ import {
 import type { Minor } from "./version.ts";
 
 const DURATION = integer; // nanoseconds
-
-/** Docker's PortMap. */
-export const portMapSchema = map(list(object({ HostIp: text, HostPort: text })));
 
 const hostConfigSchema = object({
   NetworkMode: text,
@@ -119,7 +117,11 @@ export interface CreateBody extends Readonly<Record<string, unknown>> {
   readonly MacAddress?: string | null;
   readonly Cmd?: string | readonly string[] | null;
   readonly Entrypoint?: string | readonly string[] | null;
-  readonly HostConfig?: (Partial<HostConfig> & Readonly<Record<string, unknown>>) | null;
+  readonly HostConfig?:
+    | (Partial<Omit<HostConfig, "PortBindings">> & {
+        readonly PortBindings?: PortMapBody | null;
+      } & Readonly<Record<string, unknown>>)
+    | null;
   readonly NetworkingConfig?: {
     readonly EndpointsConfig?: Readonly<Record<string, EndpointBody>> | null;
   } | null;
@@ -147,10 +149,11 @@ export function createRequest(
     ...(Cmd && { Cmd: asList(Cmd) }),
     ...(Entrypoint && { Entrypoint: asList(Entrypoint) }),
   };
-  const { ConsoleSize, ...host } = withoutNulls(HostConfig);
+  const { ConsoleSize, PortBindings, ...host } = withoutNulls(HostConfig);
   const hostConfig = {
     ...host,
     NetworkMode: networkMode(host.NetworkMode),
+    ...(PortBindings && { PortBindings: portMapOf(PortBindings) }),
     ...(ConsoleSize && minor >= 42 && { ConsoleSize }), // without effect before
   };
   const mode = hostConfig.NetworkMode;

@@ -228,3 +228,9 @@ test("sysctls of the first interface are its network's: moved until 1.47, refuse
   const shared = createRequest(body(sysctls, "container:web"), {}, 50);
   assert.deepEqual(shared.request.hostConfig.Sysctls, sysctls);
 });
+
+test("bindings that are null, or have nulls, ask for any port", () => {
+  const PortBindings = { "80/tcp": [null, { HostIp: null, HostPort: "81" }], "90/tcp": null };
+  const { request } = createRequest({ Image: "x", HostConfig: { PortBindings } }, {}, 50);
+  assert.deepEqual(request.hostConfig.PortBindings, { "80/tcp": [{}, { HostPort: "81" }], "90/tcp": null });
+});

@@ -1,15 +1,14 @@
 /** Published ports of containers that run: routes of this engine's own, under `/drawbridge`. */
 import type { FastifyInstance } from "fastify";
-import type { PortMap } from "../../container/types.ts";
 import { invalid } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";
-import { portMapSchema } from "../create-request.ts";
+import { type PortMapBody, portMapOf, portMapSchema } from "../port-map.ts";
 import { containerReference } from "../references.ts";
 import { object, path } from "../schema.ts";
 import { portMap } from "../shapes/ports.ts";
 
 interface PortsBody {
-  readonly PortBindings?: PortMap | null;
+  readonly PortBindings?: PortMapBody | null;
 }
 
 /**
@@ -34,7 +33,7 @@ export function portRoutes(app: FastifyInstance, { engine: { containers } }: Con
       schema: { params: path("id"), body: object({ PortBindings: portMapSchema }) },
       handler: async (request) => {
         const reference = containerReference(request.params.id);
-        const ports = request.body?.PortBindings ?? {};
+        const ports = portMapOf(request.body?.PortBindings ?? {});
         if (Object.keys(ports).length === 0) throw invalid("no port specified: give PortBindings");
         await containers[verb](reference, ports);
         return { Ports: portMap(containers.inspect(reference)) };
