@@ -39,6 +39,7 @@ interface Held {
 
 /** Milliseconds that a port is left alone after a failure: it would be told again at once. */
 const PAUSE = 200;
+const READABLE = { readable: true, writable: false } as const;
 
 const same = (a: PortBinding, b: PortBinding): boolean =>
   a.port === b.port && sameAddress(a.hostAddress, b.hostAddress);
@@ -178,5 +179,3 @@ export class Lease implements PortLease {
     return address && { address, port };
   }
 }
-
-const READABLE = { readable: true, writable: false } as const;
