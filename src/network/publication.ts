@@ -1,5 +1,5 @@
 /** Published ports of sandboxes: taken where a network can carry them, led where they go, and given back. */
-import { conflict, inContext, notFound } from "../lib/errors.ts";
+import { conflict, inContext, kindOf, messageOf, notFound } from "../lib/errors.ts";
 import type { ConnectionFilter } from "../linux/kernel.ts";
 import { bridgeOptions } from "./bridge/options.ts";
 import { carrierOf } from "./gateway.ts";
@@ -32,7 +32,10 @@ export async function publishMore(
   const { sandbox } = record;
   const carrier = anyCarrier(context, sandbox);
   if (!carrier) throw conflict(`container ${sandbox.container} is on no network that can publish its ports`);
-  const lease = await take(context, carrier, requests);
+  const lease = await take(context, carrier, requests).catch((thrown: unknown) => {
+    // At a start, Docker calls it a failure of its own; here it is the one thing that was asked for.
+    throw kindOf(thrown) === "internal" ? conflict(messageOf(thrown), thrown) : thrown;
+  });
   const ports = [...sandbox.ports, ...lease.bindings];
   return { record: { ...record, sandbox: { ...sandbox, ports } }, lease };
 }

@@ -33,7 +33,7 @@ export function checkEndpoint(network: Network, request: EndpointRequest): void 
   const { address, address6, aliases, driverOptions } = request;
   endpointOptions(driverOptions);
   if (network.configOnly) {
-    throw forbidden(`cannot create an endpoint on the configuration-only network ${network.name}`);
+    throw forbidden("cannot create endpoint on configuration-only network");
   }
   if (isDefault(network)) {
     if (address || address6) {
