@@ -8,7 +8,7 @@ import { newEndpoint, refuseCompany } from "./design.ts";
 import { drivers } from "./drivers.ts";
 import { updateFiles } from "./files/files.ts";
 import { elementSteps, portSteps, sandboxElements } from "./firewall-state.ts";
-import { routesPlan, unfinished } from "./gateway.ts";
+import { routesPlan, settleRoutes } from "./gateway.ts";
 import type { Entry } from "./ledger.ts";
 import type { LinkKeeper } from "./link-keeper.ts";
 import type { Names } from "./names.ts";
@@ -55,7 +55,7 @@ export async function connect(
       const wider = withEndpoints(before, [...sandbox.endpoints, endpoint]);
       const { record: after, lease } = await publishWaiting(context, wider);
       if (lease) undo.push("take host ports", () => lease.release());
-      await record(context, before, after, undo);
+      await record(context, before, { ...after, joining: endpoint.id }, undo);
       const firewall = elementSteps(
         containerName,
         sandboxElements(sandbox, ledger.networkOf),
@@ -161,10 +161,9 @@ async function addAnew({ apply, kernel }: Context, step: Step): Promise<void> {
 
 /** As far as they don't lead there already: an attempt before may have come that far. */
 async function moveRoutes({ kernel }: Context, before: Sandbox, after: Sandbox): Promise<void> {
-  const plan = routesPlan(after, before.endpoints, after.endpoints);
-  if (plan.length === 0) return;
-  const left = unfinished(plan, await kernel.routes(after.key));
-  if (left.length > 0) await kernel.apply(left);
+  if (routesPlan(after, before.endpoints, after.endpoints).length === 0) return;
+  const plan = settleRoutes(after, await kernel.routes(after.key), before.endpoints);
+  if (plan.length > 0) await kernel.apply(plan);
 }
 
 /** What a plan changed of the loopback link, back to what it was. */

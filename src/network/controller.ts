@@ -10,7 +10,7 @@ import { bridgeOptions, OPTION } from "./bridge/options.ts";
 import { closeSandbox } from "./close.ts";
 import { Keeper } from "./coexistence/keeper.ts";
 import { isUserDefined, refuseCompany } from "./design.ts";
-import { Composer, HOST_PATHS, type HostPaths, updateResolvConf } from "./files/files.ts";
+import { Composer, HOST_PATHS, type HostPaths, updateFiles, updateResolvConf } from "./files/files.ts";
 import { FileWatch } from "./files/watch.ts";
 import { canCarry } from "./gateway.ts";
 import { type Entry, Ledger } from "./ledger.ts";
@@ -96,7 +96,7 @@ class Controller implements Networks {
 
   /** Host ports are held again, names answered again. What fails of one sandbox is told, and leaves the others alone. */
   async #takeOver(entries: readonly Entry[]): Promise<void> {
-    const { ports, logger } = this.#context;
+    const { composer, ports, logger } = this.#context;
     for (const entry of entries) {
       const { sandbox } = entry.record;
       try {
@@ -105,6 +105,8 @@ class Controller implements Networks {
         for (const warning of warnings) logger.warn({ container: sandbox.container }, warning);
         lead(this.#context, entry);
         await this.#parts.names.refresh(entry.record);
+        // One that joined or left a network as an engine ended.
+        entry.record = await updateFiles(composer, entry.record);
       } catch (thrown) {
         logger.error({ container: sandbox.container }, `take its sandbox over: ${messageOf(thrown)}`);
       }
@@ -140,9 +142,7 @@ class Controller implements Networks {
     const network = this.find(request.network);
     if (container.mode === "host" || container.mode.startsWith("container:")) {
       throw invalid(
-        container.mode === "host"
-          ? "container cannot be disconnected from host network or connected to host network"
-          : "container sharing network namespace with another container or host cannot be connected to any other network",
+        "container sharing network namespace with another container or host cannot be connected to any other network",
       );
     }
     checkEndpoint(network, request);

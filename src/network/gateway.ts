@@ -1,5 +1,5 @@
 /** Which endpoint of a sandbox is its way out, and which one its published ports lead to. */
-import { sameAddress } from "../lib/ip.ts";
+import { type Address, sameAddress } from "../lib/ip.ts";
 import type { Route } from "../linux/kernel.ts";
 import type { Plan } from "../linux/plan.ts";
 import type { FindNetwork } from "./ledger.ts";
@@ -38,9 +38,8 @@ export function routesPlan(
   { key: netns }: Pick<Sandbox, "key">,
   before: readonly Endpoint[],
   after: readonly Endpoint[],
-  families: readonly Family[] = [4, 6],
 ): Plan {
-  return families.flatMap((family): Plan => {
+  return ([4, 6] as const).flatMap((family): Plan => {
     const [was, is] = [wayOut(before, family), wayOut(after, family)];
     if (was?.id === is?.id) return [];
     const stands = was && after.some(({ id }) => id === was.id);
@@ -53,13 +52,31 @@ export function routesPlan(
   });
 }
 
-/** What of a plan of default routes is not so yet. */
-export function unfinished(plan: Plan, routes: readonly Route[]): Plan {
-  return plan.filter((step) => {
-    if (step.do !== "add-route" && step.do !== "delete-route") return true;
-    const stands = routes.some(
-      ({ to, via }) => to === "default" && via && step.via && sameAddress(via, step.via),
+/**
+ * To a sandbox's default routes from those that there are, whatever came in between. Ways out that lead to none of
+ * these gateways are somebody else's.
+ */
+export function settleRoutes(
+  { key: netns, endpoints }: Pick<Sandbox, "key" | "endpoints">,
+  routes: readonly Route[],
+  gone: readonly Endpoint[] = [],
+): Plan {
+  return ([4, 6] as const).flatMap((family): Plan => {
+    const standing = routes.flatMap(({ to, via }) => (to === "default" && via?.family === family ? via : []));
+    const leads = (via: Address, endpoint: Endpoint): boolean => {
+      const gateway = gatewayOf(endpoint, family);
+      return gateway !== undefined && sameAddress(gateway, via);
+    };
+    const out = wayOut(endpoints, family);
+    const old = standing.filter(
+      (via) => !(out && leads(via, out)) && [...endpoints, ...gone].some((endpoint) => leads(via, endpoint)),
     );
-    return stands === (step.do === "delete-route");
+    const via = out && gatewayOf(out, family);
+    return [
+      ...old.map((via) => ({ do: "delete-route", netns, to: "default", family, via }) as const),
+      ...(via && !standing.some((other) => sameAddress(other, via))
+        ? [{ do: "add-route", netns, to: "default", via } as const]
+        : []),
+    ];
   });
 }

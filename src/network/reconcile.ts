@@ -95,14 +95,14 @@ export async function reconcile(
   const unusable = await ensureOwn(options, networks, remaining);
   await kernel.apply([...forward[4].plan, ...forward[6].plan]);
   await rejoin(options, networks, living, remaining);
-  await attachLost(options, living, networkFinder(networks), remaining);
+  const joined = await attachLost(options, living, networkFinder(networks), remaining);
   for (const family of [4, 6] as const) report(family, forward[family], logger);
   return {
     networks,
     unusable,
     closed,
     ula,
-    records: await withIndexes(kernel, living),
+    records: await withIndexes(kernel, joined),
   };
 }
 

@@ -1,35 +1,67 @@
-/** Endpoints of running containers that have lost their links: cut short by a crash while they came or went, or deleted. */
+/** Endpoints of running containers without a whole link: cut short by a crash while they came or went, or deleted. */
 import { messageOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Kernel } from "../linux/kernel.ts";
+import type { Store } from "../store/kv.ts";
 import type { HostState } from "./driver.ts";
-import { routesPlan, wayOut } from "./gateway.ts";
+import { settleRoutes } from "./gateway.ts";
 import type { FindNetwork } from "./ledger.ts";
-import { attachPlan } from "./sandbox.ts";
-import type { SandboxRecord } from "./state.ts";
+import { attachPlan, detachPlan } from "./sandbox.ts";
+import { putSandbox, type SandboxRecord } from "./state.ts";
+import type { Endpoint } from "./types.ts";
 
-/** Join them again, each by itself. One that can't be joined is told of, with what helps. */
+interface Options {
+  readonly kernel: Kernel;
+  readonly store: Store;
+  readonly logger: Logger;
+}
+
+/**
+ * Join them again, each by itself. One that can't be joined is told of, with what helps.
+ * @returns the records, of which none is joining any more
+ */
 export async function attachLost(
-  { kernel, logger }: { readonly kernel: Kernel; readonly logger: Logger },
+  options: Options,
   records: readonly SandboxRecord[],
   networkOf: FindNetwork,
   { links }: HostState,
-): Promise<void> {
+): Promise<readonly SandboxRecord[]> {
   const names = new Set(links.map(({ name }) => name));
-  for (const { sandbox, containerName } of records) {
-    for (const endpoint of sandbox.mode === "own" ? sandbox.endpoints : []) {
-      const { hostInterface, networkName } = endpoint;
-      if (hostInterface === undefined || names.has(hostInterface)) continue;
-      const what = `${containerName} had lost its link ${hostInterface} to network ${networkName}`;
-      // The routes over it went with it.
-      const families = ([4, 6] as const).filter((family) => wayOut(sandbox.endpoints, family) === endpoint);
-      const routes = routesPlan(sandbox, [], [endpoint], families);
-      try {
-        await kernel.apply([...attachPlan(sandbox, endpoint, networkOf), ...routes]);
-        logger.warn({ container: sandbox.container }, `${what}: joined again`);
-      } catch (thrown) {
-        logger.error({ container: sandbox.container }, `${what}: restart it: ${messageOf(thrown)}`);
-      }
+  const joined: SandboxRecord[] = [];
+  for (const record of records) {
+    const { sandbox, joining } = record;
+    const lost = sandbox.endpoints.filter(
+      ({ id, hostInterface }) => id === joining || (hostInterface !== undefined && !names.has(hostInterface)),
+    );
+    for (const endpoint of sandbox.mode === "own" ? lost : []) {
+      await attachAnew(options, record, endpoint, networkOf);
     }
+    joined.push(joining === undefined ? record : await settled(options, record));
   }
+  return joined;
+}
+
+async function attachAnew(
+  { kernel, logger }: Options,
+  { sandbox, containerName }: SandboxRecord,
+  endpoint: Endpoint,
+  networkOf: FindNetwork,
+): Promise<void> {
+  const { hostInterface, interfaceName, networkName } = endpoint;
+  const what = `${containerName} had lost its link ${hostInterface ?? interfaceName} to network ${networkName}`;
+  try {
+    if (hostInterface !== undefined) await kernel.deleteLinks([hostInterface]);
+    await kernel.dismantle(detachPlan(sandbox, endpoint, networkOf));
+    await kernel.apply(attachPlan(sandbox, endpoint, networkOf));
+    // Those over it went with it; others may have taken their place already.
+    await kernel.apply(settleRoutes(sandbox, await kernel.routes(sandbox.key)));
+    logger.warn({ container: sandbox.container }, `${what}: joined again`);
+  } catch (thrown) {
+    logger.error({ container: sandbox.container }, `${what}: restart it: ${messageOf(thrown)}`);
+  }
+}
+
+async function settled({ store }: Options, { joining: _, ...record }: SandboxRecord): Promise<SandboxRecord> {
+  await store.commit([putSandbox(record)]);
+  return record;
 }

@@ -1,6 +1,6 @@
 /** What the networks intend, in memory and in the store. Encoders and decoders stand side by side. */
 import { randomBytes } from "node:crypto";
-import type { ContainerID } from "../lib/ids.ts";
+import type { ContainerID, EndpointID } from "../lib/ids.ts";
 import {
   addressFromBytes,
   formatAddress,
@@ -28,6 +28,8 @@ export interface SandboxRecord {
     SandboxRequest,
     "directory" | "hostname" | "domainname" | "dns" | "dnsSearch" | "dnsOptions" | "extraHosts"
   >;
+  /** The one of its endpoints that is being joined: what the kernel has of it may be half of it. */
+  readonly joining?: EndpointID;
   /** Ports that were asked for, and wait for a network that can carry them. */
   readonly unpublished: readonly PublishRequest[];
   /**

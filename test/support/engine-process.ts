@@ -92,17 +92,22 @@ export class EngineProcess implements AsyncDisposable {
   /** One request to its API; `path` with or without a version. */
   request(method: string, path: string, body?: unknown): Promise<ApiResponse> {
     const { promise, resolve, reject } = Promise.withResolvers<ApiResponse>();
-    const headers = body === undefined ? {} : { "content-type": "application/json" };
+    const text = body === undefined ? "" : JSON.stringify(body);
+    // With its length: DELETE has no body by Node's own account.
+    const headers =
+      body === undefined
+        ? {}
+        : { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
     const call = request({ socketPath: this.socket, method, path, headers, agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (part: string) => (text += part));
+      let answer = "";
+      response.setEncoding("utf8").on("data", (part: string) => (answer += part));
       response.once("error", reject);
       response.once("end", () =>
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text: answer }),
       );
     });
     call.once("error", reject);
-    call.end(body === undefined ? undefined : JSON.stringify(body));
+    call.end(text);
     return promise;
   }
 

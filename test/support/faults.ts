@@ -157,6 +157,7 @@ export class Faults {
 
   #listening(dns: Dns): Dns {
     return {
+      prepare: () => dns.prepare(),
       serve: async (sandbox) => {
         await dns.serve(sandbox);
         this.served.set(sandbox.id, sandbox);
