@@ -5,7 +5,7 @@ import type { Link } from "../../linux/kernel.ts";
 import type { HostState } from "../driver.ts";
 import { heldPrefixes } from "../ipam/held.ts";
 import { BUILT_IN_POOLS, freeSubnet } from "../ipam/subnets.ts";
-import { KERNEL_HAS_IPV6 } from "../kernel-ipv6.ts";
+import { refuseIpv6 } from "../kernel-ipv6.ts";
 import type { AddressPool } from "../settings.ts";
 import type { Network } from "../types.ts";
 import { describeHolder, isAnothers } from "./holder.ts";
@@ -20,9 +20,7 @@ import { bridgeOptions, OPTION } from "./options.ts";
 export function refuseConflict(network: Network, facts: HostState): void {
   const { name } = bridgeOptions(network);
   const isDefault = network.options[OPTION.defaultBridge] === "true";
-  if (network.ipv6 && !KERNEL_HAS_IPV6) {
-    throw conflict(`network ${network.name}: this host's kernel has no IPv6`);
-  }
+  refuseIpv6(network);
   const link = facts.links.find((each) => each.name === name);
   if (link && !isOurs(network, link)) {
     if (isDefault) throw notOurs(network, link, advice(facts));

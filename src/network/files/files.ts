@@ -9,6 +9,7 @@ import type { Address } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
 import { isDefault } from "../defaults.ts";
 import type { Upstream } from "../dns/types.ts";
+import { wayOut } from "../gateway.ts";
 import type { Ledger } from "../ledger.ts";
 import { linkHosts } from "../links.ts";
 import { hasResolver } from "../names.ts";
@@ -113,11 +114,18 @@ export class Composer {
     return formatResolvConf(content);
   }
 
-  /** Whom the embedded DNS asks for a sandbox. Those on the host's loopback are asked from there. */
+  /**
+   * Whom the embedded DNS asks for a sandbox. The host's own are asked from there where they are on its loopback, or
+   * of a family that the sandbox has no way out by.
+   */
   upstreams(request: FilesRequest): readonly Upstream[] {
     const { dns } = this.#overridesOf(request);
-    const given = dns.length > 0 ? dns : this.#hostResolvers(false).nameservers;
-    return upstreamsOf(given, { fromHost: dns.length === 0 });
+    if (dns.length > 0) return upstreamsOf(dns, { fromHost: false });
+    const { endpoints } = request.sandbox;
+    return upstreamsOf(this.#hostResolvers(false).nameservers, { fromHost: true }).map((upstream) => ({
+      ...upstream,
+      fromHost: upstream.fromHost || !wayOut(endpoints, upstream.address.family),
+    }));
   }
 
   /** `--dns-option ndots:…`, where it was given. */

@@ -9,6 +9,7 @@ import type { NetnsPath, Plan } from "../../linux/plan.ts";
 import { linkAlias } from "../alias.ts";
 import type { Driver, HostState, Interface, InterfaceWish } from "../driver.ts";
 import { configurePlan, innerInterface } from "../interface.ts";
+import { refuseIpv6 } from "../kernel-ipv6.ts";
 import type { Endpoint, Network } from "../types.ts";
 import { macvlanOptions, parseVlan } from "./options.ts";
 
@@ -66,8 +67,9 @@ function complete(network: Network, others: readonly Network[]): Network {
 const linkNamed = (name: string, { links }: HostState): Link | undefined =>
   links.find((link) => link.name === name);
 
-/** @throws invalid, in Docker's words: no such parent, and no VLAN that could be made */
+/** @throws invalid, in Docker's words: no such parent, and no VLAN that could be made; conflict */
 function refuse(network: Network, facts: HostState): void {
+  refuseIpv6(network);
   const { parent } = macvlanOptions(network);
   if (linkNamed(parent, facts)) return;
   const vlan = parseVlan(parent);
