@@ -81,12 +81,12 @@ const isTranslated = (network: Network, family: 4 | 6): boolean =>
 
 /** Bindings that requests name: by host port and address where they say one, else all of the container's port. */
 export function bindingsNamed(sandbox: Sandbox, requests: readonly PublishRequest[]): readonly PortBinding[] {
+  const byPort = Map.groupBy(sandbox.ports, ({ port, protocol }) => `${port}/${protocol}`);
   return requests.flatMap((request) => {
-    const named = namedBy(request, sandbox.ports);
+    const port = `${request.port}/${request.protocol}`;
+    const named = namedBy(request, byPort.get(port) ?? []);
     if (named.length === 0) {
-      throw notFound(
-        `no public port '${request.port}/${request.protocol}' published for ${sandbox.container}`,
-      );
+      throw notFound(`no public port '${port}' published for ${sandbox.container}`);
     }
     return named;
   });
