@@ -153,13 +153,12 @@ function engine(read: Reader): DaemonConfig["engine"] {
   }
   const gateways = [
     ...read.each("host-gateway-ips", parse.parseHostGateway),
-    ...[read.parsed("host-gateway-ip", parse.parseIPv4)].flatMap((address) => address ?? []),
+    ...[read.parsed("host-gateway-ip", parse.parseHostGateway)].flatMap((address) => address ?? []),
   ];
-  const hostGatewayIp = gateways[0];
-  if (gateways.length > 1) {
+  if (new Set(gateways.map(({ family }) => family)).size < gateways.length) {
     read.wrong(
       read.has("host-gateway-ips") ? "host-gateway-ips" : "host-gateway-ip",
-      "one IPv4 address is wanted",
+      "at most one address of a family is wanted",
     );
   }
   const networkOptions = read.options("default-network-opts");
@@ -176,7 +175,7 @@ function engine(read: Reader): DaemonConfig["engine"] {
     dns: read.each("dns", parse.parseDns),
     dnsSearch: read.each("dns-search", parse.parseDomain),
     dnsOptions: read.each("dns-opts", parse.parseDnsOption),
-    ...(hostGatewayIp && { hostGatewayIp }),
+    ...(gateways.length > 0 && { hostGatewayIps: gateways }),
     ...(cgroupParent && { cgroupParent }),
     ...(cgroupDriver && { cgroupDriver }),
     labels: labels(read),

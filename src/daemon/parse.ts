@@ -83,9 +83,8 @@ export function parseDns(element: unknown): string {
   return text;
 }
 
-export function parseHostGateway(element: unknown): Address {
-  return parseIPv4(asText(element));
-}
+/** Of either family. */
+export const parseHostGateway = (element: unknown): Address => parseAddress(asText(element));
 
 /** `.` stands for no search domain at all, as in Docker. */
 export function parseDomain(element: unknown): string {

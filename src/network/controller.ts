@@ -47,12 +47,12 @@ class Controller implements Networks {
     const { settings, logger, kernel, reactor } = options;
     const ledger = new Ledger();
     this.#paths = options.hostPaths ?? HOST_PATHS;
-    const hostGateway = () => this.#hostGateway();
+    const hostGateways = () => this.#hostGateways();
     this.#context = {
       ...options,
       ledger,
-      composer: new Composer({ settings, paths: this.#paths, logger, ledger, hostGateway }),
-      hostGateway,
+      composer: new Composer({ settings, paths: this.#paths, logger, ledger, hostGateways }),
+      hostGateways,
       apply: (plan) => this.#apply(plan),
       tell: (action, sandbox, endpoints) => this.#tell(action, sandbox, endpoints),
     };
@@ -219,11 +219,12 @@ class Controller implements Networks {
     });
   }
 
-  /** The host's own address as containers see it. */
-  #hostGateway(): Address | undefined {
-    const { hostGatewayIp } = this.#context.settings;
+  /** The host's own addresses as containers see them. */
+  #hostGateways(): readonly Address[] {
+    const { hostGatewayIps = [] } = this.#context.settings;
+    if (hostGatewayIps.length > 0) return hostGatewayIps;
     const bridge = this.list().find(({ options }) => options[OPTION.defaultBridge] === "true");
-    return hostGatewayIp ?? bridge?.ipam.pools[0]?.gateway;
+    return bridge?.ipam.pools.flatMap(({ gateway }) => gateway ?? []) ?? [];
   }
 
   async #followResolvConf(): Promise<void> {

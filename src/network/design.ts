@@ -17,7 +17,7 @@ export type SandboxDesign = Omit<SandboxRecord, "resolvConf" | "hosts">;
 
 export interface DesignContext {
   readonly ledger: Ledger;
-  readonly hostGateway: Address | undefined;
+  readonly hostGateways: readonly Address[];
   readonly execRoot: string;
 }
 
@@ -25,7 +25,8 @@ export interface DesignContext {
 export function designSandbox(request: SandboxRequest, context: DesignContext): SandboxDesign {
   const { mode, container } = request;
   const { directory, hostname, domainname, dns, dnsSearch, dnsOptions, extraHosts } = request;
-  if (!context.hostGateway && extraHosts.some((host) => parseExtraHost(host).address === HOST_GATEWAY)) {
+  const namesHost = extraHosts.some((host) => parseExtraHost(host).address === HOST_GATEWAY);
+  if (namesHost && context.hostGateways.length === 0) {
     throw invalid("unable to derive the IP value for host-gateway: there is no default bridge network");
   }
   const files = { directory, hostname, domainname, dns, dnsSearch, dnsOptions, extraHosts };

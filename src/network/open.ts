@@ -31,7 +31,7 @@ export async function openSandbox(
   // Nothing is awaited until the entry stands: no two sandboxes are given the same address.
   const design = designSandbox(request, {
     ledger,
-    hostGateway: context.hostGateway(),
+    hostGateways: context.hostGateways(),
     execRoot: context.execRoot,
   });
   const entry: Entry = { record: design, phase: "opening", leases: [] };

@@ -33,8 +33,8 @@ export interface NetworksOptions {
 export interface Context extends NetworksOptions {
   readonly ledger: Ledger;
   readonly composer: Composer;
-  /** The host's own address as containers see it. */
-  hostGateway(): Address | undefined;
+  /** The host's own addresses as containers see them, one of a family; none without a default bridge. */
+  hostGateways(): readonly Address[];
   /** As the kernel's, but what others took away from under it is put back, and the plan carried out once more. */
   apply(plan: Plan): Promise<readonly Fact[]>;
   /** Tell of endpoints that come or go. */

@@ -49,6 +49,6 @@ export interface NetworkSettings {
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];
   readonly dnsOptions: readonly string[];
-  /** What `host-gateway` stands for; the default bridge's address by default. */
-  readonly hostGatewayIp?: Address;
+  /** What `host-gateway` stands for, one of a family; the default bridge's addresses where empty. */
+  readonly hostGatewayIps?: readonly Address[];
 }

@@ -94,7 +94,8 @@ describe("the default bridge", { skip: withoutRoot, concurrency: 2 }, () => {
       Gateway: "2001:db8:17::fe",
       AuxiliaryAddresses: { DefaultGatewayIPv6: "2001:db8:17::77" },
     });
-    await lab.docker(...idle("one"));
+    await lab.docker(...idle("one", "--add-host", "up:host-gateway"));
+    assert.match(await lab.inside("one", "cat /etc/hosts"), /^172\.17\.0\.1\tup\n2001:db8:17::fe\tup$/m);
     const seen = await lab.endpoint("one", "bridge");
     assert.match(seen.GlobalIPv6Address, /^2001:db8:17::8:[01]$/);
     assert.equal(seen.IPv6Gateway, "2001:db8:17::77");

@@ -107,11 +107,11 @@ test("a flag and a key say the same", () => {
       { hosts: ["unix:///a", "tcp://127.0.0.1"], group: "wheel" },
     ],
     [
-      "--registry-mirror=https://m --insecure-registry=h:5000 --host-gateway-ip=10.0.0.1",
+      "--registry-mirror=https://m --insecure-registry=h:5000 --host-gateway-ip=10.0.0.1 --host-gateway-ip=fd00::1",
       {
         "registry-mirrors": ["https://m"],
         "insecure-registries": ["h:5000"],
-        "host-gateway-ips": ["10.0.0.1"],
+        "host-gateway-ips": ["10.0.0.1", "fd00::1"],
       },
     ],
   ] as const;

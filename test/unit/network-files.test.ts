@@ -15,7 +15,7 @@ describe("hosts", () => {
   const request = {
     own: ownLines("0123456789ab", "", addresses),
     extraHosts: [],
-    hostGateway: parseAddress("172.17.0.1"),
+    hostGateways: [parseAddress("172.17.0.1"), parseAddress("fd00::1")],
     ipv6: false,
   };
 
@@ -47,6 +47,8 @@ describe("hosts", () => {
     const both = hostsContent({ ...request, extraHosts, ipv6: true });
     assert.match(both, /^::1\tlocalhost ip6-localhost ip6-loopback$/m);
     assert.match(both, /^2001:db8::1\tsix\n2001:db8::2\tseven$/m);
+    const up = hostsContent({ ...request, extraHosts: [parseExtraHost("up:host-gateway")], ipv6: true });
+    assert.match(up, /^172\.17\.0\.1\tup\nfd00::1\tup$/m);
   });
 
   test("--add-host is refused in Docker's words", () => {

@@ -54,8 +54,8 @@ export interface ComposerOptions {
   readonly paths: HostPaths;
   readonly logger: Logger;
   readonly ledger: Ledger;
-  /** The host's own address as containers see it. */
-  readonly hostGateway: () => Address | undefined;
+  /** The host's own addresses as containers see them. */
+  readonly hostGateways: () => readonly Address[];
 }
 
 /** Composes contents from what the host's files say now. */
@@ -69,13 +69,13 @@ export class Composer {
   /** `ipv6`: the sandbox has IPv6, if only on its loopback. */
   hosts(request: FilesRequest, ipv6: boolean): string {
     const { sandbox, files } = request;
-    const { paths, hostGateway } = this.#options;
+    const { paths, hostGateways } = this.#options;
     // With names of its own, a container is free to say something else than the host's file does.
     if (sandbox.mode === "host" && files.extraHosts.length === 0) return readIfThere(paths.hosts);
     return hostsContent({
       own: this.ownHosts(request),
       extraHosts: files.extraHosts.map(parseExtraHost),
-      hostGateway: hostGateway(),
+      hostGateways: hostGateways(),
       ipv6: ipv6 || sandbox.mode === "host",
     });
   }

@@ -2,7 +2,7 @@
 import { invalid } from "../../lib/errors.ts";
 import { type Address, formatAddress, tryParseAddress } from "../../lib/ip.ts";
 
-/** What `--add-host name:host-gateway` stands for the host's own address with. */
+/** What `--add-host name:host-gateway` stands for the host's own addresses with. */
 export const HOST_GATEWAY = "host-gateway";
 
 export interface ExtraHost {
@@ -26,8 +26,8 @@ export interface HostsRequest {
   /** Lines for the sandbox's own names. */
   readonly own: readonly string[];
   readonly extraHosts: readonly ExtraHost[];
-  /** Undefined where the host has none to give. */
-  readonly hostGateway: Address | undefined;
+  /** None where the host has none to give. */
+  readonly hostGateways: readonly Address[];
   /** Without it no IPv6 address is named: it would only be tried in vain. */
   readonly ipv6: boolean;
 }
@@ -42,11 +42,11 @@ const LOCALHOST6 = [
 ];
 
 /** In Docker's order: localhost, then --add-host, then the own names; the first answer for a name counts. */
-export function hostsContent({ own, extraHosts, ipv6, hostGateway }: HostsRequest): string {
+export function hostsContent({ own, extraHosts, ipv6, hostGateways }: HostsRequest): string {
   const seen = (address: Address) => ipv6 || address.family === 4;
   const extra = extraHosts.flatMap(({ name, address }) => {
-    const is = address === HOST_GATEWAY ? hostGateway : address;
-    return is && seen(is) ? [`${formatAddress(is)}\t${name}`] : [];
+    const are = address === HOST_GATEWAY ? hostGateways : [address];
+    return are.filter(seen).map((is) => `${formatAddress(is)}\t${name}`);
   });
   return [...LOCALHOST4, ...(ipv6 ? LOCALHOST6 : []), ...extra, ...own].map((line) => `${line}\n`).join("");
 }
