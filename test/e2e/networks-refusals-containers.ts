@@ -119,7 +119,7 @@ export const starts: readonly Refusal[] = [
     /192\.0\.2\.55:9.*cannot assign requested address$/,
   ],
   ["an unknown network", mode("nosuch"), 404, /^network nosuch not found$/],
-  ["a configuration", mode("base"), 403, /configuration-only network base$/],
+  ["a configuration", mode("base"), 403, /^cannot create endpoint on configuration-only network$/],
   [
     "a known and an unknown network",
     attached("taken", {}, { nosuch: {} }),

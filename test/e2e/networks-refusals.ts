@@ -262,12 +262,12 @@ export const connections: readonly Refusal[] = [
   ["taken nosuch", {}, 404, /^No such container: nosuch$/],
   ["taken user", {}, 403, /^endpoint with name user already exists in network taken$/],
   ["taken idle", {}, 403, /^endpoint with name idle already exists in network taken$/],
-  ["base plain", {}, 403, /configuration-only network base$/],
+  ["base plain", {}, 403, /^cannot create endpoint on configuration-only network$/],
   [
     "taken hosted",
     {},
     400,
-    /^container cannot be disconnected from host network or connected to host network$/,
+    /^container sharing network namespace with another container or host cannot be connected to any other network$/,
   ],
   [
     "host plain",

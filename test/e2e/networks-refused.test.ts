@@ -113,10 +113,13 @@ describe("a refused request about networks", { skip: withoutRoot }, () => {
       test(what, async () => {
         const made = await post("/containers/create?name=victim", { Image: "busybox", ...(asked as object) });
         assert.equal(made.status, 201, made.text);
-        await unchanged(status, says, () => post("/containers/victim/start", undefined));
-        const { State } = JSON.parse((await suite.engine.request("GET", "/containers/victim/json")).text);
-        assert.deepEqual([State.Status, State.ExitCode], ["created", 128]);
-        await suite.engine.request("DELETE", "/containers/victim");
+        try {
+          await unchanged(status, says, () => post("/containers/victim/start", undefined));
+          const { State } = JSON.parse((await suite.engine.request("GET", "/containers/victim/json")).text);
+          assert.deepEqual([State.Status, State.ExitCode], ["created", 128]);
+        } finally {
+          await suite.engine.request("DELETE", "/containers/victim");
+        }
       });
     }
   });
