@@ -11,13 +11,20 @@ export async function createContainer(
   client: ApiClient,
   image: string,
   command: readonly string[],
-  more: { readonly name?: string; readonly hostConfig?: object } = {},
+  more: {
+    readonly name?: string;
+    readonly hostConfig?: { readonly NetworkMode?: string; readonly PortBindings?: object };
+  } = {},
 ): Promise<string> {
   const query = more.name === undefined ? undefined : { name: more.name };
   const { Id } = await client.post<{ readonly Id: string }>("/containers/create", query, {
     Image: image,
     Cmd: command,
     ...(more.hostConfig && { HostConfig: more.hostConfig }),
+    // dockerd publishes what is exposed as well.
+    ExposedPorts: Object.fromEntries(
+      Object.keys(more.hostConfig?.PortBindings ?? {}).map((port) => [port, {}]),
+    ),
   });
   return Id;
 }
