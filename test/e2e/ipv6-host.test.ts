@@ -1,5 +1,6 @@
 /** What IPv6 of networks does to the host: forwarding, its uplinks, its other links; and how it is given back. */
 import assert from "node:assert/strict";
+import process from "node:process";
 import { describe, test } from "node:test";
 import { ThrowawayHost } from "../support/host.ts";
 import { HOST, OUTSIDE } from "../support/internet.ts";
@@ -31,6 +32,8 @@ async function hostWithLan(
   }
   return { host, lab };
 }
+
+const ADVERTISE = new URL("ipv6-advertise.ts", import.meta.url).pathname;
 
 const settingsOf = async (lab: Lab) => ({
   forwarding: await lab.conf6("all/forwarding"),
@@ -79,6 +82,29 @@ describe("the host", { skip: withoutRoot, concurrency: 2 }, () => {
     assert.deepEqual(await settingsOf(lab), OFF);
     assert.doesNotMatch(await lab.sh("ip -6 address; ip -6 route"), /fd[0-9a-f]{2}:/);
     assert.equal(await lab.sh("nft list ruleset"), "");
+  });
+
+  test("keeps the way that a router told it of, and goes on listening to it", async () => {
+    const { host: made, lab } = await hostWithLan();
+    await using host = made;
+    await using _engine = await host.startEngine();
+    const [uplink] = JSON.parse(await lab.outside("ip -json link show host")) as {
+      ifindex: number;
+      address: string;
+    }[];
+    const advertise = (prefix: string) =>
+      host.runOutside(process.execPath, [ADVERTISE, String(uplink?.ifindex), uplink?.address ?? "", prefix]);
+    const learnt = (prefix: string) =>
+      lab.sh(`for i in $(seq 200); do ip -6 route show proto ra 2>/dev/null | grep -q default &&
+        ip -6 address show dev eth0 | grep -q "inet6 ${prefix}" && exit 0; sleep 0.05; done; ip -6 address; exit 1`);
+    await advertise("2001:db8:a1::/64");
+    await learnt("2001:db8:a1:");
+    await lab.docker("network", "create", "--ipv6", "six");
+    await learnt("2001:db8:a1:");
+    await advertise("2001:db8:a2::/64");
+    await learnt("2001:db8:a2:");
+    // Its bridge has no way out of its own, and takes nobody's word.
+    assert.doesNotMatch(await lab.sh("ip -6 route show default"), /dev br-/);
   });
 
   test("that forwards already is left so, open as it was", async () => {
