@@ -1,7 +1,7 @@
 /** The life of containers: who a reference means, and all that can be done with it. */
 
 import type { Images } from "../image/types.ts";
-import { conflict, invalid, kindOf } from "../lib/errors.ts";
+import { conflict, failuresOf, invalid, kindOf } from "../lib/errors.ts";
 import type { ContainerID, ExecID } from "../lib/ids.ts";
 import { attach, logs } from "./attach.ts";
 import { CompiledFilters } from "./compiled-filters.ts";
@@ -97,7 +97,7 @@ class ContainerRoom implements Containers {
     // What is being done is done to its end, so that nothing is half-way when the engine lets go.
     await Promise.all(entries.map((entry) => entry.mutex.run(async () => {})));
     this.#phase = "detached";
-    const errors = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+    const errors = failuresOf(results);
     if (errors.length > 0) throw new AggregateError(errors, "stop the containers");
   }
 

@@ -72,6 +72,10 @@ export async function doing<T>(what: string, work: () => Promise<T> | T): Promis
   }
 }
 
+/** What went wrong of what was tried side by side (`Promise.allSettled`). */
+export const failuresOf = (outcomes: readonly PromiseSettledResult<unknown>[]): readonly unknown[] =>
+  outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
+
 /** Throw what was collected: nothing, the one error itself, or all of them as one. */
 export function throwAll(what: string, errors: readonly unknown[]): void {
   if (errors.length === 0) return;

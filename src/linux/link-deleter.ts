@@ -4,7 +4,7 @@
  * and go together in the next, as one link group.
  */
 import { randomInt } from "node:crypto";
-import { asError } from "../lib/errors.ts";
+import { asError, failuresOf } from "../lib/errors.ts";
 import { KernelError } from "./ffi.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink/socket.ts";
 import { inNamespace } from "./netns.ts";
@@ -39,7 +39,7 @@ export class LinkDeleter {
     const asked = new Set(names).values().map((name) => this.#enqueue(name));
     const settled = Promise.allSettled([...asked]);
     this.#working ??= this.#work();
-    const errors = (await settled).flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+    const errors = failuresOf(await settled);
     if (errors.length === 1) throw errors[0];
     if (errors.length > 1) throw new AggregateError(errors, "delete links");
   }

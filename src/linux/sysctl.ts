@@ -19,6 +19,9 @@ export function sysctlPath(key: string): string {
   return `/proc/sys/${parts.join("/")}`;
 }
 
+/** A link's name as a component of a setting's: `eth0.10` is `eth0/10`. */
+export const sysctlComponent = (link: string): string => link.replaceAll(".", "/");
+
 /**
  * Its value, without the newline. Synchronous, as is `exchangeSysctl`: libuv's threads are in a namespace of
  * their own choosing.

@@ -1,9 +1,8 @@
 /** Endpoints that come and go, and ports that open and close, while a sandbox is open. */
-import { codeOf, conflict, messageOf, notFound, throwAll } from "../lib/errors.ts";
+import { codeOf, conflict, failuresOf, messageOf, notFound, throwAll } from "../lib/errors.ts";
 import type { NetworkID } from "../lib/ids.ts";
 import { type UndoStack, undoing } from "../lib/undo.ts";
 import type { Fact, Plan, Step } from "../linux/plan.ts";
-import { failuresOf } from "./close.ts";
 import { newEndpoint, refuseCompany } from "./design.ts";
 import { drivers } from "./drivers.ts";
 import { updateFiles } from "./files/files.ts";
@@ -225,15 +224,15 @@ export async function publish(
 ): Promise<Sandbox> {
   const before = entry.record;
   return undoing(async (undo) => {
-    const { record: after, lease } = await publishMore(context, before, requests);
-    undo.push("take host ports", () => lease.release());
+    const { record: after, bindings, lease } = await publishMore(context, before, requests);
+    if (lease) undo.push("take host ports", () => lease.release());
     await record(context, before, after, undo);
-    await context.apply(portSteps(before.sandbox, after.sandbox, lease.bindings, context.ledger.networkOf));
+    await context.apply(portSteps(before.sandbox, after.sandbox, bindings, context.ledger.networkOf));
     entry.record = after;
-    entry.leases = [...entry.leases, lease];
+    if (lease) entry.leases = [...entry.leases, lease];
     lead(context, entry);
     // Beside the answer: a look through all tracked connections takes longer than all the rest.
-    forgetConnections(context, lease.bindings).catch((thrown: unknown) =>
+    forgetConnections(context, bindings).catch((thrown: unknown) =>
       context.logger.warn({ container: after.sandbox.container }, messageOf(thrown)),
     );
     return after.sandbox;
@@ -258,7 +257,7 @@ export async function unpublish(
     undo.push("close them", async () => {
       await context.apply(portSteps(after.sandbox, before.sandbox, closed, networkOf));
     });
-    await cutConnections(context, closed);
+    await cutConnections(context, before.sandbox, closed);
     await Promise.all(entry.leases.map((lease) => lease.release(closed)));
     entry.record = after;
     return after.sandbox;

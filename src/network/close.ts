@@ -1,5 +1,5 @@
 /** A sandbox's end: past failures, which are told together. */
-import { messageOf, throwAll } from "../lib/errors.ts";
+import { failuresOf, messageOf, throwAll } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
 import { elementSteps, sandboxElements } from "./firewall-state.ts";
 import type { LinkKeeper } from "./link-keeper.ts";
@@ -59,6 +59,3 @@ export async function takeDown({ kernel, ledger }: Context, sandbox: Sandbox): P
     outcomes.push(...(await Promise.allSettled([kernel.dismantle(firewall)])));
   throwAll(`close sandbox ${sandbox.key}`, failuresOf(outcomes));
 }
-
-export const failuresOf = (outcomes: readonly PromiseSettledResult<unknown>[]): readonly unknown[] =>
-  outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));

@@ -1,9 +1,10 @@
 /** Options of one endpoint (`--driver-opt`), as far as the engine knows their names. */
 import { invalid } from "../lib/errors.ts";
 import type { NetnsPath, Plan } from "../linux/plan.ts";
+import { sysctlComponent } from "../linux/sysctl.ts";
 import { linkNameOption, type OptionValues, refuseUnknown } from "./option-values.ts";
 
-export const ENDPOINT_OPTION = {
+const ENDPOINT_OPTION = {
   /** `net.ipv4.conf.IFNAME.log_martians=1`, several by commas. */
   sysctls: "com.docker.network.endpoint.sysctls",
   interfaceName: "com.docker.network.endpoint.ifname",
@@ -51,13 +52,10 @@ function parseSysctl(text: string): Sysctl {
   return { before, after, value };
 }
 
-/** A link's name as a component of a sysctl's. */
-export const sysctlName = (link: string): string => link.replaceAll(".", "/");
-
 export const sysctlPlan = (options: OptionValues = {}, link: string, netns: NetnsPath): Plan =>
   endpointOptions(options).sysctls.map(({ before, after, value }) => ({
     do: "set-sysctl",
     netns,
-    key: `${before}.${sysctlName(link)}.${after}`,
+    key: `${before}.${sysctlComponent(link)}.${after}`,
     value,
   }));

@@ -1,11 +1,12 @@
 /** Forwarding: turned on where it is off, without making a router of the host by accident. */
-import { existsSync } from "node:fs";
 import { bootId } from "../linux/host.ts";
 import type { Kernel, Link } from "../linux/kernel.ts";
 import type { Step } from "../linux/plan.ts";
+import { sysctlComponent } from "../linux/sysctl.ts";
 import type { Store } from "../store/kv.ts";
 import { isDrawbridges } from "./bridge/link.ts";
 import type { Elements } from "./firewall/elements.ts";
+import { KERNEL_HAS_IPV6 } from "./kernel-ipv6.ts";
 import { loadSysctl, type SysctlRecord } from "./state.ts";
 
 type Family = 4 | 6;
@@ -13,8 +14,7 @@ type Family = 4 | 6;
 /** `all.forwarding` of IPv6 is what ip_forward is of IPv4 (Documentation/networking/ip-sysctl.rst). */
 export const FORWARDING = { 4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding" } as const;
 
-/** A dot within a link's name stands as a slash in a sysctl's key (sysctl(8)). */
-const acceptRa = (link: string): string => `net.ipv6.conf.${link.replaceAll(".", "/")}.accept_ra`;
+const acceptRa = (link: string): string => `net.ipv6.conf.${sysctlComponent(link)}.accept_ra`;
 
 export interface ForwardingFacts {
   readonly family: Family;
@@ -80,7 +80,7 @@ export async function readForwarding(
   links: readonly Link[],
 ): Promise<ForwardingFacts> {
   const key = FORWARDING[family];
-  const has = family === 4 || existsSync("/proc/sys/net/ipv6");
+  const has = family === 4 || KERNEL_HAS_IPV6;
   const uplinks: string[] = [];
   for (const link of family === 6 && has ? links : []) {
     const { name, loopback, master } = link;

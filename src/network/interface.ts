@@ -12,8 +12,9 @@ import {
   type Prefix,
 } from "../lib/ip.ts";
 import type { NetnsPath, Plan, Step } from "../linux/plan.ts";
+import { sysctlComponent } from "../linux/sysctl.ts";
 import type { Interface, InterfaceWish } from "./driver.ts";
-import { endpointOptions, sysctlName, sysctlPlan } from "./endpoint-options.ts";
+import { endpointOptions, sysctlPlan } from "./endpoint-options.ts";
 import { type Assignment, assign, describePool } from "./ipam/allocate.ts";
 import { isLinkName } from "./option-values.ts";
 import type { Endpoint, Network, Pool } from "./types.ts";
@@ -132,7 +133,7 @@ export function configurePlan(endpoint: Endpoint, netns: NetnsPath): Plan {
   const conf6 = (key: string, value: string): Step => ({
     do: "set-sysctl",
     netns,
-    key: `net.ipv6.conf.${sysctlName(link)}.${key}`,
+    key: `net.ipv6.conf.${sysctlComponent(link)}.${key}`,
     value,
   });
   return [

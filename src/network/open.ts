@@ -1,8 +1,8 @@
 /** A sandbox's opening: whole and ready for traffic, or nothing of it. */
-import { conflict, throwAll } from "../lib/errors.ts";
+import { conflict, failuresOf, throwAll } from "../lib/errors.ts";
 import { undoing } from "../lib/undo.ts";
 import type { Fact, Plan } from "../linux/plan.ts";
-import { failuresOf, takeDown } from "./close.ts";
+import { takeDown } from "./close.ts";
 import { designSandbox, type SandboxDesign } from "./design.ts";
 import { drivers } from "./drivers.ts";
 import { digestOf, type FileContents, removeFiles, writeFiles } from "./files/files.ts";

@@ -2,9 +2,9 @@
 import { formatPrefix, type Mac, macFromBytes, type Prefix } from "../../lib/ip.ts";
 import type { Link } from "../../linux/kernel.ts";
 import type { Plan, Step } from "../../linux/plan.ts";
+import { sysctlComponent } from "../../linux/sysctl.ts";
 import { linkAlias } from "../alias.ts";
 import type { HostState } from "../driver.ts";
-import { sysctlName } from "../endpoint-options.ts";
 import { giveAddress } from "../interface.ts";
 import { KERNEL_HAS_IPV6 } from "../kernel-ipv6.ts";
 import type { Endpoint, Network } from "../types.ts";
@@ -127,7 +127,7 @@ function useBridgePlan(options: BridgeOptions, link: Link, missing: readonly Pre
 
 const conf6 = (link: string, key: string, value: string): Step => ({
   do: "set-sysctl",
-  key: `net.ipv6.conf.${sysctlName(link)}.${key}`,
+  key: `net.ipv6.conf.${sysctlComponent(link)}.${key}`,
   value,
 });
 
@@ -143,7 +143,7 @@ function settingsPlan(options: BridgeOptions): Plan {
 
 const routeLocalnet = (link: string, value: string): Step => ({
   do: "set-sysctl",
-  key: `net.ipv4.conf.${sysctlName(link)}.route_localnet`,
+  key: `net.ipv4.conf.${sysctlComponent(link)}.route_localnet`,
   value,
 });
 
