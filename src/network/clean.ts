@@ -2,7 +2,6 @@
 import { codeOf, inContext, throwAll } from "../lib/errors.ts";
 import { bootId } from "../linux/host.ts";
 import type { Kernel } from "../linux/kernel.ts";
-import type { Plan } from "../linux/plan.ts";
 import type { Store } from "../store/kv.ts";
 import { removeAdminTable } from "./admin-table.ts";
 import { withdrawAll } from "./coexistence/survey.ts";
@@ -10,6 +9,7 @@ import { drivers } from "./drivers.ts";
 import { dropRules } from "./firewall/rules.ts";
 import { FORWARDING } from "./forwarding.ts";
 import { unpinHostNamespace } from "./host-namespace.ts";
+import { readHostState } from "./host-state.ts";
 import { hostNetnsPath, linksOf, unpinPlan } from "./sandbox.ts";
 import {
   dropNetwork,
@@ -41,7 +41,7 @@ export async function cleanNetworks({ kernel, store, execRoot }: CleanOptions): 
     loadSandboxes(store, damaged),
     loadSysctls(store, damaged),
   ]);
-  const [links, addresses, routes] = await Promise.all([kernel.links(), kernel.addresses(), kernel.routes()]);
+  const facts = await readHostState(kernel);
   const done: string[] = [];
   const attempt = async (what: string, work: () => Promise<unknown> | unknown) => {
     try {
@@ -63,7 +63,7 @@ export async function cleanNetworks({ kernel, store, execRoot }: CleanOptions): 
   );
   for (const network of networks) {
     if (network.configOnly) continue;
-    const plan: Plan = drivers[network.driver].remove(network, { links, addresses, routes }, []);
+    const plan = drivers[network.driver].remove(network, facts, []);
     if (plan.length > 0) await attempt(`removed network ${network.name}`, () => kernel.dismantle(plan));
   }
   // Forwarding is given back before the rules that kept it in bounds go.

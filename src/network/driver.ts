@@ -1,16 +1,9 @@
 import type { Mac } from "../lib/ip.ts";
-import type { Link, LinkAddress, Route } from "../linux/kernel.ts";
 import type { NetnsPath, Plan } from "../linux/plan.ts";
 import type { Elements } from "./firewall/elements.ts";
+import type { HostState } from "./host-state.ts";
 import type { NetworkSettings } from "./settings.ts";
 import type { Endpoint, EndpointRequest, Network, PortBinding } from "./types.ts";
-
-/** What the kernel has in the engine's own namespace. */
-export interface HostState {
-  readonly links: readonly Link[];
-  readonly addresses: readonly LinkAddress[];
-  readonly routes: readonly Route[];
-}
 
 /** The part of an endpoint that its driver decides. */
 export type Interface = Pick<

@@ -8,8 +8,8 @@ import { isDefault } from "./defaults.ts";
 import { drivers } from "./drivers.ts";
 import { elementSteps } from "./firewall-state.ts";
 import { forwarding, readForwarding, unroutedElements } from "./forwarding.ts";
+import { readHostState } from "./host-state.ts";
 import type { Context } from "./options.ts";
-import { hostFacts } from "./reconcile.ts";
 import { dropNetwork, dropSysctl, loadSysctl, putNetwork, putSysctl } from "./state.ts";
 import type { Endpoint, Network, NetworkRequest } from "./types.ts";
 
@@ -53,7 +53,7 @@ export class NetworkTable {
     undo: UndoStack,
   ): Promise<{ readonly network: Network; readonly warning: string }> {
     const { kernel, store, ledger, settings } = this.#context;
-    const facts = await hostFacts(kernel);
+    const facts = await readHostState(kernel);
     const { network: designed, warning } = designNetwork(request, {
       networks: ledger.networks,
       facts,
@@ -89,7 +89,7 @@ export class NetworkTable {
   /** With the first network that has IPv6; what it must not open is closed before. */
   async #forwardIpv6(undo: UndoStack): Promise<void> {
     const { kernel, store, ledger, settings } = this.#context;
-    const { links } = await hostFacts(kernel);
+    const { links } = await readHostState(kernel);
     const { closed, plan, records } = forwarding(await readForwarding(this.#context, 6, links), settings);
     if (plan.length === 0) return;
     const before = await Promise.all(
@@ -132,7 +132,7 @@ export class NetworkTable {
   async #dismantle(network: Network, others: readonly Network[]): Promise<void> {
     const { kernel } = this.#context;
     const driver = drivers[network.driver];
-    await kernel.dismantle(driver.remove(network, await hostFacts(kernel), others));
+    await kernel.dismantle(driver.remove(network, await readHostState(kernel), others));
     await kernel.dismantle(elementSteps(`network ${network.name}`, driver.elements(network), {}));
   }
 

@@ -9,12 +9,12 @@ import type { NetnsPath, Plan } from "../linux/plan.ts";
 import type { Store } from "../store/kv.ts";
 import { ensureAdminTable } from "./admin-table.ts";
 import { defaultNetworks, isDefault } from "./defaults.ts";
-import type { HostState } from "./driver.ts";
 import { drivers } from "./drivers.ts";
 import { type Elements, mergeElements } from "./firewall/elements.ts";
 import { loadRules } from "./firewall/rules.ts";
 import { sandboxesElements } from "./firewall-state.ts";
 import { FORWARDING, type Forwarding, forwarding, readForwarding, unroutedElements } from "./forwarding.ts";
+import { type HostState, readHostState } from "./host-state.ts";
 import { type Ledger, networkFinder } from "./ledger.ts";
 import { attachLost } from "./restore.ts";
 import { linksOf, netnsDirectory, unpinPlan } from "./sandbox.ts";
@@ -65,7 +65,7 @@ export async function reconcile(
   const records = (await loadSandboxes(store, damaged)).map((record) => onKnown(record, networks, logger));
   const living = records.filter(({ sandbox }) => alive.has(sandbox.container));
   const dead = records.filter(({ sandbox }) => !alive.has(sandbox.container));
-  const facts = await hostFacts(kernel);
+  const facts = await readHostState(kernel);
   const superseded = supersededBy(networks, known);
   refuseChange(superseded, living);
   for (const network of defaults) drivers[network.driver].refuse(network, facts);
@@ -90,7 +90,7 @@ export async function reconcile(
       [...changed].map(([key, record]) => putSysctl(key, record)),
     ),
   ]);
-  const remaining = await hostFacts(kernel);
+  const remaining = await readHostState(kernel);
   await kernel.apply(defaults.flatMap((network) => drivers[network.driver].ensure(network, remaining)));
   const unusable = await ensureOwn(options, networks, remaining);
   await kernel.apply([...forward[4].plan, ...forward[6].plan]);
@@ -193,11 +193,6 @@ async function sweep(
   await kernel.deleteLinks(links);
   await kernel.dismantle(plan);
   logger.warn({ links, namespaces: stray }, "removed what no sandbox on record has");
-}
-
-export async function hostFacts(kernel: Kernel): Promise<HostState> {
-  const [links, addresses, routes] = await Promise.all([kernel.links(), kernel.addresses(), kernel.routes()]);
-  return { links, addresses, routes };
 }
 
 /** Networks from before that are no more, or whose links can't stay as they are. */

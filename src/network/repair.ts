@@ -7,7 +7,8 @@ import { ensureAdminTable } from "./admin-table.ts";
 import { drivers } from "./drivers.ts";
 import { tableRef } from "./firewall/elements.ts";
 import { loadRules } from "./firewall/rules.ts";
-import { elementsOf, hostFacts, type Reconciled, rejoin } from "./reconcile.ts";
+import { readHostState } from "./host-state.ts";
+import { elementsOf, type Reconciled, rejoin } from "./reconcile.ts";
 
 /** Whether a plan failed for want of what it stands on: no bridge to join, no set for its elements. */
 export const missesGround = (thrown: unknown): boolean =>
@@ -35,7 +36,7 @@ export async function repair(
       "the firewall's tables had been deleted or changed: loaded anew",
     );
   }
-  const facts = await hostFacts(kernel);
+  const facts = await readHostState(kernel);
   const plan = networks
     .filter(({ id, configOnly }) => !configOnly && !unusable.has(id))
     .flatMap((network) => drivers[network.driver].ensure(network, facts));

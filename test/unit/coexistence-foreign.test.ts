@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parsePrefix } from "../../src/lib/ip.ts";
 import type { Link } from "../../src/linux/kernel.ts";
-import { flowsOf, framesOf, type HostFacts, uplinksOf } from "../../src/network/coexistence/flows.ts";
+import { flowsOf, framesOf, type PathFacts, uplinksOf } from "../../src/network/coexistence/flows.ts";
 import { findDrops, sentence } from "../../src/network/coexistence/foreign.ts";
 import { readIptablesSave } from "../../src/network/coexistence/iptables-save.ts";
 import { forwardTables, readTable } from "../../src/network/coexistence/nft-json.ts";
@@ -28,7 +28,7 @@ const link = (ifindex: number, name: string, more: Partial<Link> = {}): Link => 
   ...more,
 });
 
-const facts: HostFacts = {
+const facts: PathFacts = {
   links: [
     link(1, "lo", { loopback: true }),
     link(2, "eth0"),
@@ -44,7 +44,7 @@ const facts: HostFacts = {
   routes: [{ to: "default", ifindex: 2, table: 254, type: 1 }],
   bridgeNetfilter: { 4: false, 6: false },
 };
-const shown: HostFacts = { ...facts, bridgeNetfilter: { 4: true, 6: true } };
+const shown: PathFacts = { ...facts, bridgeNetfilter: { 4: true, 6: true } };
 
 const saved = (text: string, more: Partial<Pick<Table, "tool" | "family">> = {}) =>
   readIptablesSave(text, { tool: "iptables", family: "ip", ...more });

@@ -5,8 +5,8 @@ import type { NetnsPath } from "../../src/linux/plan.ts";
 import { bridgeDriver } from "../../src/network/bridge/driver.ts";
 import { bridgeMac } from "../../src/network/bridge/link.ts";
 import { bridgeOptions } from "../../src/network/bridge/options.ts";
-import type { HostState } from "../../src/network/driver.ts";
 import { type Elements, type SetName, toSetElements } from "../../src/network/firewall/elements.ts";
+import type { HostState } from "../../src/network/host-state.ts";
 import type { Endpoint, Network, NetworkRequest, PortBinding } from "../../src/network/types.ts";
 import { bridge, dual, EMPTY, endpoint, link, made, told } from "./network-design.ts";
 

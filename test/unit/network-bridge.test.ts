@@ -6,7 +6,7 @@ import { bridgeDriver } from "../../src/network/bridge/driver.ts";
 import { bridgeMac } from "../../src/network/bridge/link.ts";
 import { OPTION } from "../../src/network/bridge/options.ts";
 import { defaultNetworks } from "../../src/network/defaults.ts";
-import type { HostState } from "../../src/network/driver.ts";
+import type { HostState } from "../../src/network/host-state.ts";
 import type { Network } from "../../src/network/types.ts";
 import { settings } from "../support/networks.ts";
 

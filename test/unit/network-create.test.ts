@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { ErrorKind } from "../../src/lib/errors.ts";
 import { parseAddress, parsePrefix } from "../../src/lib/ip.ts";
-import type { HostState } from "../../src/network/driver.ts";
+import type { HostState } from "../../src/network/host-state.ts";
 import { decodeNetwork, encodeNetwork } from "../../src/network/state.ts";
 import type { NetworkRequest } from "../../src/network/types.ts";
 import { settings } from "../support/networks.ts";

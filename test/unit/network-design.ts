@@ -5,7 +5,8 @@ import type { Plan } from "../../src/linux/plan.ts";
 import { bridgeDriver } from "../../src/network/bridge/driver.ts";
 import { designNetwork, type NetworkContext } from "../../src/network/create.ts";
 import { defaultNetworks } from "../../src/network/defaults.ts";
-import type { HostState, InterfaceWish } from "../../src/network/driver.ts";
+import type { InterfaceWish } from "../../src/network/driver.ts";
+import type { HostState } from "../../src/network/host-state.ts";
 import type { Endpoint, Network, NetworkRequest, PoolRequest } from "../../src/network/types.ts";
 import { settings } from "../support/networks.ts";
 

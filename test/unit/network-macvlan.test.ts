@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { formatAddress, formatPrefix, parseAddress } from "../../src/lib/ip.ts";
 import type { NetnsPath } from "../../src/linux/plan.ts";
-import type { HostState } from "../../src/network/driver.ts";
+import type { HostState } from "../../src/network/host-state.ts";
 import { macvlanDriver } from "../../src/network/macvlan/driver.ts";
 import type { Endpoint, Network, NetworkRequest } from "../../src/network/types.ts";
 import { beside, EMPTY, eth0, link, made, told } from "./network-design.ts";

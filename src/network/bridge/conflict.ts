@@ -2,7 +2,7 @@
 import { conflict } from "../../lib/errors.ts";
 import { formatAddress, formatPrefix, offset, overlaps, subnetOf } from "../../lib/ip.ts";
 import type { Link } from "../../linux/kernel.ts";
-import type { HostState } from "../driver.ts";
+import type { HostState } from "../host-state.ts";
 import { heldPrefixes } from "../ipam/held.ts";
 import { BUILT_IN_POOLS, freeSubnet } from "../ipam/subnets.ts";
 import { refuseIpv6 } from "../kernel-ipv6.ts";

@@ -4,7 +4,7 @@ import type { Link } from "../../linux/kernel.ts";
 import type { Plan, Step } from "../../linux/plan.ts";
 import { sysctlComponent } from "../../linux/sysctl.ts";
 import { linkAlias } from "../alias.ts";
-import type { HostState } from "../driver.ts";
+import type { HostState } from "../host-state.ts";
 import { giveAddress } from "../interface.ts";
 import { KERNEL_HAS_IPV6 } from "../kernel-ipv6.ts";
 import type { Endpoint, Network } from "../types.ts";

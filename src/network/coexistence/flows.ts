@@ -1,6 +1,6 @@
 /** What is forwarded for our networks: a sample of each kind, by each bridge and family. */
 import { subnetOf } from "../../lib/ip.ts";
-import type { Link, LinkAddress, Route } from "../../linux/kernel.ts";
+import type { HostState } from "../host-state.ts";
 import type { Packet } from "./packet.ts";
 
 export interface Flow {
@@ -10,10 +10,8 @@ export interface Flow {
   readonly packet: Packet;
 }
 
-export interface HostFacts {
-  readonly links: readonly Link[];
-  readonly addresses: readonly LinkAddress[];
-  readonly routes: readonly Route[];
+/** What of the host decides which packets its firewalls are shown, and by which links. */
+export interface PathFacts extends HostState {
   /** Whether frames between two ports of a bridge are shown to the firewall of their family (br_netfilter). */
   readonly bridgeNetfilter: { readonly 4: boolean; readonly 6: boolean };
 }
@@ -37,7 +35,7 @@ const OUTWARD: readonly (string | undefined)[] = [
 ];
 
 /** By which links the host reaches others, those of default routes first. */
-export function uplinksOf({ links, routes }: Pick<HostFacts, "links" | "routes">): readonly string[] {
+export function uplinksOf({ links, routes }: Pick<PathFacts, "links" | "routes">): readonly string[] {
   const defaults = new Set(routes.flatMap(({ to, ifindex }) => (to === "default" ? [ifindex] : [])));
   const leads = links.filter(({ ifindex }) => defaults.has(ifindex));
   const others = links.filter(
@@ -49,7 +47,7 @@ export function uplinksOf({ links, routes }: Pick<HostFacts, "links" | "routes">
 /** RT_SCOPE_UNIVERSE: not a link-local address. */
 const GLOBAL = 0;
 
-export function flowsOf(bridges: readonly string[], facts: HostFacts): readonly Flow[] {
+export function flowsOf(bridges: readonly string[], facts: PathFacts): readonly Flow[] {
   const [uplink] = uplinksOf(facts);
   const outside = uplink === undefined ? {} : { in: uplink };
   return bridges.flatMap((bridge) => {

@@ -2,9 +2,10 @@
 import { messageOf } from "../../lib/errors.ts";
 import type { Kernel } from "../../linux/kernel.ts";
 import type { KernelChanges } from "../../linux/monitor.ts";
+import { readHostState } from "../host-state.ts";
 import { admission, hasPlace, withdrawal, withoutUs } from "./admit.ts";
 import { isOurs } from "./damage.ts";
-import { type Flow, flowsOf, framesOf, type HostFacts, uplinksOf } from "./flows.ts";
+import { type Flow, flowsOf, framesOf, type PathFacts, uplinksOf } from "./flows.ts";
 import { type Finding, findDrops, sentence } from "./foreign.ts";
 import { hasLegacyTable, restore, saveTables } from "./iptables.ts";
 import { forwardTables, readTable } from "./nft-json.ts";
@@ -50,7 +51,7 @@ export async function survey(
   { kernel, bridges, admit }: SurveyOptions,
   before: Survey = NOTHING_SEEN,
 ): Promise<Survey> {
-  const [tables, facts] = await Promise.all([readTables(kernel), hostFacts(kernel)]);
+  const [tables, facts] = await Promise.all([readTables(kernel), readPathFacts(kernel)]);
   const uplinks = uplinksOf(facts);
   const [flows, frames] = [flowsOf(bridges, facts), framesOf(bridges)];
   const changeOf = (table: Table) =>
@@ -117,7 +118,7 @@ function admitIn(
 }
 
 function linksOf(
-  { links }: HostFacts,
+  { links }: PathFacts,
   bridges: readonly string[],
   flows: readonly Flow[],
 ): ReadonlySet<string> {
@@ -161,7 +162,7 @@ async function asIptables(table: Table): Promise<Table> {
   return tables?.find(({ name }) => name === table.name) ?? table;
 }
 
-async function hostFacts(kernel: Kernel): Promise<HostFacts> {
+async function readPathFacts(kernel: Kernel): Promise<PathFacts> {
   const shown = async (key: string) => {
     try {
       return (await kernel.readSysctl(key)) === "1";
@@ -169,12 +170,10 @@ async function hostFacts(kernel: Kernel): Promise<HostFacts> {
       return false; // without br_netfilter there is no such sysctl
     }
   };
-  const [links, addresses, routes, four, six] = await Promise.all([
-    kernel.links(),
-    kernel.addresses(),
-    kernel.routes(),
+  const [host, four, six] = await Promise.all([
+    readHostState(kernel),
     shown("net.bridge.bridge-nf-call-iptables"),
     shown("net.bridge.bridge-nf-call-ip6tables"),
   ]);
-  return { links, addresses, routes, bridgeNetfilter: { 4: four, 6: six } };
+  return { ...host, bridgeNetfilter: { 4: four, 6: six } };
 }

@@ -1,6 +1,6 @@
 /** What of the address space the host itself holds: its links' addresses, and what it has routes to. */
 import { overlaps, type Prefix } from "../../lib/ip.ts";
-import type { HostState } from "../driver.ts";
+import type { HostState } from "../host-state.ts";
 
 const RTN_UNICAST = 1;
 
