@@ -81,7 +81,7 @@ export class DrawbridgeNetworks implements AsyncDisposable {
   async attachBare(container: ContainerID): Promise<Sandbox> {
     const { sandbox } = designSandbox(this.#request(container), {
       ledger: Object.assign(new Ledger(), { networks: this.#networks.list() }),
-      hostGateway: undefined,
+      hostGateways: [],
       execRoot: this.#directory,
     });
     const elements = elementSteps("a sandbox", {}, sandboxElements(sandbox, this.#find));

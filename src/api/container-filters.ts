@@ -163,8 +163,9 @@ function networkTest(reference: string, engine: Engine): Test {
   const network =
     all.find(({ name }) => name === reference) ??
     (reference === "" ? undefined : all.find(({ id }) => id.startsWith(reference)));
+  // Those that wait for a network of that name are found by it as well.
+  const names = [reference, ...(network ? [network.name, network.id] : [])];
   return ({ container, sandbox }) =>
     sandbox?.endpoints.some((each) => each.network === network?.id && each.container === container.id) ??
-    (network !== undefined &&
-      networkNames(container).some((name) => name === network.name || name === network.id));
+    networkNames(container).some((name) => names.includes(name));
 }

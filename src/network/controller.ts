@@ -19,6 +19,7 @@ import { Names } from "./names.ts";
 import { NetworkTable } from "./networks.ts";
 import { openSandbox } from "./open.ts";
 import type { Context, NetworksOptions } from "./options.ts";
+import { NO_HOST_PORT } from "./port/types.ts";
 import { lead } from "./publication.ts";
 import { reconcile, warnOfNoForwarding } from "./reconcile.ts";
 import { renameContainer } from "./rename.ts";
@@ -100,7 +101,8 @@ class Controller implements Networks {
     for (const entry of entries) {
       const { sandbox } = entry.record;
       try {
-        if (sandbox.ports.length > 0) entry.leases = [await ports.retake(sandbox.ports)];
+        const held = sandbox.ports.filter(({ hostPort }) => hostPort !== NO_HOST_PORT);
+        if (held.length > 0) entry.leases = [await ports.retake(held)];
         const warnings = entry.leases.flatMap((lease) => lease.warnings);
         for (const warning of warnings) logger.warn({ container: sandbox.container }, warning);
         lead(this.#context, entry);

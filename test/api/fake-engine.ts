@@ -178,7 +178,8 @@ export class FakeEngine implements Engine {
           image: image.id,
           config: { ...config, Hostname: config.Hostname || id.slice(0, 12) },
           hostConfig: { ...HOST_CONFIG, ...request.hostConfig },
-          endpoints: request.endpoints,
+          // As the engine has it: the mode's network, where none was asked for.
+          endpoints: Object.keys(request.endpoints).length > 0 ? request.endpoints : { bridge: {} },
           path,
           args,
           state: {

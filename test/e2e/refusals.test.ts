@@ -50,8 +50,6 @@ describe("a refused request", { skip: withoutRoot }, () => {
     ["run --network container:nosuch busybox", /No such container: nosuch/],
     ["run --network container:idle busybox", /cannot join network of a non running container/],
     ["run --log-driver nosuch busybox", /nosuch/],
-    ["run -p 8080:80 busybox", /PortBindings/],
-    ["run -P busybox", /PublishAllPorts/],
     ["run -v data:/data busybox", /volume/i],
     ["run --device /dev/null busybox", /HostConfig\.Devices/],
     ["run --security-opt nosuch=1 busybox", /nosuch/],

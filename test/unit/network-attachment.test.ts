@@ -311,6 +311,27 @@ describe("published ports", () => {
     assert.ok(host.kernel.forgotten.some(({ originalPort }) => originalPort === 8080));
   });
 
+  test("of a routed network are open at the container's own address, and take no port of the host's", async () => {
+    using host = new FakeHost();
+    const networks = await host.start(new MemoryStore());
+    await networks.create({
+      name: "r",
+      options: { "com.docker.network.bridge.gateway_mode_ipv4": "routed" },
+    });
+    const exposed = () => [...host.kernel.elements].filter((element) => element.includes('"exposed4"'));
+    const one = await networks.openSandbox(host.request("one", { ...on("r"), ports: [TCP80] }));
+    await networks.openSandbox(host.request("two", { ...on("r"), ports: [TCP80] }));
+    assert.deepEqual(one.ports.filter(({ hostAddress }) => hostAddress.family === 4).map(bindingText), [
+      "0.0.0.0:0->80/tcp",
+    ]);
+    assert.equal(exposed().length, 2);
+    assert.ok([...host.ports.held].every((held) => !held.startsWith("0.0.0.0:")));
+    await networks.publish(one.container, [{ protocol: "tcp", port: 443 }]);
+    assert.equal(exposed().length, 3);
+    await networks.unpublish(one.container, [{ protocol: "tcp", port: 443 }]);
+    assert.equal(exposed().length, 2);
+  });
+
   test("two that lead to one port of the container: each closes for itself", async () => {
     using host = new FakeHost();
     const networks = await host.start(new MemoryStore());

@@ -111,7 +111,7 @@ export function execRoutes(app: FastifyInstance, context: Context): void {
         acceptConnection(request, reply, type);
         const line = Buffer.from(`${messageOf(thrown)}\r\n`);
         if (asked.terminal) connection.stream.write(line);
-        else writeFrame(connection.stream, "stderr", line);
+        else writeFrame(connection.stream, "stdout", line);
         return lingerThenClose(connection.stream);
       }
       if (!session) throw new TypeError("an exec that was not detached has a session");

@@ -100,10 +100,25 @@ export function containerSummary(view: ContainerView, given: ShownWith, sizes?: 
     State: container.state.status,
     Status: statusText(container.state, given.now),
     HostConfig: { NetworkMode: container.hostConfig.NetworkMode },
-    NetworkSettings: { Networks: networksOf(view, given.networkIdOf, given.minor) },
+    NetworkSettings: { Networks: listedNetworks(view, given) },
     Mounts: mountsOf(container.hostConfig),
   };
 }
+
+/** The list leaves out names and options of endpoints, as dockerd does. */
+const listedNetworks = (view: ContainerView, { networkIdOf, minor }: ShownWith) =>
+  Object.fromEntries(
+    Object.entries(networksOf(view, networkIdOf, minor)).map(([name, shown]) => [
+      name,
+      {
+        ...shown,
+        Links: null,
+        Aliases: null,
+        ...(minor >= 32 && { DriverOpts: null }),
+        ...(minor >= 44 && { DNSNames: null }),
+      },
+    ]),
+  );
 
 /** The name that the container was made from, while it still means its image; the image's id afterwards. */
 function shownImage({ container, image }: ContainerView): string {

@@ -74,9 +74,7 @@ function endpointSettings(
 export function networkNames(container: Container): string[] {
   const { NetworkMode } = container.hostConfig;
   if (NetworkMode.startsWith("container:")) return [];
-  const asked = Object.keys(container.endpoints);
-  const main = NetworkMode === "" || NetworkMode === "default" ? "bridge" : NetworkMode;
-  return asked.includes(main) || asked.length > 0 ? asked : [main];
+  return Object.keys(container.endpoints);
 }
 
 /** `Networks`: those of the sandbox while there is one, else those that the next start will join. */

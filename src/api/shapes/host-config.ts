@@ -81,9 +81,22 @@ const ABSENT_WHEN_EMPTY = ["Tmpfs", "Sysctls"] as const;
 
 const isEmpty = (value: object | null | undefined) => !value || Object.keys(value).length === 0;
 
+/** Both fields of each binding, however few were given: clients read them unasked. */
+const shownBindings = (bindings: HostConfig["PortBindings"]) =>
+  Object.fromEntries(
+    Object.entries(bindings).map(([port, each]) => [
+      port,
+      each?.map(({ HostIp = "", HostPort = "" }) => ({ HostIp, HostPort })) ?? null,
+    ]),
+  );
+
 /** `HostConfig` of inspect: what was asked for, with all the rest as Docker has it. */
 export function hostConfigOf(config: HostConfig): object {
-  const shown: Record<string, unknown> = { ...UNASKED, ...config };
+  const shown: Record<string, unknown> = {
+    ...UNASKED,
+    ...config,
+    PortBindings: shownBindings(config.PortBindings),
+  };
   for (const name of NULL_WHEN_EMPTY) if (isEmpty(config[name])) shown[name] = null;
   for (const name of ABSENT_WHEN_EMPTY) if (isEmpty(config[name])) delete shown[name];
   return shown;

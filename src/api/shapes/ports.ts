@@ -31,10 +31,14 @@ function exposedOf({ container, sandbox }: ContainerView): readonly string[] {
 export function portMap(view: ContainerView): Readonly<Record<string, readonly ShownBinding[] | null>> {
   const { container, sandbox } = view;
   const shown = new Map<string, ShownBinding[] | null>(exposedOf(view).map((key) => [key, null]));
-  const bindings = sandbox?.container === container.id ? sandbox.ports : [];
+  // Off its last network, what it published waits for another.
+  const carried = sandbox?.container === container.id && sandbox.endpoints.length > 0;
+  const bindings = carried ? sandbox.ports : [];
   for (const binding of bindings) {
     const key = keyOf(binding);
-    const one = { HostIp: formatAddress(binding.hostAddress), HostPort: String(binding.hostPort) };
+    const { hostAddress, hostPort } = binding;
+    // None stands for a port that is routed (its number is 0).
+    const one = { HostIp: formatAddress(hostAddress), HostPort: hostPort === 0 ? "" : String(hostPort) };
     shown.set(key, [...(shown.get(key) ?? []), one]);
   }
   return Object.fromEntries([...shown].sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -46,6 +50,8 @@ export function portList(view: ContainerView): ShownPort[] {
     const [port = "", protocol = "tcp"] = key.split("/");
     const own = { PrivatePort: Number(port), Type: protocol };
     if (!bindings) return [own];
-    return bindings.map(({ HostIp, HostPort }) => ({ IP: HostIp, ...own, PublicPort: Number(HostPort) }));
+    const led = bindings.filter(({ HostPort }) => HostPort !== "");
+    if (led.length === 0) return [own];
+    return led.map(({ HostIp, HostPort }) => ({ IP: HostIp, ...own, PublicPort: Number(HostPort) }));
   });
 }

@@ -1,7 +1,7 @@
 /** What may be asked of published ports, and which ones a request is about. */
 import { invalid } from "../../lib/errors.ts";
 import { sameAddress } from "../../lib/ip.ts";
-import type { PortBinding, PublishRequest } from "./types.ts";
+import { NO_HOST_PORT, type PortBinding, type PublishRequest } from "./types.ts";
 
 const isPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port <= 0xffff;
 
@@ -22,5 +22,7 @@ export const namedBy = (request: PublishRequest, bindings: readonly PortBinding[
       protocol === request.protocol &&
       port === request.port &&
       (!request.hostAddress || sameAddress(request.hostAddress, hostAddress)) &&
-      (!request.hostPorts || (hostPort >= request.hostPorts.first && hostPort <= request.hostPorts.last)),
+      (!request.hostPorts ||
+        hostPort === NO_HOST_PORT ||
+        (hostPort >= request.hostPorts.first && hostPort <= request.hostPorts.last)),
   );

@@ -17,10 +17,14 @@ export interface PublishRequest extends ContainerPort {
   readonly hostPorts?: { readonly first: number; readonly last: number };
 }
 
+/** Of a binding that no port of the host stands for: the container's own address is routed. */
+export const NO_HOST_PORT = 0;
+
 /** One host address and port that leads to a container's port. */
 export interface PortBinding extends ContainerPort {
   /** `0.0.0.0` and `::` stand for every address of their family. */
   readonly hostAddress: Address;
+  /** `NO_HOST_PORT` where there is none. */
   readonly hostPort: number;
 }
 
