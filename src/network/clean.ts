@@ -2,7 +2,6 @@
 import { codeOf, inContext, throwAll } from "../lib/errors.ts";
 import { bootId } from "../linux/host.ts";
 import type { Kernel } from "../linux/kernel.ts";
-import type { Store } from "../store/kv.ts";
 import { removeAdminTable } from "./admin-table.ts";
 import { withdrawAll } from "./coexistence/survey.ts";
 import { drivers } from "./drivers.ts";
@@ -10,6 +9,7 @@ import { dropRules } from "./firewall/rules.ts";
 import { FORWARDING } from "./forwarding.ts";
 import { unpinHostNamespace } from "./host-namespace.ts";
 import { readHostState } from "./host-state.ts";
+import type { NetworksOptions } from "./options.ts";
 import { hostNetnsPath, linksOf, unpinPlan } from "./sandbox.ts";
 import {
   dropNetwork,
@@ -22,18 +22,16 @@ import {
   type OnDamage,
 } from "./state.ts";
 
-export interface CleanOptions {
-  readonly kernel: Kernel;
-  readonly store: Store;
-  readonly execRoot: string;
-}
-
 /**
  * Sandboxes, links, rules and sysctls, past failures; user-defined intent is forgotten with them.
  * @returns what was done, a line each
  * @throws AggregateError
  */
-export async function cleanNetworks({ kernel, store, execRoot }: CleanOptions): Promise<readonly string[]> {
+export async function cleanNetworks({
+  kernel,
+  store,
+  execRoot,
+}: Pick<NetworksOptions, "kernel" | "store" | "execRoot">): Promise<readonly string[]> {
   const errors: unknown[] = [];
   const damaged: OnDamage = (key, cause) => errors.push(inContext(`read ${key}`, cause));
   const [networks, records, sysctls] = await Promise.all([

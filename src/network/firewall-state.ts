@@ -1,11 +1,18 @@
-/** What sandboxes have in the firewall, and the way from one state of it to the next. */
+/** What the engine has in the firewall, and the way from one state of it to the next. */
 import type { Plan, SetElement } from "../linux/plan.ts";
 import { drivers } from "./drivers.ts";
 import { type Elements, mergeElements, toSetElements } from "./firewall/elements.ts";
+import { unroutedElements } from "./forwarding.ts";
 import { carrierOf } from "./gateway.ts";
-import type { FindNetwork } from "./ledger.ts";
+import { type FindNetwork, type Ledger, networkFinder } from "./ledger.ts";
 import { linkElements } from "./links.ts";
+import type { SandboxRecord } from "./state.ts";
 import type { PortBinding, Sandbox } from "./types.ts";
+
+/** What there is that the firewall knows of. */
+export interface Standing extends Pick<Ledger, "networks" | "closed"> {
+  readonly records: readonly SandboxRecord[];
+}
 
 /** Its endpoints, and its published ports where they lead. */
 export function sandboxElements(sandbox: Sandbox, networkOf: FindNetwork): Elements {
@@ -49,12 +56,19 @@ const portElements = (sandbox: Sandbox, ports: readonly PortBinding[], networkOf
     }),
   );
 
-/** All of them, with what links open between them. */
-export const sandboxesElements = (sandboxes: readonly Sandbox[], networkOf: FindNetwork): Elements =>
-  mergeElements([
+/** What the rules are loaded with: networks, sandboxes, what links open between these, and what is not forwarded. */
+export function allElements({ networks, records, closed }: Standing): Elements {
+  const networkOf = networkFinder(networks);
+  const sandboxes = records.map(({ sandbox }) => sandbox);
+  return mergeElements([
+    ...networks
+      .filter(({ configOnly }) => !configOnly)
+      .map((network) => drivers[network.driver].elements(network)),
     ...sandboxes.map((sandbox) => sandboxElements(sandbox, networkOf)),
     linkElements(sandboxes, networkOf),
+    unroutedElements(closed),
   ]);
+}
 
 /** Those of one that the other has not. */
 function without(all: readonly SetElement[], others: readonly SetElement[]): readonly SetElement[] {

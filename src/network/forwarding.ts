@@ -1,4 +1,5 @@
 /** Forwarding: turned on where it is off, without making a router of the host by accident. */
+import type { Logger } from "../lib/log.ts";
 import { bootId } from "../linux/host.ts";
 import type { Kernel, Link } from "../linux/kernel.ts";
 import type { Step } from "../linux/plan.ts";
@@ -95,4 +96,14 @@ export async function readForwarding(
     boot: bootId(),
     uplinks,
   };
+}
+
+/** That the engine turned it on. */
+export function tellOfForwarding(family: 4 | 6, { closed, plan }: Forwarding, logger: Logger): void {
+  if (plan.length > 0) {
+    logger.info(
+      {},
+      `turned ${FORWARDING[family]} on${closed ? "; between links that are not ours, nothing is forwarded" : ""}`,
+    );
+  }
 }

@@ -1,27 +1,21 @@
 /** The engine's start: bring the kernel to what the settings and the store say, from whatever is there. */
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import { conflict, messageOf } from "../lib/errors.ts";
 import type { ContainerID, NetworkID } from "../lib/ids.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Kernel } from "../linux/kernel.ts";
-import type { NetnsPath, Plan } from "../linux/plan.ts";
-import type { Store } from "../store/kv.ts";
 import { ensureAdminTable } from "./admin-table.ts";
 import { defaultNetworks, isDefault } from "./defaults.ts";
 import { drivers } from "./drivers.ts";
-import { type Elements, mergeElements } from "./firewall/elements.ts";
 import { loadRules } from "./firewall/rules.ts";
-import { sandboxesElements } from "./firewall-state.ts";
-import { FORWARDING, type Forwarding, forwarding, readForwarding, unroutedElements } from "./forwarding.ts";
+import { allElements } from "./firewall-state.ts";
+import { FORWARDING, forwarding, readForwarding, tellOfForwarding } from "./forwarding.ts";
 import { type HostState, readHostState } from "./host-state.ts";
 import { type Ledger, networkFinder } from "./ledger.ts";
-import { attachLost } from "./restore.ts";
-import { linksOf, netnsDirectory, unpinPlan } from "./sandbox.ts";
+import type { NetworksOptions } from "./options.ts";
+import { attachLost, rejoin } from "./restore.ts";
 import type { NetworkSettings } from "./settings.ts";
 import {
   dropNetwork,
-  dropSandbox,
   loadNetworks,
   loadSandboxes,
   type OnDamage,
@@ -31,15 +25,10 @@ import {
   type SandboxRecord,
   uniqueLocalPrefix,
 } from "./state.ts";
+import { sweepDead, sweepStray } from "./sweep.ts";
 import type { Endpoint, Network } from "./types.ts";
 
-export interface ReconcileOptions {
-  readonly kernel: Kernel;
-  readonly store: Store;
-  readonly logger: Logger;
-  readonly settings: NetworkSettings;
-  readonly execRoot: string;
-}
+type ReconcileOptions = Pick<NetworksOptions, "kernel" | "store" | "logger" | "settings" | "execRoot">;
 
 export interface Reconciled extends Pick<Ledger, "networks" | "unusable" | "closed" | "ula"> {
   /** Of containers that are alive. */
@@ -76,9 +65,9 @@ export async function reconcile(
   const closed = { 4: forward[4].closed, 6: forward[6].closed };
 
   await ensureAdminTable(kernel, await kernel.nft("list tables"));
-  await kernel.nft(loadRules(elementsOf({ networks, records: living, closed })));
-  await free(kernel, store, dead);
-  await sweep(options, networks, records, facts);
+  await kernel.nft(loadRules(allElements({ networks, records: living, closed })));
+  await sweepDead(options, dead);
+  await sweepStray(options, networks, records, facts);
   await kernel.dismantle(
     superseded.flatMap((network) => drivers[network.driver].remove(network, facts, networks)),
   );
@@ -96,7 +85,7 @@ export async function reconcile(
   await kernel.apply([...forward[4].plan, ...forward[6].plan]);
   await rejoin(options, networks, living, remaining);
   const joined = await attachLost(options, living, networkFinder(networks), remaining);
-  for (const family of [4, 6] as const) report(family, forward[family], logger);
+  for (const family of [4, 6] as const) tellOfForwarding(family, forward[family], logger);
   return {
     networks,
     unusable,
@@ -149,52 +138,6 @@ function onKnown(record: SandboxRecord, networks: readonly Network[], logger: Lo
   };
 }
 
-/** Bridges that had to be made anew get their ports back. */
-export async function rejoin(
-  { kernel, logger }: Pick<ReconcileOptions, "kernel" | "logger">,
-  networks: readonly Network[],
-  records: readonly SandboxRecord[],
-  facts: HostState,
-): Promise<void> {
-  const endpoints = records.flatMap(({ sandbox }) => sandbox.endpoints);
-  for (const network of networks) {
-    const own = endpoints.filter((endpoint) => endpoint.network === network.id);
-    const plan = drivers[network.driver].rejoin(network, own, facts);
-    if (plan.length === 0) continue;
-    await kernel.apply(plan);
-    logger.warn(
-      { links: plan.length },
-      `network ${network.name} had lost links of its containers: joined again`,
-    );
-  }
-}
-
-/**
- * What no record tells of, since it was lost or damaged: links of ours on our bridges, whose addresses will be given
- * to others, and pins.
- */
-async function sweep(
-  { kernel, logger, execRoot }: ReconcileOptions,
-  networks: readonly Network[],
-  records: readonly SandboxRecord[],
-  facts: HostState,
-): Promise<void> {
-  const known = new Set(records.flatMap(({ sandbox }) => linksOf(sandbox)));
-  const links = networks
-    .flatMap((network) => drivers[network.driver].portsOf(network, facts))
-    .filter((name) => !known.has(name));
-  const pins = new Set(records.map(({ sandbox }) => sandbox.key));
-  const stray = readdirSync(netnsDirectory(execRoot))
-    .filter((name) => /^[0-9a-f]{12}$/.test(name))
-    .map((name) => join(netnsDirectory(execRoot), name) as NetnsPath)
-    .filter((path) => !pins.has(path));
-  if (links.length + stray.length === 0) return;
-  const plan: Plan = stray.map((path) => ({ do: "remove-netns", path }));
-  await kernel.deleteLinks(links);
-  await kernel.dismantle(plan);
-  logger.warn({ links, namespaces: stray }, "removed what no sandbox on record has");
-}
-
 /** Networks from before that are no more, or whose links can't stay as they are. */
 function supersededBy(networks: readonly Network[], known: readonly Network[]): Network[] {
   return known.filter((before) => {
@@ -218,31 +161,6 @@ function refuseChange(superseded: readonly Network[], living: readonly SandboxRe
   }
 }
 
-/** All that the rules hold. */
-export const elementsOf = ({
-  networks,
-  records,
-  closed,
-}: Pick<Reconciled, "networks" | "records" | "closed">): Elements =>
-  mergeElements([
-    ...networks
-      .filter(({ configOnly }) => !configOnly)
-      .map((network) => drivers[network.driver].elements(network)),
-    sandboxesElements(
-      records.map(({ sandbox }) => sandbox),
-      networkFinder(networks),
-    ),
-    unroutedElements(closed),
-  ]);
-
-/** Take away what is left of sandboxes whose containers ended while nobody looked. */
-async function free(kernel: Kernel, store: Store, dead: readonly SandboxRecord[]): Promise<void> {
-  if (dead.length === 0) return;
-  await kernel.deleteLinks(dead.flatMap(({ sandbox }) => linksOf(sandbox)));
-  await kernel.dismantle(dead.flatMap(({ sandbox }) => unpinPlan(sandbox)));
-  await store.commit(dead.map(({ sandbox }) => dropSandbox(sandbox.container)));
-}
-
 /** Indexes are the kernel's to tell: the store has none. */
 async function withIndexes(
   kernel: Kernel,
@@ -259,15 +177,6 @@ async function withIndexes(
     const { sandbox } = record;
     return { ...record, sandbox: { ...sandbox, endpoints: sandbox.endpoints.map(indexed) } };
   });
-}
-
-function report(family: 4 | 6, { closed, plan }: Forwarding, logger: Logger): void {
-  if (plan.length > 0) {
-    logger.info(
-      {},
-      `turned ${FORWARDING[family]} on${closed ? "; between links that are not ours, nothing is forwarded" : ""}`,
-    );
-  }
 }
 
 /** Forwarding that stays off, as the administrator wants it: said once, since containers reach nothing then. */

@@ -1,14 +1,15 @@
 /** While the engine runs: what others took away of the networks is put back where it is missed. */
-import type { Logger } from "../lib/log.ts";
 import { KernelError } from "../linux/ffi.ts";
-import type { Kernel } from "../linux/kernel.ts";
 import { describe } from "../linux/plan.ts";
 import { ensureAdminTable } from "./admin-table.ts";
 import { drivers } from "./drivers.ts";
 import { tableRef } from "./firewall/elements.ts";
 import { loadRules } from "./firewall/rules.ts";
+import { allElements } from "./firewall-state.ts";
 import { readHostState } from "./host-state.ts";
-import { elementsOf, type Reconciled, rejoin } from "./reconcile.ts";
+import type { NetworksOptions } from "./options.ts";
+import type { Reconciled } from "./reconcile.ts";
+import { rejoin } from "./restore.ts";
 
 /** Whether a plan failed for want of what it stands on: no bridge to join, no set for its elements. */
 export const missesGround = (thrown: unknown): boolean =>
@@ -16,21 +17,23 @@ export const missesGround = (thrown: unknown): boolean =>
 
 /**
  * Rules first, as at the start; then bridges, and the links of running containers on them.
+ * @returns whether anything was amiss
  * @throws KernelError, and what nft says
  */
 export async function repair(
-  options: { readonly kernel: Kernel; readonly logger: Logger },
+  options: Pick<NetworksOptions, "kernel" | "logger">,
   { networks, unusable, records, closed }: Omit<Reconciled, "ula">,
   { rules }: { readonly rules: "missing" | "all" },
-): Promise<void> {
+): Promise<boolean> {
   const { kernel, logger } = options;
   const tables = await kernel.nft("list tables");
   await ensureAdminTable(kernel, tables);
   const missing = (["inet", "guard"] as const)
     .map(tableRef)
     .filter((table) => !tables.includes(`table ${table}\n`));
-  if (missing.length > 0 || rules === "all") {
-    await kernel.nft(loadRules(elementsOf({ networks, records, closed })));
+  const reload = missing.length > 0 || rules === "all";
+  if (reload) {
+    await kernel.nft(loadRules(allElements({ networks, records, closed })));
     logger.warn(
       { tables: missing, sandboxes: records.length },
       "the firewall's tables had been deleted or changed: loaded anew",
@@ -44,5 +47,6 @@ export async function repair(
     await kernel.apply(plan);
     logger.warn({ done: plan.map(describe) }, "a network's link had been deleted or changed: set right");
   }
-  await rejoin(options, networks, records, facts);
+  const rejoined = await rejoin(options, networks, records, facts);
+  return reload || plan.length > 0 || rejoined;
 }

@@ -1,23 +1,38 @@
-/** Endpoints of running containers without a whole link: cut short by a crash while they came or went, or deleted. */
+/** Links of running containers that are not whole: off their bridge, deleted, or cut short by a crash as they came or went. */
 import { messageOf } from "../lib/errors.ts";
-import type { Logger } from "../lib/log.ts";
-import type { Kernel } from "../linux/kernel.ts";
-import type { Store } from "../store/kv.ts";
+import { drivers } from "./drivers.ts";
 import { settleRoutes } from "./gateway.ts";
 import type { HostState } from "./host-state.ts";
 import type { FindNetwork } from "./ledger.ts";
+import type { NetworksOptions } from "./options.ts";
 import { attachPlan, detachPlan } from "./sandbox.ts";
 import { putSandbox, type SandboxRecord } from "./state.ts";
-import type { Endpoint } from "./types.ts";
+import type { Endpoint, Network } from "./types.ts";
 
-interface Options {
-  readonly kernel: Kernel;
-  readonly store: Store;
-  readonly logger: Logger;
+type Options = Pick<NetworksOptions, "kernel" | "store" | "logger">;
+
+/** Bridges that had to be made anew get their ports back. */
+export async function rejoin(
+  { kernel, logger }: Pick<Options, "kernel" | "logger">,
+  networks: readonly Network[],
+  records: readonly SandboxRecord[],
+  facts: HostState,
+): Promise<void> {
+  const endpoints = records.flatMap(({ sandbox }) => sandbox.endpoints);
+  for (const network of networks) {
+    const own = endpoints.filter((endpoint) => endpoint.network === network.id);
+    const plan = drivers[network.driver].rejoin(network, own, facts);
+    if (plan.length === 0) continue;
+    await kernel.apply(plan);
+    logger.warn(
+      { links: plan.length },
+      `network ${network.name} had lost links of its containers: joined again`,
+    );
+  }
 }
 
 /**
- * Join them again, each by itself. One that can't be joined is told of, with what helps.
+ * Endpoints whose link is half made or gone are joined again, each by itself. One that can't be joined is told of, with what helps.
  * @returns the records, of which none is joining any more
  */
 export async function attachLost(
