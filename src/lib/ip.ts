@@ -170,12 +170,13 @@ export function offset(address: Address, by: bigint): Address {
 
 export const sameAddress = (a: Address, b: Address): boolean => a.family === b.family && a.bits === b.bits;
 
-/** Six pairs of hex digits, by colons or dashes. @throws invalid, and for a group (multicast) address */
+/** Six pairs of hex digits, by colons or dashes. @throws invalid, also for what can't be an interface's: a group (multicast) address, all zeros */
 export function parseMac(text: string): Mac {
   if (!/^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}$/.test(text)) throw invalid(`invalid MAC address: ${text}`);
   const mac = text.toLowerCase().replaceAll("-", ":");
   if (Number.parseInt(mac.slice(0, 2), 16) & 1)
     throw invalid(`invalid MAC address: ${text}: a group address`);
+  if (/^[0:]+$/.test(mac)) throw invalid(`invalid MAC address: ${text}: all zeros`);
   return mac as Mac;
 }
 

@@ -213,7 +213,7 @@ class Controller implements Networks {
     }
   }
 
-  #repair(rules: "missing" | "all"): Promise<void> {
+  #repair(rules: "missing" | "all"): Promise<boolean> {
     const { ledger } = this.#context;
     return this.#repairing.run(() => {
       const { networks, unusable, closed } = ledger;

@@ -11,24 +11,27 @@ import type { Endpoint, Network } from "./types.ts";
 
 type Options = Pick<NetworksOptions, "kernel" | "store" | "logger">;
 
-/** Bridges that had to be made anew get their ports back. */
+/** Bridges that had to be made anew get their ports back. @returns whether any had lost some */
 export async function rejoin(
   { kernel, logger }: Pick<Options, "kernel" | "logger">,
   networks: readonly Network[],
   records: readonly SandboxRecord[],
   facts: HostState,
-): Promise<void> {
+): Promise<boolean> {
   const endpoints = records.flatMap(({ sandbox }) => sandbox.endpoints);
+  let any = false;
   for (const network of networks) {
     const own = endpoints.filter((endpoint) => endpoint.network === network.id);
     const plan = drivers[network.driver].rejoin(network, own, facts);
     if (plan.length === 0) continue;
     await kernel.apply(plan);
+    any = true;
     logger.warn(
       { links: plan.length },
       `network ${network.name} had lost links of its containers: joined again`,
     );
   }
+  return any;
 }
 
 /**

@@ -124,7 +124,7 @@ test("the keeper admits what comes later, and what was taken away", {
   const options = {
     kernel,
     reactor,
-    repair: async () => {},
+    repair: async () => false,
     bridges: () => ["br-a"],
     admit: true,
     rest: 20,

@@ -44,6 +44,7 @@ class Kept {
       repair: async (damage) => {
         await restore(damage);
         this.repairs.add(damage);
+        return true;
       },
       bridges: () => ["br-a"],
       admit: true,

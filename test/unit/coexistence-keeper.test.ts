@@ -72,10 +72,10 @@ test("at first without delay, then twice as long each time, and at once again af
 
 describe("repairs", () => {
   test("come one at a time, and what happens meanwhile is one more", async () => {
-    const repairs: PromiseWithResolvers<void>[] = [];
+    const repairs: PromiseWithResolvers<boolean>[] = [];
     const asked: object[] = [];
     const repairer = new Repairer((damage) => {
-      const repair = Promise.withResolvers<void>();
+      const repair = Promise.withResolvers<boolean>();
       asked.push(damage);
       repairs.push(repair);
       return repair.promise;
@@ -87,12 +87,12 @@ describe("repairs", () => {
     repairer.report({ rules: true, links: false }, ["nft"]);
     await settled();
     assert.deepEqual(asked, [{ rules: true, links: false }]);
-    repairs[0]?.resolve();
+    repairs[0]?.resolve(true);
     await settled();
     assert.deepEqual(asked[1], { rules: true, links: true });
     const stopped = repairer.stop();
     repairer.report({ rules: true, links: false }, []);
-    repairs[1]?.resolve();
+    repairs[1]?.resolve(true);
     await stopped;
     assert.equal(asked.length, 2);
   });
@@ -103,7 +103,10 @@ describe("repairs", () => {
     const done = Promise.withResolvers<void>();
     const repairer = new Repairer(
       async () => {
-        if (failures === 0) return done.resolve();
+        if (failures === 0) {
+          done.resolve();
+          return true;
+        }
         failures -= 1;
         throw new Error("no");
       },
@@ -123,6 +126,7 @@ describe("repairs", () => {
       async () => {
         count += 1;
         repairer.report({ rules: true, links: false }, ["flusher"]);
+        return true;
       },
       {
         ...silent,
@@ -137,6 +141,25 @@ describe("repairs", () => {
     assert.equal(count, 5);
     await repairer.stop();
     assert.deepEqual(warnings, [{ by: "flusher" }]);
+  });
+
+  test("where nothing was amiss, nobody is suspected and nothing put off", async () => {
+    const warnings: object[] = [];
+    let count = 0;
+    const done = Promise.withResolvers<void>();
+    const repairer: Repairer = new Repairer(
+      async () => {
+        count += 1;
+        if (count < 20) repairer.report({ rules: false, links: true }, []);
+        else done.resolve();
+        return false;
+      },
+      { ...silent, warn: (fields) => void warnings.push(fields) },
+    );
+    repairer.report({ rules: false, links: true }, []);
+    await done.promise;
+    await repairer.stop();
+    assert.deepEqual(warnings, []);
   });
 });
 

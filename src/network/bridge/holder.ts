@@ -17,7 +17,12 @@ const ENGINES: readonly Engine[] = [
 ];
 
 /** Another Drawbridge makes links of any name. */
-const DRAWBRIDGE: Engine = { name: "Drawbridge", links: /./, process: /drawbridge\S* (.* )?daemon\b/ };
+const DRAWBRIDGE: Engine = {
+  name: "Drawbridge",
+  links: /./,
+  // As bin/drawbridge starts it; not what merely leads to one, such as this one's own `sudo`.
+  process: /^\S*node\S* (-\S+ )*\S*\/bin\/start\.js (.* )?daemon\b/,
+};
 
 /** Whether a link of this name is another engine's, going by the names that they give. */
 export const isAnothers = (link: string): boolean => ENGINES.some(({ links }) => links.test(link));

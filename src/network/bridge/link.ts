@@ -3,12 +3,12 @@ import { formatPrefix, type Mac, macFromBytes, type Prefix } from "../../lib/ip.
 import type { Link } from "../../linux/kernel.ts";
 import type { Plan, Step } from "../../linux/plan.ts";
 import { sysctlComponent } from "../../linux/sysctl.ts";
-import { linkAlias } from "../alias.ts";
+import { BRIDGE_ALIAS_SUFFIX, bridgeAlias, linkAlias } from "../alias.ts";
 import type { HostState } from "../host-state.ts";
 import { giveAddress } from "../interface.ts";
 import { KERNEL_HAS_IPV6 } from "../kernel-ipv6.ts";
 import type { Endpoint, Network } from "../types.ts";
-import { type BridgeOptions, bridgeOptions, hasHairpins } from "./options.ts";
+import { type BridgeOptions, bridgeOptions, hasHairpins, LEAST_MTU } from "./options.ts";
 
 /**
  * The bridge's MAC address: locally administered, and made of the network's id, so that it outlives
@@ -21,10 +21,8 @@ export const bridgeMac = (network: Network): Mac =>
 export const isOurs = (network: Network, link: Link): boolean =>
   link.kind === "bridge" && link.mac === bridgeMac(network);
 
-const ALIAS_SUFFIX = " of drawbridge";
-
 /** Made by a Drawbridge, this or another. */
-export const isDrawbridges = ({ alias }: Link): boolean => alias?.endsWith(ALIAS_SUFFIX) ?? false;
+export const isDrawbridges = ({ alias }: Link): boolean => alias?.endsWith(BRIDGE_ALIAS_SUFFIX) ?? false;
 
 /** Our links, under whatever name: more than one only where a change of name was interrupted. */
 const ownLinks = (network: Network, { links }: HostState): Link[] =>
@@ -99,7 +97,7 @@ export function ensureBridgePlan(network: Network, facts: HostState): Plan {
       { do: "add-bridge", name, mac: bridgeMac(network), mtu },
       ...settingsPlan(options),
       ...addresses.map((address) => giveAddress(name, address)),
-      { do: "set-link", name, up: true, alias: `${network.name}${ALIAS_SUFFIX}` },
+      { do: "set-link", name, up: true, alias: bridgeAlias(network.name) },
     ];
   }
   const missing = missingFrom(link, addresses, facts);
@@ -133,12 +131,12 @@ const conf6 = (link: string, key: string, value: string): Step => ({
 
 /** Set while the bridge is down: it must not take an address from a router's word, nor one that nobody gave it. */
 function settingsPlan(options: BridgeOptions): Plan {
-  const { name, families } = options;
+  const { name, mtu, families } = options;
   const six = families.some(({ family, addressed }) => family === 6 && addressed);
   const settings6 = six
     ? [conf6(name, "accept_ra", "0"), conf6(name, "accept_dad", "0"), conf6(name, "disable_ipv6", "0")]
     : [conf6(name, "disable_ipv6", "1")];
-  return [...(KERNEL_HAS_IPV6 || six ? settings6 : []), ...loopbackPlan(options)];
+  return [...(six || (KERNEL_HAS_IPV6 && mtu >= LEAST_MTU[6]) ? settings6 : []), ...loopbackPlan(options)];
 }
 
 const routeLocalnet = (link: string, value: string): Step => ({

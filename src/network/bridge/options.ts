@@ -40,7 +40,7 @@ export type GatewayMode = (typeof GATEWAY_MODES)[number];
 
 const DEFAULT_MTU = 1500;
 /** RFC 791; RFC 8200 section 5: below it the kernel takes IPv6 off a link. */
-const LEAST_MTU = { 4: 68, 6: 1280 } as const;
+export const LEAST_MTU = { 4: 68, 6: 1280 } as const;
 const MOST_MTU = 65535;
 
 const ANY4: Address = { family: 4, bits: 0n };
@@ -143,13 +143,13 @@ function hostBindings({ options, ipv4 }: Network): readonly Address[] {
 }
 
 function trustedLinks(options: OptionValues): readonly string[] {
-  const links = (options[OPTION.trusted] ?? "").split(":").filter((name) => name !== "");
+  const links = new Set((options[OPTION.trusted] ?? "").split(":").filter((name) => name !== ""));
   for (const name of links) {
     if (!isLinkName(name)) {
       throw invalid(`failed to parse ${OPTION.trusted} value: ${name} (it can't be a link's name)`);
     }
   }
-  return links;
+  return [...links];
 }
 
 function interfacePrefix(options: OptionValues): string {

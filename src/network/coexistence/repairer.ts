@@ -4,7 +4,8 @@ import type { Logger } from "../../lib/log.ts";
 import { Backoff } from "./backoff.ts";
 import { bothDamages, type Damage, isDamage, NO_DAMAGE } from "./damage.ts";
 
-export type Repair = (damage: Damage) => Promise<void>;
+/** @returns whether anything was amiss: what the engine itself takes away looks like damage from afar */
+export type Repair = (damage: Damage) => Promise<boolean>;
 
 export class Repairer {
   readonly #repair: Repair;
@@ -47,11 +48,12 @@ export class Repairer {
       const damage = this.#damage;
       this.#damage = NO_DAMAGE;
       this.#by.clear();
-      this.#backoff.note(Date.now());
+      const begun = Date.now();
       try {
-        await this.#repair(damage);
+        if (await this.#repair(damage)) this.#backoff.note(begun);
         this.#failure = undefined;
       } catch (thrown) {
+        this.#backoff.note(begun);
         const failure = messageOf(thrown);
         if (failure !== this.#failure)
           this.#logger.error({ damage }, `put right what was changed from outside: ${failure}`);
