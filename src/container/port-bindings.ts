@@ -1,19 +1,19 @@
 /** Which of the ports that are open came of which request. Pure. */
-import { formatAddress, sameAddress } from "../lib/ip.ts";
+import { formatAddress } from "../lib/ip.ts";
+import { isNamedBy } from "../network/port/requests.ts";
+import { NO_HOST_PORT } from "../network/port/types.ts";
 import type { PortBinding, PublishRequest } from "../network/types.ts";
 import { boundPorts, publishRequest } from "./ports.ts";
 import type { Container, HostConfig, PortMap } from "./types.ts";
 
-const isFor = (request: PublishRequest, binding: PortBinding): boolean =>
-  request.protocol === binding.protocol &&
-  request.port === binding.port &&
-  (!request.hostAddress || sameAddress(request.hostAddress, binding.hostAddress)) &&
-  (!request.hostPorts ||
-    (request.hostPorts.first <= binding.hostPort && binding.hostPort <= request.hostPorts.last));
-
 /** The pickier a request, the smaller. */
 const choiceOf = ({ hostAddress, hostPorts }: PublishRequest): number =>
   (hostPorts ? hostPorts.last - hostPorts.first : 0x10000) + (hostAddress ? 0 : 0.5);
+
+/** Whether one request can have given both: at one host port, as far as one stands for them, of each family. */
+const isBeside = (a: PortBinding, b: PortBinding): boolean =>
+  a.hostAddress.family !== b.hostAddress.family &&
+  (a.hostPort === b.hostPort || a.hostPort === NO_HOST_PORT || b.hostPort === NO_HOST_PORT);
 
 /**
  * What each request was given, by its place: one host port, on one address or, without one of its own, on that
@@ -27,13 +27,10 @@ export function attribute(
   const given: (readonly PortBinding[])[] = requests.map(() => []);
   const order = [...requests.entries()].toSorted(([, a], [, b]) => choiceOf(a) - choiceOf(b));
   for (const [place, request] of order) {
-    const fitting = [...left].filter((binding) => isFor(request, binding));
+    const fitting = [...left].filter((binding) => isNamedBy(binding, request));
     const [first] = fitting;
-    const mine = fitting.filter(
-      (binding) =>
-        binding === first ||
-        (binding.hostPort === first?.hostPort && binding.hostAddress.family !== first.hostAddress.family),
-    );
+    const second = first && fitting.find((binding) => isBeside(first, binding));
+    const mine = [first, second].flatMap((binding) => binding ?? []);
     for (const binding of mine) left.delete(binding);
     given[place] = mine;
   }
@@ -58,7 +55,7 @@ export const exactly = ({ protocol, port, hostAddress, hostPort }: PortBinding):
   protocol,
   port,
   hostAddress,
-  hostPorts: { first: hostPort, last: hostPort },
+  ...(hostPort !== NO_HOST_PORT && { hostPorts: { first: hostPort, last: hostPort } }),
 });
 
 /**

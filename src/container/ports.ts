@@ -4,6 +4,7 @@
  */
 import { invalid } from "../lib/errors.ts";
 import { tryParseAddress } from "../lib/ip.ts";
+import { formatPort } from "../network/port/requests.ts";
 import type { ContainerPort, Protocol, PublishRequest } from "../network/types.ts";
 import type { Container, PortMap } from "./types.ts";
 
@@ -22,8 +23,6 @@ export function exposedPorts(asked: Readonly<Record<string, object>> = {}): Read
 }
 
 const isProtocol = (text: string): text is Protocol => ["tcp", "udp", "sctp"].includes(text);
-
-export const formatPort = ({ port, protocol }: ContainerPort): string => `${port}/${protocol}`;
 
 /** `80/tcp`; `80` is `80/tcp`. @throws invalid in Docker's words */
 function parsePort(text: string): ContainerPort {

@@ -6,6 +6,7 @@ import { unroutedElements } from "./forwarding.ts";
 import { carrierOf } from "./gateway.ts";
 import { type FindNetwork, type Ledger, networkFinder } from "./ledger.ts";
 import { linkElements } from "./links.ts";
+import { formatPort } from "./port/requests.ts";
 import type { SandboxRecord } from "./state.ts";
 import type { PortBinding, Sandbox } from "./types.ts";
 
@@ -33,12 +34,11 @@ export function portSteps(
   changed: readonly PortBinding[],
   networkOf: FindNetwork,
 ): Plan {
-  const portOf = ({ protocol, port }: PortBinding) => `${port}/${protocol}`;
-  const ports = new Set(changed.map(portOf));
+  const ports = new Set(changed.map(formatPort));
   const elementsOf = (sandbox: Sandbox) =>
     portElements(
       sandbox,
-      sandbox.ports.filter((binding) => ports.has(portOf(binding))),
+      sandbox.ports.filter((binding) => ports.has(formatPort(binding))),
       networkOf,
     );
   return elementSteps("published ports", elementsOf(before), elementsOf(after));

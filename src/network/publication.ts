@@ -7,7 +7,7 @@ import { carrierOf } from "./gateway.ts";
 import type { Entry } from "./ledger.ts";
 import type { Context } from "./options.ts";
 import { PROTOCOL_NUMBERS } from "./port/protocols.ts";
-import { namedBy } from "./port/requests.ts";
+import { formatPort, isNamedBy } from "./port/requests.ts";
 import { NO_HOST_PORT, type PortBinding, type PortLease, type PublishRequest } from "./port/types.ts";
 import type { SandboxRecord } from "./state.ts";
 import type { Endpoint, Network, Sandbox } from "./types.ts";
@@ -126,10 +126,10 @@ const isTranslated = (network: Network, family: 4 | 6): boolean =>
 
 /** Bindings that requests name: by host port and address where they say one, else all of the container's port. */
 export function bindingsNamed(sandbox: Sandbox, requests: readonly PublishRequest[]): readonly PortBinding[] {
-  const byPort = Map.groupBy(sandbox.ports, ({ port, protocol }) => `${port}/${protocol}`);
+  const byPort = Map.groupBy(sandbox.ports, formatPort);
   return requests.flatMap((request) => {
-    const port = `${request.port}/${request.protocol}`;
-    const named = namedBy(request, byPort.get(port) ?? []);
+    const port = formatPort(request);
+    const named = (byPort.get(port) ?? []).filter((binding) => isNamedBy(binding, request));
     if (named.length === 0) {
       throw notFound(`no public port '${port}' published for ${sandbox.container}`);
     }

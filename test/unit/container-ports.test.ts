@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { attribute, portDifferences, withoutClosed } from "../../src/container/port-bindings.ts";
+import { attribute, exactly, portDifferences, withoutClosed } from "../../src/container/port-bindings.ts";
 import {
   boundPorts,
   exposedOf,
@@ -10,6 +10,7 @@ import {
 } from "../../src/container/ports.ts";
 import type { Container, PortMap } from "../../src/container/types.ts";
 import { parseAddress } from "../../src/lib/ip.ts";
+import { NO_HOST_PORT } from "../../src/network/port/types.ts";
 import type { PortBinding } from "../../src/network/types.ts";
 
 type Publishing = Pick<Container, "config" | "hostConfig">;
@@ -102,6 +103,14 @@ describe("open ports", () => {
       missing: [{ protocol: "tcp", port: 81 }],
       extra: [tcp(82, 8082)],
     });
+  });
+
+  it("of a family that is routed belong to what is asked for with any host port", () => {
+    const direct = tcp(80, NO_HOST_PORT, "::");
+    const requests = publishRequests({ "80/tcp": [{ HostPort: "8080" }] });
+    assert.deepEqual(attribute(requests, [tcp(80, 8080), direct]), [[tcp(80, 8080), direct]]);
+    assert.deepEqual(attribute(requests, [direct]), [[direct]]);
+    assert.deepEqual(attribute([exactly(direct)], [direct]), [[direct]]);
   });
 
   it("that were closed are not asked for again", () => {

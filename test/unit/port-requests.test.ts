@@ -5,7 +5,7 @@ import { parsePorts, Rotation } from "../../src/network/port/ephemeral.ts";
 import { describePlace, type Place, placesOf } from "../../src/network/port/hold.ts";
 import { Places } from "../../src/network/port/places.ts";
 import { Slots } from "../../src/network/port/relay.ts";
-import { checkPublishRequest, namedBy } from "../../src/network/port/requests.ts";
+import { checkPublishRequest, isNamedBy } from "../../src/network/port/requests.ts";
 import type { PortBinding, PublishRequest } from "../../src/network/port/types.ts";
 
 const place = (port: number, ...at: string[]): Place => ({
@@ -46,7 +46,7 @@ test("a request names bindings by what it says, and all of the container's port 
     { ...binding(80, "0.0.0.0", 8080), protocol: "udp" as const },
   ];
   const named = (request: Omit<PublishRequest, "protocol">): number[] =>
-    namedBy({ protocol: "tcp", ...request }, all).map((each) => all.indexOf(each));
+    all.flatMap((each, at) => (isNamedBy(each, { protocol: "tcp", ...request }) ? [at] : []));
   assert.deepEqual(named({ port: 80 }), [0, 1, 2]);
   assert.deepEqual(named({ port: 80, hostPorts: { first: 8080, last: 8080 } }), [0, 1]);
   assert.deepEqual(named({ port: 80, hostAddress: parseAddress("::") }), [1]);
