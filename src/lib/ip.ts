@@ -1,9 +1,14 @@
 import { invalid } from "./errors.ts";
 import type { Brand } from "./ids.ts";
 
+/** IPv4 or IPv6. */
+export type Family = 4 | 6;
+
+export const FAMILIES: readonly Family[] = [4, 6];
+
 /** An IP address: its bits as an unsigned number of 32 or 128 bits. Plain data, so it crosses threads. */
 export interface Address {
-  readonly family: 4 | 6;
+  readonly family: Family;
   readonly bits: bigint;
 }
 
@@ -19,7 +24,7 @@ export type Mac = Brand<"Mac">;
 const WIDTH = { 4: 32, 6: 128 } as const;
 
 /** How many bits an address of this family has. */
-export const widthOf = (family: 4 | 6): 32 | 128 => WIDTH[family];
+export const widthOf = (family: Family): 32 | 128 => WIDTH[family];
 
 function parse4(text: string): bigint | undefined {
   const parts = text.split(".");

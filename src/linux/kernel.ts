@@ -1,5 +1,5 @@
 /** The kernel's networking as the rest of the engine sees it: asynchronous, and never on the main thread. */
-import type { Address, Mac, Prefix } from "../lib/ip.ts";
+import type { Address, Family, Mac, Prefix } from "../lib/ip.ts";
 import type { Fact, NetnsPath, Plan } from "./plan.ts";
 
 /** A link as RTM_GETLINK tells it. */
@@ -31,7 +31,7 @@ export interface LinkAddress {
 
 export interface Route {
   /** Of the table that it stands in; told by the kernel always. */
-  readonly family?: 4 | 6;
+  readonly family?: Family;
   readonly to: Prefix | "default";
   readonly via?: Address;
   readonly ifindex?: number;
@@ -52,7 +52,7 @@ export interface Neighbour {
 
 /** Which tracked connections are meant: those of which all that is given holds. */
 export interface ConnectionFilter {
-  readonly family: 4 | 6;
+  readonly family: Family;
   /** 6 tcp, 17 udp, 132 sctp. */
   readonly protocol?: number;
   /** As the first packet was sent. */

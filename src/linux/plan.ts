@@ -4,7 +4,7 @@
  * in it has methods.
  */
 import type { Brand } from "../lib/ids.ts";
-import { type Address, formatAddress, formatPrefix, type Mac, type Prefix } from "../lib/ip.ts";
+import { type Address, type Family, formatAddress, formatPrefix, type Mac, type Prefix } from "../lib/ip.ts";
 
 /** Where a network namespace is pinned (a bind mount of its nsfs file). A step without one is about the engine's own. */
 export type NetnsPath = Brand<"NetnsPath">;
@@ -128,7 +128,7 @@ export type Step =
       readonly netns?: NetnsPath;
       readonly to: Prefix | "default";
       /** Of a default route without `via`: which family's. */
-      readonly family?: 4 | 6;
+      readonly family?: Family;
       readonly via?: Address;
       readonly link?: string;
     }
@@ -137,7 +137,7 @@ export type Step =
       readonly netns?: NetnsPath;
       readonly to: Prefix | "default";
       /** Of the default route: which family's, where neither `via` nor `to` tells. */
-      readonly family?: 4 | 6;
+      readonly family?: Family;
       readonly via?: Address;
       readonly link?: string;
     }

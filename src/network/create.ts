@@ -2,7 +2,7 @@
 import { conflict, forbidden, invalid, notBuiltIn, notFound } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import { type NetworkID, newId } from "../lib/ids.ts";
-import { formatPrefix, type Prefix } from "../lib/ip.ts";
+import { type Family, formatPrefix, type Prefix } from "../lib/ip.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { OPTION } from "./bridge/options.ts";
 import { drivers } from "./drivers.ts";
@@ -103,7 +103,7 @@ function whatIsWanted(request: NetworkRequest, { networks, settings }: NetworkCo
   };
 }
 
-function familyOption(options: OptionValues, family: 4 | 6, otherwise: boolean): boolean {
+function familyOption(options: OptionValues, family: Family, otherwise: boolean): boolean {
   try {
     return booleanOption(options, FAMILY_OPTION[family], otherwise);
   } catch (thrown) {
@@ -221,7 +221,7 @@ function makeNetwork(
   };
 }
 
-const hasFamily = ({ ipv4, ipv6 }: Pick<Wanted, "ipv4" | "ipv6">, family: 4 | 6): boolean =>
+const hasFamily = ({ ipv4, ipv6 }: Pick<Wanted, "ipv4" | "ipv6">, family: Family): boolean =>
   family === 4 ? ipv4 : ipv6;
 
 /** Docker leaves these out without a word. */

@@ -1,4 +1,4 @@
-import type { Mac } from "../lib/ip.ts";
+import type { Family, Mac } from "../lib/ip.ts";
 import type { NetnsPath, Plan } from "../linux/plan.ts";
 import type { Elements } from "./firewall/elements.ts";
 import type { HostState } from "./host-state.ts";
@@ -30,7 +30,7 @@ export interface Driver {
    */
   complete(network: Network, others: readonly Network[], settings: NetworkSettings): Network;
   /** Whether it wants a gateway in a subnet for which its user named none. @throws invalid */
-  offersGateway(network: Network, family: 4 | 6): boolean;
+  offersGateway(network: Network, family: Family): boolean;
   /** Refuse a network that can't be made on this host. @throws conflict, that says who stands against it */
   refuse(network: Network, facts: HostState): void;
   /** Whether what stands for the network as it was must go before the network as it is now can be made. */

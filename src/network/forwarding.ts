@@ -1,4 +1,5 @@
 /** Forwarding: turned on where it is off, without making a router of the host by accident. */
+import type { Family } from "../lib/ip.ts";
 import type { Logger } from "../lib/log.ts";
 import { bootId } from "../linux/host.ts";
 import type { Kernel, Link } from "../linux/kernel.ts";
@@ -9,8 +10,6 @@ import { isDrawbridges } from "./bridge/link.ts";
 import type { Elements } from "./firewall/elements.ts";
 import { KERNEL_HAS_IPV6 } from "./kernel-ipv6.ts";
 import { loadSysctl, type SysctlRecord } from "./state.ts";
-
-type Family = 4 | 6;
 
 /** `all.forwarding` of IPv6 is what ip_forward is of IPv4 (Documentation/networking/ip-sysctl.rst). */
 export const FORWARDING = { 4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding" } as const;
@@ -99,7 +98,7 @@ export async function readForwarding(
 }
 
 /** That the engine turned it on. */
-export function tellOfForwarding(family: 4 | 6, { closed, plan }: Forwarding, logger: Logger): void {
+export function tellOfForwarding(family: Family, { closed, plan }: Forwarding, logger: Logger): void {
   if (plan.length > 0) {
     logger.info(
       {},

@@ -1,11 +1,9 @@
 /** Which endpoint of a sandbox is its way out, and which one its published ports lead to. */
-import { type Address, sameAddress } from "../lib/ip.ts";
+import { type Address, type Family, sameAddress } from "../lib/ip.ts";
 import type { Route } from "../linux/kernel.ts";
 import type { Plan } from "../linux/plan.ts";
 import type { FindNetwork } from "./ledger.ts";
 import type { Endpoint, Network, Sandbox } from "./types.ts";
-
-type Family = 4 | 6;
 
 const gatewayOf = (endpoint: Endpoint, family: Family) =>
   family === 4 ? endpoint.gateway : endpoint.gateway6;

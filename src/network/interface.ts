@@ -4,6 +4,7 @@ import { conflict, inContext, internal, invalid, kindOf } from "../lib/errors.ts
 import {
   type Address,
   addressBytes,
+  type Family,
   lastOf,
   type Mac,
   macBytes,
@@ -52,7 +53,7 @@ const prefixOf = ({ address, pool }: Assignment): Prefix => ({ address, length: 
 
 function assignOf(
   network: Network,
-  family: 4 | 6,
+  family: Family,
   others: readonly Endpoint[],
   wanted: Address | undefined,
 ): Assignment | undefined {

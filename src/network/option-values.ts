@@ -1,6 +1,6 @@
 /** Values of networks' options, read as strictly as dockerd reads them, and the names that there are. */
 import { invalid } from "../lib/errors.ts";
-import { type Address, formatAddress, tryParseAddress } from "../lib/ip.ts";
+import { type Address, type Family, formatAddress, tryParseAddress } from "../lib/ip.ts";
 import { didYouMean } from "../lib/nearest.ts";
 
 export type OptionValues = Readonly<Record<string, string>>;
@@ -45,7 +45,7 @@ export function integerOption(options: OptionValues, key: string, otherwise: num
 }
 
 /** @throws invalid, also for one of another family than the one that is given */
-export function addressOption(options: OptionValues, key: string, family?: 4 | 6): Address | undefined {
+export function addressOption(options: OptionValues, key: string, family?: Family): Address | undefined {
   const value = options[key];
   if (value === undefined) return undefined;
   const address = tryParseAddress(value);

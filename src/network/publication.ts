@@ -1,6 +1,6 @@
 /** Published ports of sandboxes: taken where a network can carry them, led where they go, and given back. */
 import { conflict, inContext, kindOf, messageOf, notFound } from "../lib/errors.ts";
-import type { Address } from "../lib/ip.ts";
+import type { Address, Family } from "../lib/ip.ts";
 import type { ConnectionFilter } from "../linux/kernel.ts";
 import { bridgeOptions } from "./bridge/options.ts";
 import { carrierOf } from "./gateway.ts";
@@ -89,10 +89,10 @@ async function take(
 type WayIn = "host" | "direct" | "none";
 
 /** How a published port is entered by a family. One that the container lacks is led to the other by the relay. */
-function wayIn(ledger: Context["ledger"], sandbox: Sandbox, family: 4 | 6): WayIn {
+function wayIn(ledger: Context["ledger"], sandbox: Sandbox, family: Family): WayIn {
   const own = carrierOf(sandbox, family, ledger.networkOf);
   const other = own ? undefined : carrierOf(sandbox, family === 4 ? 6 : 4, ledger.networkOf);
-  const through = (carrier: Endpoint | undefined, of: 4 | 6): WayIn => {
+  const through = (carrier: Endpoint | undefined, of: Family): WayIn => {
     if (!carrier) return "none";
     const network = ledger.networkOf(carrier);
     if (isTranslated(network, of)) return "host";
@@ -118,10 +118,10 @@ export function lead({ ledger }: Context, { record, leases }: Entry): void {
   for (const lease of leases) lease.lead(four || six ? target : undefined);
 }
 
-const isRouted = (network: Network, family: 4 | 6): boolean =>
+const isRouted = (network: Network, family: Family): boolean =>
   bridgeOptions(network).families.some((of) => of.family === family && of.mode === "routed");
 
-const isTranslated = (network: Network, family: 4 | 6): boolean =>
+const isTranslated = (network: Network, family: Family): boolean =>
   bridgeOptions(network).families.some((of) => of.family === family && of.translated);
 
 /** Bindings that requests name: by host port and address where they say one, else all of the container's port. */

@@ -1,6 +1,6 @@
 /** What a container may ask of its networks, in Docker's words where it may not. */
 import { forbidden, invalid } from "../lib/errors.ts";
-import { tryParseAddress } from "../lib/ip.ts";
+import { type Family, tryParseAddress } from "../lib/ip.ts";
 import { isDefault } from "./defaults.ts";
 import { endpointOptions } from "./endpoint-options.ts";
 import { parseExtraHost } from "./files/hosts.ts";
@@ -52,5 +52,5 @@ export function checkEndpoint(network: Network, request: EndpointRequest): void 
 }
 
 /** Whether the user chose its subnet of this family. */
-const chosen = ({ ipam }: Network, family: 4 | 6): boolean =>
+const chosen = ({ ipam }: Network, family: Family): boolean =>
   ipam.pools.some(({ subnet, automatic }) => subnet.address.family === family && !automatic);

@@ -14,7 +14,7 @@
  * };
  * ```
  */
-import { addressBytes, addressFromBytes, widthOf } from "../../lib/ip.ts";
+import { addressBytes, addressFromBytes, type Family, widthOf } from "../../lib/ip.ts";
 import { LITTLE_ENDIAN, readU32, viewOf, type Writer } from "../bytes.ts";
 import type { Route } from "../kernel.ts";
 import { attributesOf, putBytes, putU32 } from "../netlink/attribute.ts";
@@ -45,7 +45,7 @@ const RTNH_F_ONLINK = 4;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
 
-const familyOfRoute = (route: Route): 4 | 6 =>
+const familyOfRoute = (route: Route): Family =>
   route.to === "default" ? (route.family ?? route.via?.family ?? 4) : route.to.address.family;
 
 export function putRoute(to: Writer, route: Route): void {
@@ -109,7 +109,7 @@ export const deleteRoute = (what: string, route: Route): Request => ({
 });
 
 /** Ask for all routes of all tables, or of one family's: for `NetlinkSocket.dump`. */
-export const askRoutes = (what: string, family?: 4 | 6): Request => ({
+export const askRoutes = (what: string, family?: Family): Request => ({
   what,
   type: RTM_GETROUTE,
   body: (to) => to.u8(family ? afOf(family) : 0).zeros(RTMSG_SIZE - 1),

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { conflict, inContext } from "../../lib/errors.ts";
-import type { Address } from "../../lib/ip.ts";
+import type { Address, Family } from "../../lib/ip.ts";
 import { KernelError } from "../../linux/ffi.ts";
 import type { NetnsPath, Plan } from "../../linux/plan.ts";
 import { linkAlias } from "../alias.ts";
@@ -73,7 +73,7 @@ function connect(network: Network, others: readonly Endpoint[], wish: InterfaceW
 function wayOut(
   network: Network,
   { families }: BridgeOptions,
-  family: 4 | 6,
+  family: Family,
   pool: Pool | undefined,
 ): Address | undefined {
   const mode = families.find((of) => of.family === family)?.mode;

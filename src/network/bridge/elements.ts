@@ -1,6 +1,6 @@
 /** What stands in the firewall for a bridge network, its endpoints, and the ports that lead to them. */
 import { internal } from "../../lib/errors.ts";
-import { type Address, contains, type Mac, type Prefix } from "../../lib/ip.ts";
+import { type Address, contains, type Family, type Mac, type Prefix } from "../../lib/ip.ts";
 import type { Elements, SetName, Tuple } from "../firewall/elements.ts";
 import { linkLocalOf } from "../interface.ts";
 import { PROTOCOL_NUMBERS } from "../port/protocols.ts";
@@ -90,9 +90,9 @@ export function plugOf({ hostInterface, interfaceName, mac, networkName }: Endpo
 const PORT_SETS = {
   4: { any: "published4_any", at: "published4", admitted: "admitted4", exposed: "exposed4" },
   6: { any: "published6_any", at: "published6", admitted: "admitted6", exposed: "exposed6" },
-} as const satisfies Record<4 | 6, Record<string, SetName>>;
+} as const satisfies Record<Family, Record<string, SetName>>;
 
-const LOOPBACK: Readonly<Record<4 | 6, Prefix>> = {
+const LOOPBACK: Readonly<Record<Family, Prefix>> = {
   4: { address: { family: 4, bits: 0x7f000000n }, length: 8 },
   6: { address: { family: 6, bits: 1n }, length: 128 },
 };

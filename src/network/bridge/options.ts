@@ -1,5 +1,5 @@
 import { invalid } from "../../lib/errors.ts";
-import type { Address } from "../../lib/ip.ts";
+import type { Address, Family } from "../../lib/ip.ts";
 import { KERNEL_HAS_IPV6 } from "../kernel-ipv6.ts";
 import {
   addressOption,
@@ -48,7 +48,7 @@ const ANY6: Address = { family: 6, bits: 0n };
 
 /** What a bridge network is of one family. */
 export interface BridgeFamily {
-  readonly family: 4 | 6;
+  readonly family: Family;
   readonly mode: GatewayMode;
   readonly pools: readonly Pool[];
   /** Packets leave under this address of the host; under that of the link that they leave by, where absent. */
@@ -96,21 +96,21 @@ export function bridgeOptions(network: Network): BridgeOptions {
   };
 }
 
-const has = ({ ipv4, ipv6 }: Network, family: 4 | 6): boolean => (family === 4 ? ipv4 : ipv6);
+const has = ({ ipv4, ipv6 }: Network, family: Family): boolean => (family === 4 ? ipv4 : ipv6);
 
 /** @throws invalid */
-export function gatewayMode(options: OptionValues, family: 4 | 6): GatewayMode {
+export function gatewayMode(options: OptionValues, family: Family): GatewayMode {
   const key = family === 4 ? OPTION.mode4 : OPTION.mode6;
   return wordOption(options, key, GATEWAY_MODES, "gateway mode") ?? "nat";
 }
 
 /** Whether the network has a gateway in a subnet for which the user named none. @throws invalid */
-export function offersGateway({ options, internal }: Network, family: 4 | 6): boolean {
+export function offersGateway({ options, internal }: Network, family: Family): boolean {
   if (gatewayMode(options, family) === "isolated") return false;
   return family === 6 || !internal || !booleanOption(options, OPTION.inhibit4, false);
 }
 
-function familyOf(network: Network, family: 4 | 6): BridgeFamily {
+function familyOf(network: Network, family: Family): BridgeFamily {
   const { options, internal, ipam } = network;
   const mode = gatewayMode(options, family);
   const source = addressOption(options, family === 4 ? OPTION.source4 : OPTION.source6, family);

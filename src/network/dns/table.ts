@@ -1,6 +1,6 @@
 /** Who has which name and address, network by network, with the record data of each answer at hand. */
 import type { EndpointID, NetworkID } from "../../lib/ids.ts";
-import { addressBytes } from "../../lib/ip.ts";
+import { addressBytes, type Family } from "../../lib/ip.ts";
 import { encodeName, Type } from "./message.ts";
 import { nameKey } from "./names.ts";
 import type { ResponseRecord } from "./response.ts";
@@ -134,7 +134,7 @@ const newNetwork = (key: string): Network => ({
 
 function entryOf(endpoint: DnsEndpoint): Entry {
   const pointer = encodeName(nameKey(`${endpoint.names[0] ?? ""}.${endpoint.networkName}`));
-  const records = (family: 4 | 6, type: number) =>
+  const records = (family: Family, type: number) =>
     endpoint.addresses
       .filter((address) => address.family === family)
       .map((address) => ({ type, data: addressBytes(address) }));

@@ -2,6 +2,7 @@
 import { forbidden, invalid } from "../../lib/errors.ts";
 import {
   type Address,
+  type Family,
   formatAddress,
   formatPrefix,
   overlaps,
@@ -34,7 +35,7 @@ export const defaultSubnet6 = (ula: Prefix): Prefix => ({
  */
 export function designPools(
   network: Network,
-  family: 4 | 6,
+  family: Family,
   wanted: readonly WantedPool[],
   context: NetworkContext,
 ): readonly Pool[] {
@@ -95,7 +96,11 @@ function refuseOverlap(subnet: Prefix, { driver }: Network, taken: readonly Take
   );
 }
 
-function anySubnet(family: 4 | 6, used: readonly Prefix[], { settings, ula, spent }: NetworkContext): Prefix {
+function anySubnet(
+  family: Family,
+  used: readonly Prefix[],
+  { settings, ula, spent }: NetworkContext,
+): Prefix {
   const named = settings.defaultAddressPools.filter(({ base }) => base.address.family === family);
   const builtIn: readonly AddressPool[] =
     family === 4 ? BUILT_IN_POOLS : [{ base: ula, size: IPV6_SUBNET_LENGTH }];
@@ -109,7 +114,7 @@ function anySubnet(family: 4 | 6, used: readonly Prefix[], { settings, ula, spen
 }
 
 /** With a gateway, where the driver wants one: the lowest address that is free, as Docker has it. */
-function fillPool(network: Network, family: 4 | 6, wanted: WantedPool & { readonly subnet: Prefix }): Pool {
+function fillPool(network: Network, family: Family, wanted: WantedPool & { readonly subnet: Prefix }): Pool {
   const { gateway: named, ...open } = wanted;
   const reserved = reservedOf({ subnet: open.subnet, auxiliary: {} });
   const isReserved = (address: Address) => reserved.some((each) => sameAddress(each, address));
