@@ -60,7 +60,11 @@ export async function connect(
         sandboxElements(sandbox, ledger.networkOf),
         sandboxElements(after.sandbox, ledger.networkOf),
       );
-      const plan = [...firewall, ...connectPlan(sandbox, after.sandbox, ledger.networkOf)];
+      const plan = [
+        ...firewall,
+        ...connectPlan(sandbox, after.sandbox, ledger.networkOf),
+        ...(await wayOutPlan(context, sandbox, after.sandbox)),
+      ];
       const facts = await context.apply(plan).catch((thrown: unknown) => {
         throw drivers[network.driver].explain(network, thrown);
       });
@@ -158,11 +162,15 @@ async function addAnew({ apply, kernel }: Context, step: Step): Promise<void> {
   }
 }
 
-/** As far as they don't lead there already: an attempt before may have come that far. */
-async function moveRoutes({ kernel }: Context, before: Sandbox, after: Sandbox): Promise<void> {
-  if (routesPlan(after, before.endpoints, after.endpoints).length === 0) return;
-  const plan = settleRoutes(after, await kernel.routes(after.key), before.endpoints);
-  if (plan.length > 0) await kernel.apply(plan);
+/** As far as routes don't lead there already: an attempt before may have come that far, and a container may have its own. */
+async function wayOutPlan({ kernel }: Context, before: Sandbox, after: Sandbox): Promise<Plan> {
+  if (routesPlan(after, before.endpoints, after.endpoints).length === 0) return [];
+  return settleRoutes(after, await kernel.routes(after.key), before.endpoints);
+}
+
+async function moveRoutes(context: Context, before: Sandbox, after: Sandbox): Promise<void> {
+  const plan = await wayOutPlan(context, before, after);
+  if (plan.length > 0) await context.kernel.apply(plan);
 }
 
 /** What a plan changed of the loopback link, back to what it was. */

@@ -66,7 +66,7 @@ export const attachPlan = ({ key }: Sandbox, endpoint: Endpoint, networkOf: Find
 /** Set by the first endpoint with IPv6, and not gone with it. */
 export const LOOPBACK_IPV6 = "net.ipv6.conf.lo.disable_ipv6";
 
-/** One endpoint more, in a sandbox that is open. */
+/** One endpoint more, in a sandbox that is open; routes aside. */
 export function connectPlan(before: Sandbox, after: Sandbox, networkOf: FindNetwork): Plan {
   const { key: netns } = after;
   const joined = after.endpoints.filter(({ id }) => !before.endpoints.some((endpoint) => endpoint.id === id));
@@ -74,7 +74,6 @@ export function connectPlan(before: Sandbox, after: Sandbox, networkOf: FindNetw
   return [
     ...(first ? [{ do: "set-sysctl", netns, key: LOOPBACK_IPV6, value: "0" } as const] : []),
     ...joined.flatMap((endpoint) => attachPlan(after, endpoint, networkOf)),
-    ...routesPlan(after, before.endpoints, after.endpoints),
   ];
 }
 

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { internal } from "../../src/lib/errors.ts";
 import type { EngineEvent } from "../../src/lib/events.ts";
 import type { ContainerID, EndpointID, SandboxID } from "../../src/lib/ids.ts";
-import { type Address, formatAddress, formatPrefix } from "../../src/lib/ip.ts";
+import { type Address, formatAddress, formatPrefix, sameAddress } from "../../src/lib/ip.ts";
 import type { Logger } from "../../src/lib/log.ts";
-import type { ConnectionFilter, Kernel, Link } from "../../src/linux/kernel.ts";
+import type { ConnectionFilter, Kernel, Link, Route } from "../../src/linux/kernel.ts";
 import type { Fact, Plan, Step } from "../../src/linux/plan.ts";
 import { createNetworks } from "../../src/network/controller.ts";
 import type { Dns, DnsEndpoint, DnsSandbox } from "../../src/network/dns/types.ts";
@@ -52,7 +52,9 @@ export class FakeKernel implements Kernel {
 
   links = async () => this.hostLinks;
   addresses = async () => [];
-  routes = async () => [];
+  /** Default routes of sandboxes, by namespace. */
+  readonly #routes = new Map<string | undefined, readonly Route[]>();
+  routes = async (netns?: string) => this.#routes.get(netns) ?? [];
   neighbours = async () => [];
   readonly forgotten: ConnectionFilter[] = [];
   async forgetConnections(filters: readonly ConnectionFilter[]): Promise<number> {
@@ -93,6 +95,21 @@ export class FakeKernel implements Kernel {
           ...(mac && { mac }),
         });
         return step.do === "add-veth" ? { ifindex, peerIfindex: peer } : { ifindex };
+      }
+      case "add-route": {
+        const { netns, to, via } = step;
+        const standing = this.#routes.get(netns) ?? [];
+        this.#routes.set(netns, [...standing, { to, ...(via && { via }), table: 254, type: 1 }]);
+        return {};
+      }
+      case "delete-route": {
+        const { netns, via } = step;
+        const standing = this.#routes.get(netns) ?? [];
+        this.#routes.set(
+          netns,
+          standing.filter((route) => !via || !route.via || !sameAddress(route.via, via)),
+        );
+        return {};
       }
       case "delete-link":
         this.hostLinks = this.hostLinks.filter(({ name }) => name !== step.name);
