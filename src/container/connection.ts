@@ -6,7 +6,6 @@ import { forbidden, invalid, notBuiltIn, notFound } from "../lib/errors.ts";
 import { undoing } from "../lib/undo.ts";
 import { type Endpoints, endpointRequest, networkMeant, networkReference } from "./endpoints.ts";
 import type { Entry } from "./entry.ts";
-import { resolveLinks } from "./links.ts";
 import type { Context } from "./options.ts";
 import type { EndpointSettings } from "./types.ts";
 import { unsupportedEndpointSettings } from "./unsupported.ts";
@@ -24,7 +23,6 @@ export function connect(
     const { container } = entry;
     const fields = unsupportedEndpointSettings({ ...settings });
     if (fields.length > 0) throw notBuiltIn(`not built in yet: ${fields.join(", ")}`);
-    resolveLinks(settings.Links ?? [], registry);
     const { id, name } = networks.find(reference);
     const request = { ...endpointRequest(container, name, settings, registry), network: id };
     networks.checkConnect(request, {

@@ -10,7 +10,7 @@ import { commandLineOf, configOf, type Defaults, hostConfigOf } from "./defaults
 import { firstEndpoints, modeOf, networkMeant } from "./endpoints.ts";
 import { Entry } from "./entry.ts";
 import { fitLimits } from "./limits.ts";
-import { legacyLinks, resolveLinks } from "./links.ts";
+import { endpointLinks, legacyLinks } from "./links.ts";
 import { checkName } from "./names.ts";
 import { containerOfMode } from "./namespaces.ts";
 import type { Context } from "./options.ts";
@@ -107,7 +107,7 @@ function describe(
   const endpoints = config.NetworkDisabled
     ? {}
     : firstEndpoints(hostConfig.NetworkMode, request.endpoints, context.networks);
-  for (const { Links } of Object.values(endpoints)) resolveLinks(Links ?? [], context.registry);
+  for (const { Links } of Object.values(endpoints)) endpointLinks(Links ?? [], context.registry);
   const container: Container = {
     id,
     name: "",

@@ -2,7 +2,7 @@
 import { invalid, kindOf } from "../lib/errors.ts";
 import { type Address, parseMac, tryParseAddress } from "../lib/ip.ts";
 import type { EndpointRequest, Network, Networks, Sandbox } from "../network/types.ts";
-import { DEFAULT_NETWORK, isPresent, resolveLinks } from "./links.ts";
+import { DEFAULT_NETWORK, endpointLinks, isPresent, resolveLinks } from "./links.ts";
 import { containerOfMode } from "./namespaces.ts";
 import type { Registry } from "./registry.ts";
 import type { Container, EndpointSettings, HostConfig } from "./types.ts";
@@ -57,7 +57,7 @@ function staticAddress(text: string, family: Address["family"]): Address {
   throw invalid(`invalid endpoint settings:\ninvalid IPv${family} address: ${text}`);
 }
 
-/** What is asked of one network. Links whose container is gone are gone as well. @throws invalid */
+/** What is asked of one network. Legacy links whose container is gone are gone as well. @throws invalid */
 export function endpointRequest(
   { hostConfig }: Pick<Container, "hostConfig">,
   name: string,
@@ -66,11 +66,13 @@ export function endpointRequest(
 ): EndpointRequest {
   const { IPv4Address, IPv6Address } = settings.IPAMConfig ?? {};
   const legacy = name === DEFAULT_NETWORK ? hostConfig.Links : [];
-  const written = [...(settings.Links ?? []), ...legacy];
-  const links = resolveLinks(
-    written.filter((link) => isPresent(link, registry)),
-    registry,
-  );
+  const links = [
+    ...endpointLinks(settings.Links ?? [], registry),
+    ...resolveLinks(
+      legacy.filter((link) => isPresent(link, registry)),
+      registry,
+    ),
+  ];
   return {
     network: networkReference(name, settings),
     ...(settings.Aliases?.length && { aliases: settings.Aliases }),

@@ -46,8 +46,10 @@ async function start(context: Context, entry: Entry): Promise<void> {
 
 /** It stays what it was, `created` or `exited`, and says why. */
 async function startFailed(context: Context, entry: Entry, thrown: unknown): Promise<never> {
-  const { error, exitCode } = startFailure(thrown, entry.container.path);
   const { state } = entry.container;
+  const { error, exitCode: code } = startFailure(thrown, entry.container.path);
+  // What the last run ended with stays where the failure has no code of its own.
+  const exitCode = code === 128 && state.exitCode !== 0 ? state.exitCode : code;
   entry.restarting = false;
   for (const session of entry.arrivals) session.abandon();
   entry.arrivals.clear();

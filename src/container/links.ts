@@ -46,13 +46,25 @@ function mustBeLinked(reference: string, registry: Registry): Container {
   return owner;
 }
 
+/** Of which it is known what it leads to. */
+interface ResolvedLink extends ContainerLink {
+  readonly container: ContainerID;
+}
+
 /** The links with ids in place of names. @throws invalid in Docker's words */
-export function resolveLinks(links: readonly string[], registry: Registry): readonly ContainerLink[] {
+export function resolveLinks(links: readonly string[], registry: Registry): readonly ResolvedLink[] {
   return links.map((text) => {
     const { container, alias } = parseLink(text);
     return { container: mustBeLinked(container, registry).id, alias };
   });
 }
+
+/** Links of one network, which may be written before there is what they lead to: that is known by its name then. */
+export const endpointLinks = (links: readonly string[], registry: Registry): readonly ContainerLink[] =>
+  links.map((text) => {
+    const { container, alias } = parseLink(text);
+    return { container: linked(container, registry)?.id ?? container, alias };
+  });
 
 /**
  * HostConfig.Links as they are kept: by id, so that they outlive a new name. They are the default network's; on

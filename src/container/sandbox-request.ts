@@ -46,6 +46,18 @@ export function refuseNetworksOfHost(mode: string, asked: Readonly<Record<string
   }
 }
 
+/** Nor has the host's own namespace names or addresses to give; that surfaces at start. @throws invalid in Docker's words */
+function refuseSettingsOfHost({ endpoints }: Container): void {
+  for (const { IPAMConfig, Aliases } of Object.values(endpoints)) {
+    if (IPAMConfig?.IPv4Address || IPAMConfig?.IPv6Address) {
+      throw invalid("user specified IP address is supported on user defined networks only");
+    }
+    if (Aliases?.length) {
+      throw invalid("network-scoped alias is supported only for containers in user defined networks");
+    }
+  }
+}
+
 /** Sysctls of the network namespace, which the sandbox has before the container starts. */
 const networkSysctls = (sysctls: HostConfig["Sysctls"]): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(sysctls).filter(([key]) => key.startsWith("net.")));
@@ -73,6 +85,7 @@ export function sandboxRequestOf(container: Container, known: Known, roots: Root
   const { registry } = known;
   checkLegacyLinks(container, registry);
   const mode = sandboxModeOf(container, known);
+  if (mode.kind === "host") refuseSettingsOfHost(container);
   const joined = mode.kind === "container" ? joinable(mode.container, id, registry) : undefined;
   return {
     ...networkDemands(container, joined === undefined ? mode : { kind: "container", container: joined }),

@@ -4,6 +4,7 @@ import { bridgeOptions } from "./bridge/options.ts";
 import { type Elements, mergeElements, type Tuple } from "./firewall/elements.ts";
 import type { FindNetwork } from "./ledger.ts";
 import { PROTOCOL_NUMBERS } from "./port/protocols.ts";
+import type { SandboxRecord } from "./state.ts";
 import type { ContainerPort, Endpoint, Sandbox } from "./types.ts";
 
 /** A link whose both ends are there. */
@@ -14,11 +15,15 @@ interface Linked {
   readonly alias: string;
 }
 
-/** Links that lead to an endpoint on the same network. */
+/** Links that lead to an endpoint on the same network, by its container's id or by its name. */
 export function linkedFrom(sandbox: Sandbox, sandboxes: readonly Sandbox[]): readonly Linked[] {
   return sandbox.endpoints.flatMap((from) =>
     (from.links ?? []).flatMap(({ container, alias }) => {
-      const target = sandboxes.find((other) => other.container === container);
+      const target = sandboxes.find(
+        (other) =>
+          other.container === container ||
+          other.endpoints.some(({ containerName }) => containerName === container),
+      );
       const to = target?.endpoints.find(({ network }) => network === from.network);
       return target && to ? [{ from, to, exposed: target.exposed, alias }] : [];
     }),
@@ -55,10 +60,13 @@ function elementsOf({ from, to, exposed }: Linked, networkOf: FindNetwork): Elem
   };
 }
 
-/** Lines of hosts(5) for the links of a sandbox on the default bridge: `172.17.0.3\tdb 0a1b2c3d4e5f web-db`. */
-export function linkHosts(sandbox: Sandbox, sandboxes: readonly Sandbox[]): readonly string[] {
+/** Lines of hosts(5) for the links of a sandbox on the default bridge: alias, hostname, and name of each. */
+export function linkHosts(sandbox: Sandbox, records: readonly SandboxRecord[]): readonly string[] {
+  const hostnames = new Map(records.map((record) => [record.sandbox.container, record.files.hostname]));
+  const sandboxes = records.map((record) => record.sandbox);
   return linkedFrom(sandbox, sandboxes).flatMap(({ to, alias }) => {
-    const names = [...new Set([alias, to.container.slice(0, 12), to.containerName])].join(" ");
+    const hostname = hostnames.get(to.container) || to.container.slice(0, 12);
+    const names = [...new Set([alias, hostname, to.containerName])].join(" ");
     return [to.address, to.address6].flatMap((prefix) =>
       prefix ? [`${formatAddress(prefix.address)}\t${names}`] : [],
     );

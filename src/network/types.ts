@@ -107,7 +107,8 @@ export interface Endpoint {
 
 /** `--link container:alias`. */
 export interface ContainerLink {
-  readonly container: ContainerID;
+  /** Its id; or the name of one that was not there yet. */
+  readonly container: string;
   readonly alias: string;
 }
 

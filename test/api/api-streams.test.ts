@@ -156,7 +156,7 @@ test("exec: both streams by the client, detached, of nothing, and what can't be 
 
   const missing = await exec(id, ["nosuch"]);
   const text = bodyOf(await (await api.raw(post(`/exec/${missing}/start`, UPGRADE, "{}"))).all());
-  assert.equal(text, framed("stderr", 'exec: "nosuch": executable file not found in $PATH\r\n'));
+  assert.equal(text, framed("stdout", 'exec: "nosuch": executable file not found in $PATH\r\n'));
   assert.equal((await client.get<{ ExitCode: number }>(`/exec/${missing}/json`)).ExitCode, 127);
 });
 

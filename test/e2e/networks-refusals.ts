@@ -319,12 +319,7 @@ export const connections: readonly Refusal[] = [
     400,
     /^invalid MAC address: .*group address$/,
   ],
-  [
-    "taken plain",
-    { EndpointConfig: { Links: ["nosuch:a"] } },
-    400,
-    /^could not get container for nosuch: No such container: nosuch$/,
-  ],
+  ["taken plain", { EndpointConfig: { Links: ["user:a:b"] } }, 400, /^bad format for links: user:a:b$/],
   ["taken plain", endpointOption("nosuch", "1"), 400, /^unknown endpoint option/],
   [
     "taken plain",

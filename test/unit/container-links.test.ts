@@ -156,16 +156,20 @@ describe("links of the default network", () => {
 });
 
 describe("links of other networks", () => {
-  it("stand with their endpoint, are looked up by name at each start, and are known or refused at creation", async () => {
+  it("stand with their endpoint, are looked up by name at each start, and may come before what they lead to", async () => {
     world.networks.add("net");
     const linked = (Links: string[]): CreateRequest => ({
       ...request({ NetworkMode: "net" }),
       endpoints: { net: { Links } },
     });
-    await assert.rejects(containers.create(linked(["db:x"])), {
+    await assert.rejects(containers.create(linked(["db:x:y"])), {
       kind: "invalid",
-      message: "could not get container for db: No such container: db",
+      message: "bad format for links: db:x:y",
     });
+    const early = await containers.create(linked(["db:x"]));
+    await containers.startContainer(early.id);
+    assert.deepEqual(linksAsked(), [[{ container: "db", alias: "x" }]]);
+    await containers.remove(early.id, { force: true, volumes: false });
     const first = await made("db");
     const { id } = await containers.create(linked(["db:x"]));
     await containers.startContainer(id);

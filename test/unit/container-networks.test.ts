@@ -241,7 +241,7 @@ describe("connecting", () => {
       kind: "forbidden",
       message: "endpoint with name web already exists in network bridge",
     });
-    await assert.rejects(containers.connect(id, "net", { Links: ["nobody"] }), { kind: "invalid" });
+    await assert.rejects(containers.connect(id, "net", { Links: ["a:b:c"] }), { kind: "invalid" });
     await assert.rejects(containers.connect(id, "net", { IPAMConfig: { LinkLocalIPs: ["169.254.0.1"] } }), {
       kind: "not-built-in",
     });

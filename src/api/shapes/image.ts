@@ -35,7 +35,9 @@ export function imageInspect(image: Image, driver: string, minor: Minor) {
     Parent: "",
     Comment: image.comment,
     Created: image.created,
-    ...(minor < 45 && { Container: "", ContainerConfig: imageConfig({}, minor) }),
+    ...(minor < 45 && { Container: "" }),
+    // Gone with 1.45, but docker-compose 1 reads it of every version.
+    ContainerConfig: imageConfig({}, minor),
     DockerVersion: "",
     Author: image.author,
     Config: imageConfig(image.config, minor),

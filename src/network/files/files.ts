@@ -87,9 +87,8 @@ export class Composer {
       [address, address6].flatMap((prefix) => prefix?.address ?? []),
     );
     const legacy = sandbox.endpoints.filter((endpoint) => isDefault(ledger.networkOf(endpoint)));
-    const others = ledger.standing().map((record) => record.sandbox);
     return [
-      ...linkHosts({ ...sandbox, endpoints: legacy }, others),
+      ...linkHosts({ ...sandbox, endpoints: legacy }, ledger.standing()),
       ...ownLines(files.hostname, files.domainname, addresses),
     ];
   }
