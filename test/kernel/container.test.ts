@@ -19,6 +19,7 @@ import { startSupervisor } from "../../src/container/supervisor.ts";
 import type { Containers, CreateRequest, ExecRequest, Session } from "../../src/container/types.ts";
 import { createImages } from "../../src/image/images.ts";
 import type { Images } from "../../src/image/types.ts";
+import { notFound } from "../../src/lib/errors.ts";
 import type { ContainerID, SandboxID } from "../../src/lib/ids.ts";
 import { silent } from "../../src/lib/log.ts";
 import type { NetnsPath } from "../../src/linux/plan.ts";
@@ -40,6 +41,9 @@ let containers: Containers;
 const sandboxes = new Map<ContainerID, Sandbox>();
 const networks = {
   check: () => {},
+  find: (reference: string) => {
+    throw notFound(`network ${reference} not found`);
+  },
   openSandbox: async ({ container, directory }: SandboxRequest) => {
     for (const name of ["hosts", "resolv.conf"]) writeFileSync(join(directory, name), `# ${name}\n`);
     const key = "/proc/self/ns/net" as NetnsPath;

@@ -274,3 +274,30 @@ export class FakeHost implements Disposable {
 /** `172.17.0.2/16` for each interface. */
 export const addressesOf = (sandbox: Sandbox): string[] =>
   sandbox.endpoints.flatMap(({ address }) => (address ? formatPrefix(address) : []));
+
+/** Port 80 at the host's 8080. */
+export const TCP80: PublishRequest = { protocol: "tcp", port: 80, hostPorts: { first: 8080, last: 8080 } };
+
+/** What a sandbox asks for that is on these networks. */
+export const on = (...networks: readonly string[]) =>
+  ({ mode: { kind: "own", endpoints: networks.map((network) => ({ network })) } }) as const;
+
+/** Networks of an engine with some of one's own. */
+export async function withNetworks(
+  host: FakeHost,
+  store: MemoryStore,
+  ...names: string[]
+): Promise<Networks> {
+  const networks = await host.start(store);
+  for (const name of names) await networks.create({ name });
+  return networks;
+}
+
+/** Every element that stands, without those of the loaded rules. */
+export const stateOf = (host: FakeHost): unknown => ({
+  elements: [...host.kernel.elements].toSorted(),
+  links: host.kernel.hostLinks.map(({ name }) => name).toSorted(),
+  namespaces: [...host.kernel.namespaces].toSorted(),
+  ports: [...host.ports.held].toSorted(),
+  names: [...host.dns.endpoints.keys()].toSorted(),
+});
