@@ -9,7 +9,8 @@ import { connect, disconnect, type Parts, publish, unpublish } from "./attachmen
 import { bridgeOptions, OPTION } from "./bridge/options.ts";
 import { closeSandbox } from "./close.ts";
 import { Keeper } from "./coexistence/keeper.ts";
-import { isUserDefined, refuseCompany } from "./design.ts";
+import { isUserDefined } from "./defaults.ts";
+import { refuseCompany } from "./design.ts";
 import { Composer, HOST_PATHS, type HostPaths, updateFiles, updateResolvConf } from "./files/files.ts";
 import { FileWatch } from "./files/watch.ts";
 import { canCarry } from "./gateway.ts";

@@ -2,10 +2,11 @@
 import { conflict, forbidden, invalid, notBuiltIn, notFound } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import { type NetworkID, newId } from "../lib/ids.ts";
-import { type Family, formatPrefix, type Prefix } from "../lib/ip.ts";
+import { FAMILIES, type Family, formatPrefix, type Prefix } from "../lib/ip.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { OPTION } from "./bridge/options.ts";
 import { drivers } from "./drivers.ts";
+import { hasFamily } from "./family.ts";
 import type { HostState } from "./host-state.ts";
 import { designPools } from "./ipam/design.ts";
 import { readPools, type WantedPool } from "./ipam/request.ts";
@@ -209,7 +210,7 @@ function makeNetwork(
   const left = wanted.pools.flatMap(({ subnet }) =>
     subnet && !hasFamily(wanted, subnet.address.family) ? [subnet] : [],
   );
-  const families = ([4, 6] as const).filter((family) => hasFamily(wanted, family));
+  const families = FAMILIES.filter((family) => hasFamily(wanted, family));
   const pools =
     wanted.ipamDriver === "null"
       ? withoutPools(given)
@@ -220,9 +221,6 @@ function makeNetwork(
     warning: left.map(describeLeft).join("; "),
   };
 }
-
-const hasFamily = ({ ipv4, ipv6 }: Pick<Wanted, "ipv4" | "ipv6">, family: Family): boolean =>
-  family === 4 ? ipv4 : ipv6;
 
 /** Docker leaves these out without a word. */
 function describeLeft(subnet: Prefix): string {

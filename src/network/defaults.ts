@@ -27,6 +27,9 @@ const DEFAULT_NETWORKS = ["bridge", "host", "none"] as const;
 export const isDefault = (network: Network): boolean =>
   (DEFAULT_NETWORKS as readonly string[]).includes(network.name);
 
+/** Its sandboxes have the embedded DNS. */
+export const isUserDefined = (network: Network): boolean => !isDefault(network);
+
 /**
  * The default networks as the settings want them; those known from before keep their id and birth.
  * @param ula the engine's own unique local prefix: the default network's IPv6 subnet comes from it where none is named

@@ -2,7 +2,7 @@
 import { conflict, forbidden, invalid } from "../lib/errors.ts";
 import { type EndpointID, newId, type SandboxID } from "../lib/ids.ts";
 import type { Address } from "../lib/ip.ts";
-import { isDefault } from "./defaults.ts";
+import { isUserDefined } from "./defaults.ts";
 import { dnsNames } from "./dns/names.ts";
 import { drivers } from "./drivers.ts";
 import { HOST_GATEWAY, parseExtraHost } from "./files/hosts.ts";
@@ -129,6 +129,3 @@ export function newEndpoint(
     ...(gatewayPriority !== undefined && gatewayPriority !== 0 && { gatewayPriority }),
   };
 }
-
-/** Its sandboxes have the embedded DNS. */
-export const isUserDefined = (network: Network): boolean => !isDefault(network);

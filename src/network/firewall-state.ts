@@ -1,4 +1,5 @@
 /** What the engine has in the firewall, and the way from one state of it to the next. */
+import { FAMILIES } from "../lib/ip.ts";
 import type { Plan, SetElement } from "../linux/plan.ts";
 import { drivers } from "./drivers.ts";
 import { type Elements, mergeElements, toSetElements } from "./firewall/elements.ts";
@@ -47,7 +48,7 @@ export function portSteps(
 /** Ports of a sandbox, where they lead. */
 const portElements = (sandbox: Sandbox, ports: readonly PortBinding[], networkOf: FindNetwork): Elements =>
   mergeElements(
-    ([4, 6] as const).map((family): Elements => {
+    FAMILIES.map((family): Elements => {
       const carrier = carrierOf(sandbox, family, networkOf);
       const bindings = ports.filter(({ hostAddress }) => hostAddress.family === family);
       if (!carrier || bindings.length === 0) return {};

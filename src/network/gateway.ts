@@ -1,15 +1,13 @@
 /** Which endpoint of a sandbox is its way out, and which one its published ports lead to. */
-import { type Address, type Family, sameAddress } from "../lib/ip.ts";
+import { type Address, FAMILIES, type Family, sameAddress } from "../lib/ip.ts";
 import type { Route } from "../linux/kernel.ts";
 import type { Plan } from "../linux/plan.ts";
+import { addressOf, gatewayOf } from "./family.ts";
 import type { FindNetwork } from "./ledger.ts";
 import type { Endpoint, Network, Sandbox } from "./types.ts";
 
-const gatewayOf = (endpoint: Endpoint, family: Family) =>
-  family === 4 ? endpoint.gateway : endpoint.gateway6;
-
 /** The highest priority first, then by the network's name: Docker's order. */
-export const byPriority = (a: Endpoint, b: Endpoint): number =>
+const byPriority = (a: Endpoint, b: Endpoint): number =>
   (b.gatewayPriority ?? 0) - (a.gatewayPriority ?? 0) ||
   (a.networkName < b.networkName ? -1 : a.networkName > b.networkName ? 1 : 0);
 
@@ -27,7 +25,7 @@ export const carrierOf = (
   networkOf: FindNetwork,
 ): Endpoint | undefined =>
   endpoints
-    .filter((endpoint) => (family === 4 ? endpoint.address : endpoint.address6))
+    .filter((endpoint) => addressOf(endpoint, family))
     .filter((endpoint) => canCarry(networkOf(endpoint)))
     .toSorted((a, b) => Number(!gatewayOf(a, family)) - Number(!gatewayOf(b, family)) || byPriority(a, b))[0];
 
@@ -37,7 +35,7 @@ export function routesPlan(
   before: readonly Endpoint[],
   after: readonly Endpoint[],
 ): Plan {
-  return ([4, 6] as const).flatMap((family): Plan => {
+  return FAMILIES.flatMap((family): Plan => {
     const [was, is] = [wayOut(before, family), wayOut(after, family)];
     if (was?.id === is?.id) return [];
     const stands = was && after.some(({ id }) => id === was.id);
@@ -59,7 +57,7 @@ export function settleRoutes(
   routes: readonly Route[],
   gone: readonly Endpoint[] = [],
 ): Plan {
-  return ([4, 6] as const).flatMap((family): Plan => {
+  return FAMILIES.flatMap((family): Plan => {
     const standing = routes.flatMap(({ to, via }) => (to === "default" && via?.family === family ? via : []));
     const leads = (via: Address, endpoint: Endpoint): boolean => {
       const gateway = gatewayOf(endpoint, family);

@@ -16,6 +16,7 @@ import type { NetnsPath, Plan, Step } from "../linux/plan.ts";
 import { sysctlComponent } from "../linux/sysctl.ts";
 import type { Interface, InterfaceWish } from "./driver.ts";
 import { endpointOptions, sysctlPlan } from "./endpoint-options.ts";
+import { addressOf, hasFamily, poolsOf } from "./family.ts";
 import { type Assignment, assign, describePool } from "./ipam/allocate.ts";
 import { isLinkName } from "./option-values.ts";
 import type { Endpoint, Network, Pool } from "./types.ts";
@@ -57,10 +58,9 @@ function assignOf(
   others: readonly Endpoint[],
   wanted: Address | undefined,
 ): Assignment | undefined {
-  const enabled = family === 4 ? network.ipv4 : network.ipv6;
-  const pools = enabled ? network.ipam.pools.filter(({ subnet }) => subnet.address.family === family) : [];
+  const pools = hasFamily(network, family) ? poolsOf(network, family) : [];
   if (pools.length === 0 && !wanted) return undefined;
-  const taken = others.flatMap((other) => (family === 4 ? other.address : other.address6)?.address ?? []);
+  const taken = others.flatMap((other) => addressOf(other, family) ?? []);
   try {
     const assigned = assign(pools, taken, wanted);
     if (assigned) return assigned;
@@ -123,22 +123,33 @@ export const giveAddress = (link: string, address: Prefix): Step & { readonly do
   ...(address.address.family === 4 ? address.length < 31 && { broadcast: lastOf(address) } : { noDad: true }),
 });
 
+/** A setting of IPv6 of one link (Documentation/networking/ip-sysctl.rst, conf/interface). */
+export const ipv6Setting = (link: string, key: string, value: string, netns?: NetnsPath): Step => ({
+  do: "set-sysctl",
+  ...(netns !== undefined && { netns }),
+  key: `net.ipv6.conf.${sysctlComponent(link)}.${key}`,
+  value,
+});
+
+/**
+ * IPv6 for a link that has its addresses from the engine: it listens to no router, and asks nobody whether they are
+ * free, since they were given out here.
+ */
+export const enableIpv6 = (link: string, netns?: NetnsPath): Plan => [
+  ipv6Setting(link, "accept_ra", "0", netns),
+  ipv6Setting(link, "accept_dad", "0", netns),
+  ipv6Setting(link, "disable_ipv6", "0", netns),
+];
+
 /**
  * Settings and addresses of an interface that is in its sandbox. Interfaces are born there without IPv6: one that
- * has an address of it is given it, listens to no router, and asks nobody whether its addresses are free, since
- * they were given out here. The user's own settings come after ours.
+ * has an address of it is given it. The user's own settings come after ours.
  */
 export function configurePlan(endpoint: Endpoint, netns: NetnsPath): Plan {
   const { interfaceName: link, address, address6, driverOptions } = endpoint;
   if (link === undefined) throw internal(`an endpoint of ${endpoint.networkName} without an interface`);
-  const conf6 = (key: string, value: string): Step => ({
-    do: "set-sysctl",
-    netns,
-    key: `net.ipv6.conf.${sysctlComponent(link)}.${key}`,
-    value,
-  });
   return [
-    ...(address6 ? [conf6("accept_ra", "0"), conf6("accept_dad", "0"), conf6("disable_ipv6", "0")] : []),
+    ...(address6 ? enableIpv6(link, netns) : []),
     ...sysctlPlan(driverOptions, link, netns),
     ...[address, address6].flatMap((each) => (each ? [{ ...giveAddress(link, each), netns }] : [])),
   ];

@@ -18,12 +18,10 @@ interface Linked {
 /** Links that lead to an endpoint on the same network, by its container's id or by its name. */
 export function linkedFrom(sandbox: Sandbox, sandboxes: readonly Sandbox[]): readonly Linked[] {
   return sandbox.endpoints.flatMap((from) =>
-    (from.links ?? []).flatMap(({ container, alias }) => {
-      const target = sandboxes.find(
-        (other) =>
-          other.container === container ||
-          other.endpoints.some(({ containerName }) => containerName === container),
-      );
+    (from.links ?? []).flatMap(({ container, name = container, alias }) => {
+      const target =
+        sandboxes.find((other) => other.container === container) ??
+        sandboxes.find((other) => other.endpoints.some(({ containerName }) => containerName === name));
       const to = target?.endpoints.find(({ network }) => network === from.network);
       return target && to ? [{ from, to, exposed: target.exposed, alias }] : [];
     }),

@@ -1,8 +1,9 @@
 /** What the embedded DNS is told of sandboxes. */
 import { messageOf } from "../lib/errors.ts";
 import type { SandboxID } from "../lib/ids.ts";
-import { isUserDefined } from "./design.ts";
+import { isUserDefined } from "./defaults.ts";
 import type { DnsEndpoint, DnsSandbox } from "./dns/types.ts";
+import { addressesOf } from "./family.ts";
 import type { FindNetwork } from "./ledger.ts";
 import { linkedFrom } from "./links.ts";
 import type { Context } from "./options.ts";
@@ -10,7 +11,7 @@ import type { SandboxRecord } from "./state.ts";
 import type { Endpoint, Sandbox } from "./types.ts";
 
 /** Endpoints whose sandbox has the resolver for their sake. */
-export const resolvedEndpoints = (sandbox: Sandbox, networkOf: FindNetwork): readonly Endpoint[] =>
+const resolvedEndpoints = (sandbox: Sandbox, networkOf: FindNetwork): readonly Endpoint[] =>
   sandbox.mode === "own" ? sandbox.endpoints.filter((endpoint) => isUserDefined(networkOf(endpoint))) : [];
 
 export const hasResolver = (sandbox: Sandbox, networkOf: FindNetwork): boolean =>
@@ -21,7 +22,7 @@ const announced = (endpoint: Endpoint): DnsEndpoint => ({
   network: endpoint.network,
   networkName: endpoint.networkName,
   names: endpoint.dnsNames,
-  addresses: [endpoint.address, endpoint.address6].flatMap((prefix) => (prefix ? [prefix.address] : [])),
+  addresses: addressesOf(endpoint),
 });
 
 export class Names {

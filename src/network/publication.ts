@@ -1,8 +1,9 @@
 /** Published ports of sandboxes: taken where a network can carry them, led where they go, and given back. */
 import { conflict, inContext, kindOf, messageOf, notFound } from "../lib/errors.ts";
-import type { Address, Family } from "../lib/ip.ts";
+import { type Address, FAMILIES, type Family } from "../lib/ip.ts";
 import type { ConnectionFilter } from "../linux/kernel.ts";
 import { bridgeOptions } from "./bridge/options.ts";
+import { addressOf } from "./family.ts";
 import { carrierOf } from "./gateway.ts";
 import type { Entry } from "./ledger.ts";
 import type { Context } from "./options.ts";
@@ -107,7 +108,7 @@ function wayIn(ledger: Context["ledger"], sandbox: Sandbox, family: Family): Way
  * container's own address, and no port of the host's stands for them.
  */
 export function lead({ ledger }: Context, { record, leases }: Entry): void {
-  const [four, six] = ([4, 6] as const).map((family) => {
+  const [four, six] = FAMILIES.map((family) => {
     const carrier = carrierOf(record.sandbox, family, ledger.networkOf);
     return carrier && isTranslated(ledger.networkOf(carrier), family) ? carrier : undefined;
   });
@@ -167,7 +168,7 @@ export async function cutConnections(
     if (hostPort !== NO_HOST_PORT) return atHostPort(binding);
     const { family } = hostAddress;
     const carrier = carrierOf(sandbox, family, ledger.networkOf);
-    const own = (family === 4 ? carrier?.address : carrier?.address6)?.address;
+    const own = carrier && addressOf(carrier, family);
     return {
       family,
       protocol: PROTOCOL_NUMBERS[protocol],

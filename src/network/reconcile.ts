@@ -1,6 +1,7 @@
 /** The engine's start: bring the kernel to what the settings and the store say, from whatever is there. */
 import { conflict, messageOf } from "../lib/errors.ts";
 import type { ContainerID, NetworkID } from "../lib/ids.ts";
+import { FAMILIES } from "../lib/ip.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Kernel } from "../linux/kernel.ts";
 import { ensureAdminTable } from "./admin-table.ts";
@@ -85,7 +86,7 @@ export async function reconcile(
   await kernel.apply([...forward[4].plan, ...forward[6].plan]);
   await rejoin(options, networks, living, remaining);
   const joined = await attachLost(options, living, networkFinder(networks), remaining);
-  for (const family of [4, 6] as const) tellOfForwarding(family, forward[family], logger);
+  for (const family of FAMILIES) tellOfForwarding(family, forward[family], logger);
   return {
     networks,
     unusable,

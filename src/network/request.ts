@@ -3,6 +3,7 @@ import { forbidden, invalid } from "../lib/errors.ts";
 import { type Family, tryParseAddress } from "../lib/ip.ts";
 import { isDefault } from "./defaults.ts";
 import { endpointOptions } from "./endpoint-options.ts";
+import { poolsOf } from "./family.ts";
 import { parseExtraHost } from "./files/hosts.ts";
 import { checkPublishRequest } from "./port/requests.ts";
 import type { EndpointRequest, Network, Networks, SandboxRequest } from "./types.ts";
@@ -52,5 +53,5 @@ export function checkEndpoint(network: Network, request: EndpointRequest): void 
 }
 
 /** Whether the user chose its subnet of this family. */
-const chosen = ({ ipam }: Network, family: Family): boolean =>
-  ipam.pools.some(({ subnet, automatic }) => subnet.address.family === family && !automatic);
+const chosen = (network: Network, family: Family): boolean =>
+  poolsOf(network, family).some(({ automatic }) => !automatic);

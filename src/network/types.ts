@@ -109,6 +109,8 @@ export interface Endpoint {
 export interface ContainerLink {
   /** Its id; or the name of one that was not there yet. */
   readonly container: string;
+  /** The one that it was written by: once that container is gone, the link leads to whoever has it then. */
+  readonly name?: string;
   readonly alias: string;
 }
 

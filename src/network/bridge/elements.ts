@@ -1,6 +1,7 @@
 /** What stands in the firewall for a bridge network, its endpoints, and the ports that lead to them. */
 import { internal } from "../../lib/errors.ts";
 import { type Address, contains, type Family, type Mac, type Prefix } from "../../lib/ip.ts";
+import { addressOf } from "../family.ts";
 import type { Elements, SetName, Tuple } from "../firewall/elements.ts";
 import { linkLocalOf } from "../interface.ts";
 import { PROTOCOL_NUMBERS } from "../port/protocols.ts";
@@ -122,7 +123,7 @@ export function portElements(
   };
   for (const { hostAddress, hostPort, protocol: named, port } of network.internal ? [] : bindings) {
     const { family } = hostAddress;
-    const address = (family === 4 ? endpoint.address : endpoint.address6)?.address;
+    const address = addressOf(endpoint, family);
     const mode = families.find((of) => of.family === family)?.mode;
     if (!address || !mode) continue;
     const sets = PORT_SETS[family];

@@ -5,7 +5,7 @@ import type { Plan, Step } from "../../linux/plan.ts";
 import { sysctlComponent } from "../../linux/sysctl.ts";
 import { BRIDGE_ALIAS_SUFFIX, bridgeAlias, linkAlias } from "../alias.ts";
 import type { HostState } from "../host-state.ts";
-import { giveAddress } from "../interface.ts";
+import { enableIpv6, giveAddress, ipv6Setting } from "../interface.ts";
 import { KERNEL_HAS_IPV6 } from "../kernel-ipv6.ts";
 import type { Endpoint, Network } from "../types.ts";
 import { type BridgeOptions, bridgeOptions, hasHairpins, LEAST_MTU } from "./options.ts";
@@ -116,26 +116,18 @@ function useBridgePlan(options: BridgeOptions, link: Link, missing: readonly Pre
   if (missing.length === 0 && link.up) return [];
   const six = missing.some(({ address }) => address.family === 6);
   return [
-    ...(six ? [conf6(name, "disable_ipv6", "0")] : []),
+    ...(six ? [ipv6Setting(name, "disable_ipv6", "0")] : []),
     ...loopbackPlan(options),
     ...missing.map((address) => giveAddress(name, address)),
     ...(link.up ? [] : [{ do: "set-link", name, up: true } as const]),
   ];
 }
 
-const conf6 = (link: string, key: string, value: string): Step => ({
-  do: "set-sysctl",
-  key: `net.ipv6.conf.${sysctlComponent(link)}.${key}`,
-  value,
-});
-
 /** Set while the bridge is down: it must not take an address from a router's word, nor one that nobody gave it. */
 function settingsPlan(options: BridgeOptions): Plan {
   const { name, mtu, families } = options;
   const six = families.some(({ family, addressed }) => family === 6 && addressed);
-  const settings6 = six
-    ? [conf6(name, "accept_ra", "0"), conf6(name, "accept_dad", "0"), conf6(name, "disable_ipv6", "0")]
-    : [conf6(name, "disable_ipv6", "1")];
+  const settings6 = six ? enableIpv6(name) : [ipv6Setting(name, "disable_ipv6", "1")];
   return [...(six || (KERNEL_HAS_IPV6 && mtu >= LEAST_MTU[6]) ? settings6 : []), ...loopbackPlan(options)];
 }
 

@@ -1,5 +1,6 @@
 import { invalid } from "../../lib/errors.ts";
-import type { Address, Family } from "../../lib/ip.ts";
+import { type Address, FAMILIES, type Family } from "../../lib/ip.ts";
+import { hasFamily, poolsOf } from "../family.ts";
 import { KERNEL_HAS_IPV6 } from "../kernel-ipv6.ts";
 import {
   addressOption,
@@ -92,11 +93,11 @@ export function bridgeOptions(network: Network): BridgeOptions {
     hostGuard: booleanOption(options, OPTION.hostGuard, false),
     spoofGuard: booleanOption(options, OPTION.spoofGuard, true),
     // Both are read: a slip in an option of the one that is off is a slip as well.
-    families: [familyOf(network, 4), familyOf(network, 6)].filter(({ family }) => has(network, family)),
+    families: FAMILIES.map((family) => familyOf(network, family)).filter(({ family }) =>
+      hasFamily(network, family),
+    ),
   };
 }
-
-const has = ({ ipv4, ipv6 }: Network, family: Family): boolean => (family === 4 ? ipv4 : ipv6);
 
 /** @throws invalid */
 export function gatewayMode(options: OptionValues, family: Family): GatewayMode {
@@ -111,14 +112,14 @@ export function offersGateway({ options, internal }: Network, family: Family): b
 }
 
 function familyOf(network: Network, family: Family): BridgeFamily {
-  const { options, internal, ipam } = network;
+  const { options, internal } = network;
   const mode = gatewayMode(options, family);
   const source = addressOption(options, family === 4 ? OPTION.source4 : OPTION.source6, family);
   const inhibited = family === 4 && booleanOption(options, OPTION.inhibit4, false);
   return {
     family,
     mode,
-    pools: ipam.pools.filter(({ subnet }) => subnet.address.family === family),
+    pools: poolsOf(network, family),
     ...(source && { source }),
     addressed: mode !== "isolated" && !inhibited,
     translated: !internal && (mode === "nat" || mode === "nat-unprotected"),

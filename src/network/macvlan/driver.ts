@@ -3,11 +3,12 @@
  * the host's firewall, and the host itself is not reached by it.
  */
 import { forbidden, internal, invalid } from "../../lib/errors.ts";
-import type { Address } from "../../lib/ip.ts";
+import { type Address, FAMILIES } from "../../lib/ip.ts";
 import type { Link } from "../../linux/kernel.ts";
 import type { NetnsPath, Plan } from "../../linux/plan.ts";
 import { linkAlias } from "../alias.ts";
 import type { Driver, Interface, InterfaceWish } from "../driver.ts";
+import { hasFamily, poolsOf } from "../family.ts";
 import type { HostState } from "../host-state.ts";
 import { configurePlan, innerInterface } from "../interface.ts";
 import { refuseIpv6 } from "../kernel-ipv6.ts";
@@ -41,9 +42,8 @@ const isMacvlan = ({ driver, configOnly }: Network): boolean => driver === "macv
 
 function complete(network: Network, others: readonly Network[]): Network {
   const { parent, mode } = macvlanOptions(network);
-  for (const family of [4, 6] as const) {
-    const enabled = family === 4 ? network.ipv4 : network.ipv6;
-    if (enabled && !network.ipam.pools.some(({ subnet }) => subnet.address.family === family)) {
+  for (const family of FAMILIES) {
+    if (hasFamily(network, family) && poolsOf(network, family).length === 0) {
       throw invalid(`ipv${family} pool is empty`);
     }
   }
