@@ -63,7 +63,9 @@ export function resolveLinks(links: readonly string[], registry: Registry): read
 export const endpointLinks = (links: readonly string[], registry: Registry): readonly ContainerLink[] =>
   links.map((text) => {
     const { container, alias } = parseLink(text);
-    return { container: linked(container, registry)?.id ?? container, alias };
+    const there = linked(container, registry);
+    if (!there) return { container, alias };
+    return { container: there.id, alias, ...(there.name === container && { name: container }) };
   });
 
 /**

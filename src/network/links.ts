@@ -1,6 +1,7 @@
 /** `--link`: what it opens where containers of one network may not reach each other, and the names that it gives. */
 import { formatAddress } from "../lib/ip.ts";
 import { bridgeOptions } from "./bridge/options.ts";
+import { addressesOf } from "./family.ts";
 import { type Elements, mergeElements, type Tuple } from "./firewall/elements.ts";
 import type { FindNetwork } from "./ledger.ts";
 import { PROTOCOL_NUMBERS } from "./port/protocols.ts";
@@ -65,8 +66,6 @@ export function linkHosts(sandbox: Sandbox, records: readonly SandboxRecord[]): 
   return linkedFrom(sandbox, sandboxes).flatMap(({ to, alias }) => {
     const hostname = hostnames.get(to.container) || to.container.slice(0, 12);
     const names = [...new Set([alias, hostname, to.containerName])].join(" ");
-    return [to.address, to.address6].flatMap((prefix) =>
-      prefix ? [`${formatAddress(prefix.address)}\t${names}`] : [],
-    );
+    return addressesOf(to).map((address) => `${formatAddress(address)}\t${names}`);
   });
 }

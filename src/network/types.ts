@@ -67,6 +67,12 @@ export interface NetworkRequest {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
+export interface CreatedNetwork {
+  readonly network: Network;
+  /** What the user should know of what was left out; empty where nothing was. */
+  readonly warning: string;
+}
+
 /** As written by the user. */
 export interface PoolRequest {
   readonly subnet?: string;
@@ -186,7 +192,7 @@ export interface Networks {
    * Check it whole, make it, record it, tell of it.
    * @throws conflict, forbidden, invalid, not-built-in in Docker's words
    */
-  create(request: NetworkRequest): Promise<{ readonly network: Network; readonly warning: string }>;
+  create(request: NetworkRequest): Promise<CreatedNetwork>;
   /** @throws forbidden where it is a default network, or in use, naming by whom; not-found */
   remove(reference: string): Promise<void>;
   /** Remove user-defined networks without endpoints, of which `select` is true. @returns those removed */

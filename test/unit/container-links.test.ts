@@ -173,12 +173,12 @@ describe("links of other networks", () => {
     const first = await made("db");
     const { id } = await containers.create(linked(["db:x"]));
     await containers.startContainer(id);
-    assert.deepEqual(linksAsked(), [[{ container: first, alias: "x" }]]);
+    assert.deepEqual(linksAsked(), [[{ container: first, alias: "x", name: "db" }]]);
     await containers.stopContainer(id, {});
     await containers.remove(first, { force: true, volumes: false });
     const second = await made("db");
     await containers.startContainer(id);
-    assert.deepEqual(linksAsked(), [[{ container: second, alias: "x" }]]);
+    assert.deepEqual(linksAsked(), [[{ container: second, alias: "x", name: "db" }]]);
     assert.deepEqual(containers.inspect(id).container.endpoints.net?.Links, ["db:x"]);
   });
 });
