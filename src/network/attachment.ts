@@ -9,10 +9,8 @@ import { updateFiles } from "./files/files.ts";
 import { elementSteps, portSteps, sandboxElements } from "./firewall-state.ts";
 import { routesPlan, settleRoutes } from "./gateway.ts";
 import type { Entry } from "./ledger.ts";
-import type { LinkKeeper } from "./link-keeper.ts";
-import type { Names } from "./names.ts";
 import { withFacts } from "./open.ts";
-import type { Context } from "./options.ts";
+import type { Context, Followers } from "./options.ts";
 import {
   bindingsNamed,
   cutConnections,
@@ -26,15 +24,10 @@ import { connectPlan, detachPlan, LOOPBACK_IPV6 } from "./sandbox.ts";
 import { putSandbox, type SandboxRecord } from "./state.ts";
 import type { Endpoint, EndpointRequest, PublishRequest, Sandbox } from "./types.ts";
 
-export interface Parts {
-  readonly names: Names;
-  readonly links: LinkKeeper;
-}
-
 /** @throws as `Networks.connect`; then nothing has changed */
 export async function connect(
   context: Context,
-  { names, links }: Parts,
+  { names, links }: Followers,
   entry: Entry,
   request: EndpointRequest,
 ): Promise<Sandbox> {
@@ -189,7 +182,7 @@ const loopbackBefore = (plan: Plan, facts: readonly Fact[]): Plan =>
  */
 export async function disconnect(
   context: Context,
-  { names, links }: Parts,
+  { names, links }: Followers,
   entry: Entry,
   network: NetworkID,
   { force }: { readonly force: boolean },

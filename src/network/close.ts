@@ -2,9 +2,7 @@
 import { failuresOf, messageOf, throwAll } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
 import { elementSteps, sandboxElements } from "./firewall-state.ts";
-import type { LinkKeeper } from "./link-keeper.ts";
-import type { Names } from "./names.ts";
-import type { Context } from "./options.ts";
+import type { Context, Followers } from "./options.ts";
 import { forgetConnections } from "./publication.ts";
 import { linksOf, unpinPlan } from "./sandbox.ts";
 import { dropSandbox } from "./state.ts";
@@ -13,7 +11,7 @@ import type { Sandbox } from "./types.ts";
 /** @throws AggregateError */
 export async function closeSandbox(
   context: Context,
-  { names, links }: { readonly names: Names; readonly links: LinkKeeper },
+  { names, links }: Followers,
   container: ContainerID,
 ): Promise<void> {
   const { ledger, store, logger } = context;

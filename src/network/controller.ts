@@ -5,7 +5,7 @@ import type { ContainerID, NetworkID } from "../lib/ids.ts";
 import type { Address } from "../lib/ip.ts";
 import { KeyedMutex, Mutex } from "../lib/mutex.ts";
 import type { Fact, Plan } from "../linux/plan.ts";
-import { connect, disconnect, type Parts, publish, unpublish } from "./attachment.ts";
+import { connect, disconnect, publish, unpublish } from "./attachment.ts";
 import { bridgeOptions, OPTION } from "./bridge/options.ts";
 import { closeSandbox } from "./close.ts";
 import { Keeper } from "./coexistence/keeper.ts";
@@ -19,7 +19,7 @@ import { LinkKeeper } from "./link-keeper.ts";
 import { Names } from "./names.ts";
 import { NetworkTable } from "./networks.ts";
 import { openSandbox } from "./open.ts";
-import type { Context, NetworksOptions } from "./options.ts";
+import type { Context, Followers, NetworksOptions } from "./options.ts";
 import { NO_HOST_PORT } from "./port/types.ts";
 import { lead } from "./publication.ts";
 import { reconcile, warnOfNoForwarding } from "./reconcile.ts";
@@ -38,7 +38,7 @@ class Controller implements Networks {
   readonly #context: Context;
   readonly #paths: HostPaths;
   readonly #table: NetworkTable;
-  readonly #parts: Parts;
+  readonly #followers: Followers;
   readonly #keeper: Keeper | undefined;
   readonly #serial = new KeyedMutex<ContainerID>();
   readonly #repairing = new Mutex();
@@ -60,7 +60,7 @@ class Controller implements Networks {
     };
     this.#table = new NetworkTable(this.#context);
     const names = new Names(this.#context);
-    this.#parts = { names, links: new LinkKeeper(this.#context, names) };
+    this.#followers = { names, links: new LinkKeeper(this.#context, names) };
     this.#keeper =
       reactor &&
       new Keeper({
@@ -86,7 +86,7 @@ class Controller implements Networks {
     }
     await this.#takeOver([...ledger.entries.values()]);
     if (ledger.networks.some((network) => isUserDefined(network) && !network.configOnly)) dns.prepare();
-    this.#parts.links.begin();
+    this.#followers.links.begin();
     await warnOfNoForwarding(kernel, settings, logger);
     await this.#keeper?.start();
     const { resolvConf, resolvedUpstreams } = this.#paths;
@@ -107,7 +107,7 @@ class Controller implements Networks {
         const warnings = entry.leases.flatMap((lease) => lease.warnings);
         for (const warning of warnings) logger.warn({ container: sandbox.container }, warning);
         lead(this.#context, entry);
-        await this.#parts.names.refresh(entry.record);
+        await this.#followers.names.refresh(entry.record);
         // One that joined or left a network as an engine ended.
         entry.record = await updateFiles(composer, entry.record);
       } catch (thrown) {
@@ -158,15 +158,15 @@ class Controller implements Networks {
   }
 
   openSandbox(request: SandboxRequest): Promise<Sandbox> {
-    return this.#serial.run(request.container, () => openSandbox(this.#context, this.#parts, request));
+    return this.#serial.run(request.container, () => openSandbox(this.#context, this.#followers, request));
   }
 
   closeSandbox(container: ContainerID): Promise<void> {
-    return this.#serial.run(container, () => closeSandbox(this.#context, this.#parts, container));
+    return this.#serial.run(container, () => closeSandbox(this.#context, this.#followers, container));
   }
 
   connect(container: ContainerID, request: EndpointRequest): Promise<Sandbox> {
-    return this.#change(container, (entry) => connect(this.#context, this.#parts, entry, request));
+    return this.#change(container, (entry) => connect(this.#context, this.#followers, entry, request));
   }
 
   disconnect(
@@ -175,7 +175,7 @@ class Controller implements Networks {
     { force }: { readonly force: boolean },
   ): Promise<Sandbox> {
     return this.#change(container, (entry) =>
-      disconnect(this.#context, this.#parts, entry, network, { force }),
+      disconnect(this.#context, this.#followers, entry, network, { force }),
     );
   }
 
@@ -189,7 +189,7 @@ class Controller implements Networks {
 
   renameContainer(container: ContainerID, name: string): Promise<void> {
     return this.#serial.run(container, () =>
-      renameContainer(this.#context, this.#parts.names, container, name),
+      renameContainer(this.#context, this.#followers.names, container, name),
     );
   }
 
@@ -242,7 +242,7 @@ class Controller implements Networks {
     const entry = ledger.entries.get(container);
     if (entry?.phase !== "open") return;
     try {
-      await this.#parts.names.serve(entry.record);
+      await this.#followers.names.serve(entry.record);
       const updated = { ...entry.record, ...(await updateResolvConf(composer, entry.record)) };
       if (updated.resolvConf === entry.record.resolvConf) return;
       entry.record = updated;

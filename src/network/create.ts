@@ -13,7 +13,7 @@ import { readPools, type WantedPool } from "./ipam/request.ts";
 import { MACVLAN_OPTION } from "./macvlan/options.ts";
 import { booleanOption, type OptionValues, refuseUnknown } from "./option-values.ts";
 import type { NetworkSettings } from "./settings.ts";
-import type { DriverName, Network, NetworkRequest } from "./types.ts";
+import type { CreatedNetwork, DriverName, Network, NetworkRequest } from "./types.ts";
 
 export interface NetworkContext {
   readonly networks: readonly Network[];
@@ -25,14 +25,8 @@ export interface NetworkContext {
   readonly spent: readonly Prefix[];
 }
 
-interface Designed {
-  readonly network: Network;
-  /** What the user should know of what was left out; empty where nothing was. */
-  readonly warning: string;
-}
-
 /** @throws conflict, forbidden, invalid, not-built-in, not-found in Docker's words */
-export function designNetwork(request: NetworkRequest, context: NetworkContext): Designed {
+export function designNetwork(request: NetworkRequest, context: NetworkContext): CreatedNetwork {
   checkName(request.name, context.networks);
   const wanted = whatIsWanted(request, context);
   if (request.configOnly) return { network: configNetwork(request, wanted), warning: "" };
@@ -203,7 +197,7 @@ function makeNetwork(
   driverName: DriverName,
   wanted: Wanted,
   context: NetworkContext,
-): Designed {
+): CreatedNetwork {
   const driver = drivers[driverName];
   const bare = skeleton(request, driverName, wanted, newId<NetworkID>());
   const given = wanted.pools.filter(({ subnet }) => !subnet || hasFamily(wanted, subnet.address.family));

@@ -68,7 +68,7 @@ export const networkFinder =
   };
 
 /** By id, name, or unambiguous prefix of an id. @throws not-found, invalid */
-export function findNetwork(networks: readonly Network[], reference: string): Network {
+function findNetwork(networks: readonly Network[], reference: string): Network {
   const exact =
     networks.find(({ id }) => id === reference) ?? networks.find(({ name }) => name === reference);
   if (exact) return exact;

@@ -11,7 +11,7 @@ import { forwarding, readForwarding, unroutedElements } from "./forwarding.ts";
 import { readHostState } from "./host-state.ts";
 import type { Context } from "./options.ts";
 import { dropNetwork, dropSysctl, loadSysctl, putNetwork, putSysctl } from "./state.ts";
-import type { Endpoint, Network, NetworkRequest } from "./types.ts";
+import type { CreatedNetwork, Endpoint, Network, NetworkRequest } from "./types.ts";
 
 export class NetworkTable {
   readonly #context: Context;
@@ -24,7 +24,7 @@ export class NetworkTable {
   }
 
   /** @throws as `Networks.create`; then nothing has changed */
-  create(request: NetworkRequest): Promise<{ readonly network: Network; readonly warning: string }> {
+  create(request: NetworkRequest): Promise<CreatedNetwork> {
     return this.#serial.run(() => undoing((undo) => this.#create(request, undo)));
   }
 
@@ -48,10 +48,7 @@ export class NetworkTable {
     return pruned;
   }
 
-  async #create(
-    request: NetworkRequest,
-    undo: UndoStack,
-  ): Promise<{ readonly network: Network; readonly warning: string }> {
+  async #create(request: NetworkRequest, undo: UndoStack): Promise<CreatedNetwork> {
     const { kernel, store, ledger, settings } = this.#context;
     const facts = await readHostState(kernel);
     const { network: designed, warning } = designNetwork(request, {

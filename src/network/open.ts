@@ -9,9 +9,7 @@ import { digestOf, type FileContents, removeFiles, writeFiles } from "./files/fi
 import { elementSteps, sandboxElements } from "./firewall-state.ts";
 import { pinHostNamespace } from "./host-namespace.ts";
 import type { Entry } from "./ledger.ts";
-import type { LinkKeeper } from "./link-keeper.ts";
-import type { Names } from "./names.ts";
-import type { Context } from "./options.ts";
+import type { Context, Followers } from "./options.ts";
 import { forgetConnections, lead, publishWaiting } from "./publication.ts";
 import { checkRequest } from "./request.ts";
 import { hasIpv6, openPlan } from "./sandbox.ts";
@@ -21,7 +19,7 @@ import type { Endpoint, Network, Sandbox, SandboxRequest } from "./types.ts";
 /** @throws as `Networks.openSandbox` */
 export async function openSandbox(
   context: Context,
-  { names, links }: { readonly names: Names; readonly links: LinkKeeper },
+  { names, links }: Followers,
   request: SandboxRequest,
 ): Promise<Sandbox> {
   checkRequest(request);

@@ -9,6 +9,8 @@ import type { Store } from "../store/kv.ts";
 import type { Dns } from "./dns/types.ts";
 import type { Composer, HostPaths } from "./files/files.ts";
 import type { Ledger } from "./ledger.ts";
+import type { LinkKeeper } from "./link-keeper.ts";
+import type { Names } from "./names.ts";
 import type { HostPorts } from "./port/types.ts";
 import type { NetworkSettings } from "./settings.ts";
 import type { Sandbox } from "./types.ts";
@@ -29,7 +31,7 @@ export interface NetworksOptions {
   readonly hostPaths?: HostPaths;
 }
 
-/** What the parts of the controller share. */
+/** What each part of the controller is given. */
 export interface Context extends NetworksOptions {
   readonly ledger: Ledger;
   readonly composer: Composer;
@@ -39,4 +41,10 @@ export interface Context extends NetworksOptions {
   apply(plan: Plan): Promise<readonly Fact[]>;
   /** Tell of endpoints that come or go. */
   tell(action: "connect" | "disconnect", sandbox: Sandbox, endpoints?: Sandbox["endpoints"]): void;
+}
+
+/** What follows every sandbox that comes, changes and goes. */
+export interface Followers {
+  readonly names: Names;
+  readonly links: LinkKeeper;
 }

@@ -61,7 +61,7 @@ const ADVISED: readonly AddressPool[] = [
 ];
 
 /** Flags with which the engine would start here. */
-export function advice(facts: HostState): string {
+function advice(facts: HostState): string {
   const names = new Set(facts.links.map(({ name }) => name));
   let number = 0;
   while (names.has(`db${number}`)) number += 1;

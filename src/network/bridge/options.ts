@@ -100,7 +100,7 @@ export function bridgeOptions(network: Network): BridgeOptions {
 }
 
 /** @throws invalid */
-export function gatewayMode(options: OptionValues, family: Family): GatewayMode {
+function gatewayMode(options: OptionValues, family: Family): GatewayMode {
   const key = family === 4 ? OPTION.mode4 : OPTION.mode6;
   return wordOption(options, key, GATEWAY_MODES, "gateway mode") ?? "nat";
 }

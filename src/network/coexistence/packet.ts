@@ -16,7 +16,7 @@ export interface Packet {
 }
 
 /** Undefined where it can't be told. */
-export function holds(match: Match, packet: Packet): boolean | undefined {
+function holds(match: Match, packet: Packet): boolean | undefined {
   switch (match.on) {
     case "in":
       return negate(match.not, namedBy(match.names, packet.in));

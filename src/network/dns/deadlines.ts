@@ -4,7 +4,7 @@
  */
 
 /** Milliseconds of a clock that only goes forward. */
-export const now = (): number => performance.now();
+const now = (): number => performance.now();
 
 interface Deadline {
   readonly due: number;

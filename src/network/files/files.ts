@@ -1,5 +1,4 @@
 /** The files that a sandbox sees as /etc/hosts and /etc/resolv.conf: written at its opening, and kept up to date. */
-
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
@@ -9,6 +8,7 @@ import type { Address } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
 import { isDefault } from "../defaults.ts";
 import type { Upstream } from "../dns/types.ts";
+import { addressesOf } from "../family.ts";
 import { wayOut } from "../gateway.ts";
 import type { Ledger } from "../ledger.ts";
 import { linkHosts } from "../links.ts";
@@ -83,9 +83,7 @@ export class Composer {
   /** Lines of hosts(5) for its own name, and for what it is linked to by the default bridge. */
   ownHosts({ sandbox, files }: FilesRequest): readonly string[] {
     const { ledger } = this.#options;
-    const addresses = sandbox.endpoints.flatMap(({ address, address6 }) =>
-      [address, address6].flatMap((prefix) => prefix?.address ?? []),
-    );
+    const addresses = sandbox.endpoints.flatMap(addressesOf);
     const legacy = sandbox.endpoints.filter((endpoint) => isDefault(ledger.networkOf(endpoint)));
     return [
       ...linkHosts({ ...sandbox, endpoints: legacy }, ledger.standing()),
