@@ -7,6 +7,7 @@ import { undoing } from "../lib/undo.ts";
 import { type Endpoints, endpointRequest, networkMeant, networkReference } from "./endpoints.ts";
 import type { Entry } from "./entry.ts";
 import type { Context } from "./options.ts";
+import { refuseShared } from "./sandbox-request.ts";
 import type { EndpointSettings } from "./types.ts";
 import { unsupportedEndpointSettings } from "./unsupported.ts";
 
@@ -25,9 +26,9 @@ export function connect(
     if (fields.length > 0) throw notBuiltIn(`not built in yet: ${fields.join(", ")}`);
     const { id, name } = networks.find(reference);
     const request = { ...endpointRequest(container, name, settings, registry), network: id };
+    refuseShared(container.hostConfig.NetworkMode);
     networks.checkConnect(request, {
       name: container.name,
-      mode: container.hostConfig.NetworkMode,
       networks: Object.entries(container.endpoints).map(([key, value]) => networkReference(key, value)),
     });
     const { NetworkID: _, ...own } = settings;

@@ -1,6 +1,7 @@
 /** The networks that a container is attached to (Docker API, NetworkMode and EndpointsConfig), as they are kept. */
 import { invalid, kindOf } from "../lib/errors.ts";
 import { type Address, parseMac, tryParseAddress } from "../lib/ip.ts";
+import { isDefaultName } from "../network/defaults.ts";
 import type { EndpointRequest, Network, Networks, Sandbox } from "../network/types.ts";
 import { DEFAULT_NETWORK, endpointLinks, isPresent, resolveLinks } from "./links.ts";
 import { containerOfMode } from "./namespaces.ts";
@@ -44,11 +45,9 @@ export function firstEndpoints(mode: string, asked: Endpoints, networks: Network
   );
 }
 
-const PREDEFINED = ["bridge", "host", "none"];
-
 /** Once it was joined, another network of the same name is not the one that was meant. */
 export const networkReference = (name: string, { NetworkID }: EndpointSettings): string =>
-  NetworkID && !PREDEFINED.includes(name) ? NetworkID : name;
+  NetworkID && !isDefaultName(name) ? NetworkID : name;
 
 /** @throws invalid in Docker's words */
 function staticAddress(text: string, family: Address["family"]): Address {

@@ -17,6 +17,10 @@ export interface JoinedNamespaces {
 /** Of Docker's mode strings: the container in `container:<id>`. */
 export const containerOfMode = (mode: string): string | undefined => /^container:(.+)$/s.exec(mode)?.[1];
 
+/** Whether a NetworkMode gives a namespace of the container's own. */
+export const hasOwnNetwork = (mode: string): boolean =>
+  mode !== "host" && containerOfMode(mode) === undefined;
+
 export function namespacesOf(
   hostConfig: HostConfig,
   sandbox: Sandbox,

@@ -2,6 +2,7 @@
 import { conflict } from "../lib/errors.ts";
 import { undoing } from "../lib/undo.ts";
 import type { Entry } from "./entry.ts";
+import { hasOwnNetwork } from "./namespaces.ts";
 import type { Context } from "./options.ts";
 import { exactly, withoutClosed } from "./port-bindings.ts";
 import { boundPorts, portMapOf, publishRequests } from "./ports.ts";
@@ -75,7 +76,7 @@ const textOf = (binding: Parameters<typeof exactly>[0]): string => {
 function refuseWithoutPorts({ container, active }: Entry): void {
   const { id, hostConfig } = container;
   if (!active) throw conflict(`container ${id} is not running`);
-  if (hostConfig.NetworkMode === "host" || hostConfig.NetworkMode.startsWith("container:")) {
+  if (!hasOwnNetwork(hostConfig.NetworkMode)) {
     throw conflict(
       `container ${id} has no network of its own: its network mode is ${hostConfig.NetworkMode}`,
     );

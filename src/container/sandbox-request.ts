@@ -4,7 +4,7 @@ import type { ContainerID } from "../lib/ids.ts";
 import type { Networks, SandboxRequest } from "../network/types.ts";
 import { endpointRequest, joiningOrder } from "./endpoints.ts";
 import { checkLegacyLinks } from "./links.ts";
-import { containerOfMode } from "./namespaces.ts";
+import { containerOfMode, hasOwnNetwork } from "./namespaces.ts";
 import { joinable, networkOwner } from "./network-owner.ts";
 import { directoryOf, type NetworkFiles, networkFilesOf, type Roots } from "./paths.ts";
 import { boundPorts, exposedOf, publishRequests } from "./ports.ts";
@@ -31,19 +31,23 @@ export function sandboxModeOf(container: Container, { registry, networks }: Know
 
 /** Without a namespace of its own it has no interface of its own. @throws invalid */
 export function refuseMac(mode: string, asked: Readonly<Record<string, EndpointSettings>>): void {
-  if (mode !== "host" && containerOfMode(mode) === undefined) return;
+  if (hasOwnNetwork(mode)) return;
   if (Object.values(asked).some(({ MacAddress }) => MacAddress)) {
     throw invalid("conflicting options: mac-address and the network mode");
   }
 }
 
-/** The host's own namespace joins no network; what asks for one beside it is refused. @throws invalid in Docker's words */
+/** The host's namespace, and another container's, join no network more. @throws invalid in Docker's words */
+export function refuseShared(mode: string): void {
+  if (hasOwnNetwork(mode)) return;
+  throw invalid(
+    "container sharing network namespace with another container or host cannot be connected to any other network",
+  );
+}
+
+/** What asks for a network beside the host's namespace is refused. @throws invalid in Docker's words */
 export function refuseNetworksOfHost(mode: string, asked: Readonly<Record<string, EndpointSettings>>): void {
-  if (mode === "host" && Object.keys(asked).some((name) => name !== mode)) {
-    throw invalid(
-      "container sharing network namespace with another container or host cannot be connected to any other network",
-    );
-  }
+  if (mode === "host" && Object.keys(asked).some((name) => name !== mode)) refuseShared(mode);
 }
 
 /** Nor has the host's own namespace names or addresses to give; that surfaces at start. @throws invalid in Docker's words */

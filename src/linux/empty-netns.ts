@@ -5,7 +5,9 @@
  * A namespace takes the IPv4 settings of links over from the initial one when it is made. So the reserve
  * is given up when the engine changes a setting of its own namespace.
  */
+
 import { closeSync } from "node:fs";
+import { jsonKey } from "../lib/json-key.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "./netlink/socket.ts";
 import { makeNamespace } from "./netns.ts";
 import { addRewrites } from "./nftables/rewrite.ts";
@@ -54,9 +56,7 @@ export class EmptyNamespaces {
   }
 }
 
-/** Addresses have numbers in them that JSON doesn't. */
-const keyOf = ({ sysctls = {}, rewrites }: NamespaceKind): string =>
-  JSON.stringify([sysctls, rewrites], (_, value) => (typeof value === "bigint" ? `${value}` : value));
+const keyOf = ({ sysctls = {}, rewrites }: NamespaceKind): string => jsonKey([sysctls, rewrites]);
 
 function make(what: string, { sysctls = {}, rewrites }: NamespaceKind): EmptyNamespace {
   const { fd, result: route } = makeNamespace(() => {

@@ -1,6 +1,6 @@
 /** The networks of the engine: what they intend and what the kernel has, kept in step. */
 import { mkdirSync } from "node:fs";
-import { conflict, invalid, messageOf } from "../lib/errors.ts";
+import { conflict, messageOf } from "../lib/errors.ts";
 import type { ContainerID, NetworkID } from "../lib/ids.ts";
 import type { Address } from "../lib/ip.ts";
 import { KeyedMutex, Mutex } from "../lib/mutex.ts";
@@ -140,14 +140,9 @@ class Controller implements Networks {
 
   checkConnect(
     request: EndpointRequest,
-    container: { readonly name: string; readonly mode: string; readonly networks: readonly string[] },
+    container: { readonly name: string; readonly networks: readonly string[] },
   ): Network {
     const network = this.find(request.network);
-    if (container.mode === "host" || container.mode.startsWith("container:")) {
-      throw invalid(
-        "container sharing network namespace with another container or host cannot be connected to any other network",
-      );
-    }
     checkEndpoint(network, request);
     const others = container.networks.flatMap((reference) => {
       const other = this.list().find(({ id, name }) => id === reference || name === reference);

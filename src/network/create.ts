@@ -5,6 +5,7 @@ import { type NetworkID, newId } from "../lib/ids.ts";
 import { FAMILIES, type Family, formatPrefix, type Prefix } from "../lib/ip.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { OPTION } from "./bridge/options.ts";
+import { isDefaultName } from "./defaults.ts";
 import { drivers } from "./drivers.ts";
 import { hasFamily } from "./family.ts";
 import type { HostState } from "./host-state.ts";
@@ -36,7 +37,8 @@ export function designNetwork(request: NetworkRequest, context: NetworkContext):
 }
 
 /** `default` is what clients send for the default network, `container:…` for another container's. */
-const isPredefined = (name: string): boolean => /^(bridge|host|none|default|container(:.*)?)$/s.test(name);
+const isPredefined = (name: string): boolean =>
+  isDefaultName(name) || /^(default|container(:.*)?)$/s.test(name);
 
 function checkName(name: string, networks: readonly Network[]): void {
   if (isPredefined(name)) throw forbidden(`operation is not permitted on predefined ${name} network`);

@@ -22,10 +22,12 @@ import { isLinkName } from "./option-values.ts";
 import type { BridgeSettings, NetworkSettings } from "./settings.ts";
 import type { DriverName, Network, Pool } from "./types.ts";
 
-const DEFAULT_NETWORKS = ["bridge", "host", "none"] as const;
+const DEFAULT_NETWORKS: readonly string[] = ["bridge", "host", "none"];
 
-export const isDefault = (network: Network): boolean =>
-  (DEFAULT_NETWORKS as readonly string[]).includes(network.name);
+/** Whether a network of this name is one of those; none of one's own can have it. */
+export const isDefaultName = (name: string): boolean => DEFAULT_NETWORKS.includes(name);
+
+export const isDefault = ({ name }: Network): boolean => isDefaultName(name);
 
 /** Its sandboxes have the embedded DNS. */
 export const isUserDefined = (network: Network): boolean => !isDefault(network);

@@ -1,5 +1,6 @@
 /** What the engine has in the firewall, and the way from one state of it to the next. */
 import { FAMILIES } from "../lib/ip.ts";
+import { jsonKey } from "../lib/json-key.ts";
 import type { Plan, SetElement } from "../linux/plan.ts";
 import { drivers } from "./drivers.ts";
 import { type Elements, mergeElements, toSetElements } from "./firewall/elements.ts";
@@ -78,8 +79,7 @@ function without(all: readonly SetElement[], others: readonly SetElement[]): rea
   return all.filter((element) => !keys.has(keyOf(element)));
 }
 
-const keyOf = ({ set, key, value }: SetElement): string =>
-  JSON.stringify([set, key, value], (_, part) => (typeof part === "bigint" ? String(part) : part));
+const keyOf = ({ set, key, value }: SetElement): string => jsonKey([set, key, value]);
 
 /** What must be added and deleted to get from one state to another, each a transaction; an absent step is empty. */
 export function elementSteps(about: string, before: Elements, after: Elements): Plan {

@@ -1,6 +1,7 @@
 /** What the embedded DNS is told of sandboxes. */
 import { messageOf } from "../lib/errors.ts";
 import type { SandboxID } from "../lib/ids.ts";
+import { jsonKey } from "../lib/json-key.ts";
 import { isUserDefined } from "./defaults.ts";
 import type { DnsEndpoint, DnsSandbox } from "./dns/types.ts";
 import { addressesOf } from "./family.ts";
@@ -48,7 +49,7 @@ export class Names {
     const wanted = this.#sandboxOf(record);
     const { id } = record.sandbox;
     if (!wanted) return this.#forget(id);
-    const text = JSON.stringify(wanted, (_, part) => (typeof part === "bigint" ? String(part) : part));
+    const text = jsonKey(wanted);
     if (this.#served.get(id) === text) return;
     this.#served.set(id, text);
     try {

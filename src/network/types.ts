@@ -217,7 +217,7 @@ export interface Networks {
    */
   checkConnect(
     request: EndpointRequest,
-    container: { readonly name: string; readonly mode: string; readonly networks: readonly string[] },
+    container: { readonly name: string; readonly networks: readonly string[] },
   ): Network;
   /** Attach an open sandbox to one network more. @throws conflict where there is none open; as `openSandbox` */
   connect(container: ContainerID, request: EndpointRequest): Promise<Sandbox>;
