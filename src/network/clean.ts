@@ -7,10 +7,10 @@ import { withdrawAll } from "./coexistence/survey.ts";
 import { drivers } from "./drivers.ts";
 import { dropRules } from "./firewall/rules.ts";
 import { FORWARDING } from "./forwarding.ts";
-import { unpinHostNamespace } from "./host-namespace.ts";
 import { readHostState } from "./host-state.ts";
 import type { NetworksOptions } from "./options.ts";
-import { hostNetnsPath, linksOf, unpinPlan } from "./sandbox.ts";
+import { unpinHostNamespace } from "./sandbox/host-namespace.ts";
+import { hostNetnsPath, linksOf, unpinPlan } from "./sandbox/plan.ts";
 import {
   dropNetwork,
   dropSandbox,

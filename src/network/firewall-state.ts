@@ -5,10 +5,10 @@ import type { Plan, SetElement } from "../linux/plan.ts";
 import { drivers } from "./drivers.ts";
 import { type Elements, mergeElements, toSetElements } from "./firewall/elements.ts";
 import { unroutedElements } from "./forwarding.ts";
-import { carrierOf } from "./gateway.ts";
 import { type FindNetwork, type Ledger, networkFinder } from "./ledger.ts";
-import { linkElements } from "./links.ts";
 import { formatPort } from "./port/requests.ts";
+import { carrierOf } from "./sandbox/gateway.ts";
+import { linkElements } from "./sandbox/links.ts";
 import type { SandboxRecord } from "./state.ts";
 import type { PortBinding, Sandbox } from "./types.ts";
 

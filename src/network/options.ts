@@ -9,9 +9,9 @@ import type { Store } from "../store/kv.ts";
 import type { Dns } from "./dns/types.ts";
 import type { Composer, HostPaths } from "./files/files.ts";
 import type { Ledger } from "./ledger.ts";
-import type { LinkKeeper } from "./link-keeper.ts";
-import type { Names } from "./names.ts";
 import type { HostPorts } from "./port/types.ts";
+import type { LinkKeeper } from "./sandbox/link-keeper.ts";
+import type { Names } from "./sandbox/names.ts";
 import type { NetworkSettings } from "./settings.ts";
 import type { Sandbox } from "./types.ts";
 

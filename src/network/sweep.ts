@@ -5,7 +5,7 @@ import type { NetnsPath, Plan } from "../linux/plan.ts";
 import { drivers } from "./drivers.ts";
 import type { HostState } from "./host-state.ts";
 import type { NetworksOptions } from "./options.ts";
-import { linksOf, netnsDirectory, unpinPlan } from "./sandbox.ts";
+import { linksOf, netnsDirectory, unpinPlan } from "./sandbox/plan.ts";
 import { dropSandbox, type SandboxRecord } from "./state.ts";
 import type { Network } from "./types.ts";
 

@@ -6,7 +6,7 @@ import { designNetwork } from "../../src/network/create.ts";
 import { defaultNetworks } from "../../src/network/defaults.ts";
 import { drivers } from "../../src/network/drivers.ts";
 import { type Elements, mergeElements } from "../../src/network/firewall/elements.ts";
-import { linkElements } from "../../src/network/links.ts";
+import { linkElements } from "../../src/network/sandbox/links.ts";
 import type { Endpoint, Network, NetworkRequest, Sandbox } from "../../src/network/types.ts";
 import { settings } from "../support/networks.ts";
 import { binding } from "./firewall-lab.ts";

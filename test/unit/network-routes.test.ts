@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { formatAddress, parseAddress } from "../../src/lib/ip.ts";
 import type { Route } from "../../src/linux/kernel.ts";
 import type { NetnsPath } from "../../src/linux/plan.ts";
-import { settleRoutes } from "../../src/network/gateway.ts";
+import { settleRoutes } from "../../src/network/sandbox/gateway.ts";
 import type { Endpoint } from "../../src/network/types.ts";
 
 const key = "/run/netns/s" as NetnsPath;

@@ -1,16 +1,16 @@
 /** A sandbox as it shall be, made of what is asked and what there is. Pure but for the ids that it draws. */
-import { conflict, forbidden, invalid } from "../lib/errors.ts";
-import { type EndpointID, newId, type SandboxID } from "../lib/ids.ts";
-import type { Address } from "../lib/ip.ts";
-import { isUserDefined } from "./defaults.ts";
-import { dnsNames } from "./dns/names.ts";
-import { drivers } from "./drivers.ts";
-import { HOST_GATEWAY, parseExtraHost } from "./files/hosts.ts";
-import type { Ledger } from "./ledger.ts";
-import { checkEndpoint } from "./request.ts";
-import { hostNetnsPath, netnsPath } from "./sandbox.ts";
-import type { SandboxRecord } from "./state.ts";
-import type { Endpoint, EndpointRequest, Network, SandboxRequest } from "./types.ts";
+import { conflict, forbidden, invalid } from "../../lib/errors.ts";
+import { type EndpointID, newId, type SandboxID } from "../../lib/ids.ts";
+import type { Address } from "../../lib/ip.ts";
+import { isUserDefined } from "../defaults.ts";
+import { dnsNames } from "../dns/names.ts";
+import { drivers } from "../drivers.ts";
+import { HOST_GATEWAY, parseExtraHost } from "../files/hosts.ts";
+import type { Ledger } from "../ledger.ts";
+import type { SandboxRecord } from "../state.ts";
+import type { Endpoint, EndpointRequest, Network, SandboxRequest } from "../types.ts";
+import { checkEndpoint } from "./check.ts";
+import { hostNetnsPath, netnsPath } from "./plan.ts";
 
 /** A record before its files are composed and its ports are taken. */
 export type SandboxDesign = Omit<SandboxRecord, "resolvConf" | "hosts">;

@@ -1,20 +1,20 @@
 /** A sandbox's opening: whole and ready for traffic, or nothing of it. */
-import { conflict, failuresOf, throwAll } from "../lib/errors.ts";
-import { undoing } from "../lib/undo.ts";
-import type { Fact, Plan } from "../linux/plan.ts";
+import { conflict, failuresOf, throwAll } from "../../lib/errors.ts";
+import { undoing } from "../../lib/undo.ts";
+import type { Fact, Plan } from "../../linux/plan.ts";
+import { drivers } from "../drivers.ts";
+import { digestOf, type FileContents, removeFiles, writeFiles } from "../files/files.ts";
+import { elementSteps, sandboxElements } from "../firewall-state.ts";
+import type { Entry } from "../ledger.ts";
+import type { Context, Followers } from "../options.ts";
+import { dropSandbox, putSandbox, type SandboxRecord } from "../state.ts";
+import type { Endpoint, Network, Sandbox, SandboxRequest } from "../types.ts";
+import { checkRequest } from "./check.ts";
 import { takeDown } from "./close.ts";
 import { designSandbox, type SandboxDesign } from "./design.ts";
-import { drivers } from "./drivers.ts";
-import { digestOf, type FileContents, removeFiles, writeFiles } from "./files/files.ts";
-import { elementSteps, sandboxElements } from "./firewall-state.ts";
 import { pinHostNamespace } from "./host-namespace.ts";
-import type { Entry } from "./ledger.ts";
-import type { Context, Followers } from "./options.ts";
+import { hasIpv6, openPlan } from "./plan.ts";
 import { forgetConnections, lead, publishWaiting } from "./publication.ts";
-import { checkRequest } from "./request.ts";
-import { hasIpv6, openPlan } from "./sandbox.ts";
-import { dropSandbox, putSandbox, type SandboxRecord } from "./state.ts";
-import type { Endpoint, Network, Sandbox, SandboxRequest } from "./types.ts";
 
 /** @throws as `Networks.openSandbox` */
 export async function openSandbox(

@@ -1,10 +1,10 @@
 /** Which endpoint of a sandbox is its way out, and which one its published ports lead to. */
-import { type Address, FAMILIES, type Family, sameAddress } from "../lib/ip.ts";
-import type { Route } from "../linux/kernel.ts";
-import type { Plan } from "../linux/plan.ts";
-import { addressOf, gatewayOf } from "./family.ts";
-import type { FindNetwork } from "./ledger.ts";
-import type { Endpoint, Network, Sandbox } from "./types.ts";
+import { type Address, FAMILIES, type Family, sameAddress } from "../../lib/ip.ts";
+import type { Route } from "../../linux/kernel.ts";
+import type { Plan } from "../../linux/plan.ts";
+import { addressOf, gatewayOf } from "../family.ts";
+import type { FindNetwork } from "../ledger.ts";
+import type { Endpoint, Network, Sandbox } from "../types.ts";
 
 /** The highest priority first, then by the network's name: Docker's order. */
 const byPriority = (a: Endpoint, b: Endpoint): number =>

@@ -1,12 +1,12 @@
 /** What a container may ask of its networks, in Docker's words where it may not. */
-import { forbidden, invalid } from "../lib/errors.ts";
-import { type Family, tryParseAddress } from "../lib/ip.ts";
-import { isDefault } from "./defaults.ts";
-import { endpointOptions } from "./endpoint-options.ts";
-import { poolsOf } from "./family.ts";
-import { parseExtraHost } from "./files/hosts.ts";
-import { checkPublishRequest } from "./port/requests.ts";
-import type { EndpointRequest, Network, Networks, SandboxRequest } from "./types.ts";
+import { forbidden, invalid } from "../../lib/errors.ts";
+import { type Family, tryParseAddress } from "../../lib/ip.ts";
+import { isDefault } from "../defaults.ts";
+import { endpointOptions } from "../endpoint-options.ts";
+import { poolsOf } from "../family.ts";
+import { parseExtraHost } from "../files/hosts.ts";
+import { checkPublishRequest } from "../port/requests.ts";
+import type { EndpointRequest, Network, Networks, SandboxRequest } from "../types.ts";
 
 /** Refuse what can never work, whatever networks there are. @throws invalid */
 export const checkRequest: Networks["check"] = ({ mode, dns, extraHosts, sysctls, ports }) => {

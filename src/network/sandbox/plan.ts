@@ -1,13 +1,13 @@
 /** A container's network namespace: what is done to the kernel to make it and to take it down. */
 import { join } from "node:path";
-import { type SandboxID, shortId } from "../lib/ids.ts";
-import type { NetnsPath, Plan } from "../linux/plan.ts";
-import { RESOLVER_REWRITES } from "./dns/rules.ts";
-import { drivers } from "./drivers.ts";
+import { type SandboxID, shortId } from "../../lib/ids.ts";
+import type { NetnsPath, Plan } from "../../linux/plan.ts";
+import { RESOLVER_REWRITES } from "../dns/rules.ts";
+import { drivers } from "../drivers.ts";
+import { KERNEL_HAS_IPV6 } from "../kernel-ipv6.ts";
+import type { FindNetwork } from "../ledger.ts";
+import type { Endpoint, Sandbox } from "../types.ts";
 import { routesPlan } from "./gateway.ts";
-import { KERNEL_HAS_IPV6 } from "./kernel-ipv6.ts";
-import type { FindNetwork } from "./ledger.ts";
-import type { Endpoint, Sandbox } from "./types.ts";
 
 export const netnsDirectory = (execRoot: string): string => join(execRoot, "netns");
 

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, rmSync, statSync } from "node:fs";
-import { bindMount, unmount } from "../linux/mount.ts";
-import type { NetnsPath } from "../linux/plan.ts";
+import { bindMount, unmount } from "../../linux/mount.ts";
+import type { NetnsPath } from "../../linux/plan.ts";
 
 const OWN = "/proc/self/ns/net";
 

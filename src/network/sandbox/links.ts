@@ -1,12 +1,12 @@
 /** `--link`: what it opens where containers of one network may not reach each other, and the names that it gives. */
-import { formatAddress } from "../lib/ip.ts";
-import { bridgeOptions } from "./bridge/options.ts";
-import { addressesOf } from "./family.ts";
-import { type Elements, mergeElements, type Tuple } from "./firewall/elements.ts";
-import type { FindNetwork } from "./ledger.ts";
-import { PROTOCOL_NUMBERS } from "./port/protocols.ts";
-import type { SandboxRecord } from "./state.ts";
-import type { ContainerPort, Endpoint, Sandbox } from "./types.ts";
+import { formatAddress } from "../../lib/ip.ts";
+import { bridgeOptions } from "../bridge/options.ts";
+import { addressesOf } from "../family.ts";
+import { type Elements, mergeElements, type Tuple } from "../firewall/elements.ts";
+import type { FindNetwork } from "../ledger.ts";
+import { PROTOCOL_NUMBERS } from "../port/protocols.ts";
+import type { SandboxRecord } from "../state.ts";
+import type { ContainerPort, Endpoint, Sandbox } from "../types.ts";
 
 /** A link whose both ends are there. */
 interface Linked {

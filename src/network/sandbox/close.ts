@@ -1,12 +1,12 @@
 /** A sandbox's end: past failures, which are told together. */
-import { failuresOf, messageOf, throwAll } from "../lib/errors.ts";
-import type { ContainerID } from "../lib/ids.ts";
-import { elementSteps, sandboxElements } from "./firewall-state.ts";
-import type { Context, Followers } from "./options.ts";
+import { failuresOf, messageOf, throwAll } from "../../lib/errors.ts";
+import type { ContainerID } from "../../lib/ids.ts";
+import { elementSteps, sandboxElements } from "../firewall-state.ts";
+import type { Context, Followers } from "../options.ts";
+import { dropSandbox } from "../state.ts";
+import type { Sandbox } from "../types.ts";
+import { linksOf, unpinPlan } from "./plan.ts";
 import { forgetConnections } from "./publication.ts";
-import { linksOf, unpinPlan } from "./sandbox.ts";
-import { dropSandbox } from "./state.ts";
-import type { Sandbox } from "./types.ts";
 
 /** @throws AggregateError */
 export async function closeSandbox(

@@ -1,17 +1,17 @@
 /** Published ports of sandboxes: taken where a network can carry them, led where they go, and given back. */
-import { conflict, inContext, kindOf, messageOf, notFound } from "../lib/errors.ts";
-import { type Address, FAMILIES, type Family } from "../lib/ip.ts";
-import type { ConnectionFilter } from "../linux/kernel.ts";
-import { bridgeOptions } from "./bridge/options.ts";
-import { addressOf } from "./family.ts";
+import { conflict, inContext, kindOf, messageOf, notFound } from "../../lib/errors.ts";
+import { type Address, FAMILIES, type Family } from "../../lib/ip.ts";
+import type { ConnectionFilter } from "../../linux/kernel.ts";
+import { bridgeOptions } from "../bridge/options.ts";
+import { addressOf } from "../family.ts";
+import type { Entry } from "../ledger.ts";
+import type { Context } from "../options.ts";
+import { PROTOCOL_NUMBERS } from "../port/protocols.ts";
+import { formatPort, isNamedBy } from "../port/requests.ts";
+import { NO_HOST_PORT, type PortBinding, type PortLease, type PublishRequest } from "../port/types.ts";
+import type { SandboxRecord } from "../state.ts";
+import type { Endpoint, Network, Sandbox } from "../types.ts";
 import { carrierOf } from "./gateway.ts";
-import type { Entry } from "./ledger.ts";
-import type { Context } from "./options.ts";
-import { PROTOCOL_NUMBERS } from "./port/protocols.ts";
-import { formatPort, isNamedBy } from "./port/requests.ts";
-import { NO_HOST_PORT, type PortBinding, type PortLease, type PublishRequest } from "./port/types.ts";
-import type { SandboxRecord } from "./state.ts";
-import type { Endpoint, Network, Sandbox } from "./types.ts";
 
 /** The record with what it waits for published, where one of its networks can carry it, and the lease of that. */
 export async function publishWaiting(

@@ -1,11 +1,11 @@
 /** A container's new name: in inspect, DNS, and the alias of its links. */
-import type { ContainerID } from "../lib/ids.ts";
-import type { Step } from "../linux/plan.ts";
-import { linkAlias } from "./alias.ts";
-import { dnsNames } from "./dns/names.ts";
+import type { ContainerID } from "../../lib/ids.ts";
+import type { Step } from "../../linux/plan.ts";
+import { linkAlias } from "../alias.ts";
+import { dnsNames } from "../dns/names.ts";
+import type { Context } from "../options.ts";
+import { putSandbox } from "../state.ts";
 import type { Names } from "./names.ts";
-import type { Context } from "./options.ts";
-import { putSandbox } from "./state.ts";
 
 export async function renameContainer(
   context: Context,

@@ -1,15 +1,15 @@
 /** What the embedded DNS is told of sandboxes. */
-import { messageOf } from "../lib/errors.ts";
-import type { SandboxID } from "../lib/ids.ts";
-import { jsonKey } from "../lib/json-key.ts";
-import { isUserDefined } from "./defaults.ts";
-import type { DnsEndpoint, DnsSandbox } from "./dns/types.ts";
-import { addressesOf } from "./family.ts";
-import type { FindNetwork } from "./ledger.ts";
+import { messageOf } from "../../lib/errors.ts";
+import type { SandboxID } from "../../lib/ids.ts";
+import { jsonKey } from "../../lib/json-key.ts";
+import { isUserDefined } from "../defaults.ts";
+import type { DnsEndpoint, DnsSandbox } from "../dns/types.ts";
+import { addressesOf } from "../family.ts";
+import type { FindNetwork } from "../ledger.ts";
+import type { Context } from "../options.ts";
+import type { SandboxRecord } from "../state.ts";
+import type { Endpoint, Sandbox } from "../types.ts";
 import { linkedFrom } from "./links.ts";
-import type { Context } from "./options.ts";
-import type { SandboxRecord } from "./state.ts";
-import type { Endpoint, Sandbox } from "./types.ts";
 
 /** Endpoints whose sandbox has the resolver for their sake. */
 const resolvedEndpoints = (sandbox: Sandbox, networkOf: FindNetwork): readonly Endpoint[] =>

@@ -1,15 +1,15 @@
 /** Keeps what `--link` gives in step with the containers that it is about: they start anew with other addresses. */
-import { messageOf } from "../lib/errors.ts";
-import type { ContainerID } from "../lib/ids.ts";
-import { Mutex } from "../lib/mutex.ts";
-import { updateHosts } from "./files/files.ts";
-import type { Elements } from "./firewall/elements.ts";
-import { elementSteps } from "./firewall-state.ts";
-import type { Entry } from "./ledger.ts";
+import { messageOf } from "../../lib/errors.ts";
+import type { ContainerID } from "../../lib/ids.ts";
+import { Mutex } from "../../lib/mutex.ts";
+import { updateHosts } from "../files/files.ts";
+import type { Elements } from "../firewall/elements.ts";
+import { elementSteps } from "../firewall-state.ts";
+import type { Entry } from "../ledger.ts";
+import type { Context } from "../options.ts";
+import { putSandbox } from "../state.ts";
 import { linkElements } from "./links.ts";
 import type { Names } from "./names.ts";
-import type { Context } from "./options.ts";
-import { putSandbox } from "./state.ts";
 
 export class LinkKeeper {
   readonly #context: Context;

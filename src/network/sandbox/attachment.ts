@@ -1,16 +1,20 @@
 /** Endpoints that come and go, and ports that open and close, while a sandbox is open. */
-import { codeOf, conflict, failuresOf, messageOf, notFound, throwAll } from "../lib/errors.ts";
-import type { NetworkID } from "../lib/ids.ts";
-import { type UndoStack, undoing } from "../lib/undo.ts";
-import type { Fact, Plan, Step } from "../linux/plan.ts";
+import { codeOf, conflict, failuresOf, messageOf, notFound, throwAll } from "../../lib/errors.ts";
+import type { NetworkID } from "../../lib/ids.ts";
+import { type UndoStack, undoing } from "../../lib/undo.ts";
+import type { Fact, Plan, Step } from "../../linux/plan.ts";
+import { drivers } from "../drivers.ts";
+import { updateFiles } from "../files/files.ts";
+import { elementSteps, portSteps, sandboxElements } from "../firewall-state.ts";
+import type { Entry } from "../ledger.ts";
+import type { Context, Followers } from "../options.ts";
+import { putSandbox, type SandboxRecord } from "../state.ts";
+import type { Endpoint, EndpointRequest, PublishRequest, Sandbox } from "../types.ts";
+import { checkEndpoint } from "./check.ts";
 import { newEndpoint, refuseCompany } from "./design.ts";
-import { drivers } from "./drivers.ts";
-import { updateFiles } from "./files/files.ts";
-import { elementSteps, portSteps, sandboxElements } from "./firewall-state.ts";
 import { routesPlan, settleRoutes } from "./gateway.ts";
-import type { Entry } from "./ledger.ts";
 import { withFacts } from "./open.ts";
-import type { Context, Followers } from "./options.ts";
+import { connectPlan, detachPlan, LOOPBACK_IPV6 } from "./plan.ts";
 import {
   bindingsNamed,
   cutConnections,
@@ -19,10 +23,6 @@ import {
   publishMore,
   publishWaiting,
 } from "./publication.ts";
-import { checkEndpoint } from "./request.ts";
-import { connectPlan, detachPlan, LOOPBACK_IPV6 } from "./sandbox.ts";
-import { putSandbox, type SandboxRecord } from "./state.ts";
-import type { Endpoint, EndpointRequest, PublishRequest, Sandbox } from "./types.ts";
 
 /** @throws as `Networks.connect`; then nothing has changed */
 export async function connect(
