@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { type Mac, parseAddress, parseMac } from "../../src/lib/ip.ts";
 import { startKernel } from "../../src/linux/kernel-client.ts";
-import { cleanNetworks } from "../../src/network/clean.ts";
+import { cleanNetworks } from "../../src/network/reconcile/clean.ts";
 import type { Networks, Sandbox } from "../../src/network/types.ts";
 import { isolated } from "../support/isolated.ts";
 import { settings } from "../support/networks.ts";

@@ -10,7 +10,7 @@ import type { Kernel } from "../../src/linux/kernel.ts";
 import { startKernel } from "../../src/linux/kernel-client.ts";
 import { unmount } from "../../src/linux/mount.ts";
 import type { Plan } from "../../src/linux/plan.ts";
-import { cleanNetworks } from "../../src/network/clean.ts";
+import { cleanNetworks } from "../../src/network/reconcile/clean.ts";
 import type { Sandbox } from "../../src/network/types.ts";
 import { isolated } from "../support/isolated.ts";
 import { settings } from "../support/networks.ts";

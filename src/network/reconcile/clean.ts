@@ -1,16 +1,15 @@
 /** `daemon --clean`: give the host back as it was before the engine, where no container runs any more. */
-import { codeOf, inContext, throwAll } from "../lib/errors.ts";
-import { bootId } from "../linux/host.ts";
-import type { Kernel } from "../linux/kernel.ts";
-import { removeAdminTable } from "./admin-table.ts";
-import { withdrawAll } from "./coexistence/survey.ts";
-import { drivers } from "./drivers.ts";
-import { dropRules } from "./firewall/rules.ts";
-import { FORWARDING } from "./forwarding.ts";
-import { readHostState } from "./host-state.ts";
-import type { NetworksOptions } from "./options.ts";
-import { unpinHostNamespace } from "./sandbox/host-namespace.ts";
-import { hostNetnsPath, linksOf, unpinPlan } from "./sandbox/plan.ts";
+import { codeOf, inContext, throwAll } from "../../lib/errors.ts";
+import { bootId } from "../../linux/host.ts";
+import type { Kernel } from "../../linux/kernel.ts";
+import { withdrawAll } from "../coexistence/survey.ts";
+import { drivers } from "../drivers.ts";
+import { dropRules } from "../firewall/rules.ts";
+import { FORWARDING } from "../forwarding.ts";
+import { readHostState } from "../host-state.ts";
+import type { NetworksOptions } from "../options.ts";
+import { unpinHostNamespace } from "../sandbox/host-namespace.ts";
+import { hostNetnsPath, linksOf, unpinPlan } from "../sandbox/plan.ts";
 import {
   dropNetwork,
   dropSandbox,
@@ -20,7 +19,8 @@ import {
   loadSandboxes,
   loadSysctls,
   type OnDamage,
-} from "./state.ts";
+} from "../state.ts";
+import { removeAdminTable } from "./admin-table.ts";
 
 /**
  * Sandboxes, links, rules and sysctls, past failures; user-defined intent is forgotten with them.

@@ -1,13 +1,13 @@
 /** Links of running containers that are not whole: off their bridge, deleted, or cut short by a crash as they came or went. */
-import { messageOf } from "../lib/errors.ts";
-import { drivers } from "./drivers.ts";
-import type { HostState } from "./host-state.ts";
-import type { FindNetwork } from "./ledger.ts";
-import type { NetworksOptions } from "./options.ts";
-import { settleRoutes } from "./sandbox/gateway.ts";
-import { attachPlan, detachPlan } from "./sandbox/plan.ts";
-import { putSandbox, type SandboxRecord } from "./state.ts";
-import type { Endpoint, Network } from "./types.ts";
+import { messageOf } from "../../lib/errors.ts";
+import { drivers } from "../drivers.ts";
+import type { HostState } from "../host-state.ts";
+import type { FindNetwork } from "../ledger.ts";
+import type { NetworksOptions } from "../options.ts";
+import { settleRoutes } from "../sandbox/gateway.ts";
+import { attachPlan, detachPlan } from "../sandbox/plan.ts";
+import { putSandbox, type SandboxRecord } from "../state.ts";
+import type { Endpoint, Network } from "../types.ts";
 
 type Options = Pick<NetworksOptions, "kernel" | "store" | "logger">;
 

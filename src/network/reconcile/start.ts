@@ -1,20 +1,18 @@
 /** The engine's start: bring the kernel to what the settings and the store say, from whatever is there. */
-import { conflict, messageOf } from "../lib/errors.ts";
-import type { ContainerID, NetworkID } from "../lib/ids.ts";
-import { FAMILIES } from "../lib/ip.ts";
-import type { Logger } from "../lib/log.ts";
-import type { Kernel } from "../linux/kernel.ts";
-import { ensureAdminTable } from "./admin-table.ts";
-import { defaultNetworks, isDefault } from "./defaults.ts";
-import { drivers } from "./drivers.ts";
-import { loadRules } from "./firewall/rules.ts";
-import { allElements } from "./firewall-state.ts";
-import { FORWARDING, forwarding, readForwarding, tellOfForwarding } from "./forwarding.ts";
-import { type HostState, readHostState } from "./host-state.ts";
-import { type Ledger, networkFinder } from "./ledger.ts";
-import type { NetworksOptions } from "./options.ts";
-import { attachLost, rejoin } from "./restore.ts";
-import type { NetworkSettings } from "./settings.ts";
+import { conflict, messageOf } from "../../lib/errors.ts";
+import type { ContainerID, NetworkID } from "../../lib/ids.ts";
+import { FAMILIES } from "../../lib/ip.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { Kernel } from "../../linux/kernel.ts";
+import { defaultNetworks, isDefault } from "../defaults.ts";
+import { drivers } from "../drivers.ts";
+import { loadRules } from "../firewall/rules.ts";
+import { allElements } from "../firewall-state.ts";
+import { FORWARDING, forwarding, readForwarding, tellOfForwarding } from "../forwarding.ts";
+import { type HostState, readHostState } from "../host-state.ts";
+import { type Ledger, networkFinder } from "../ledger.ts";
+import type { NetworksOptions } from "../options.ts";
+import type { NetworkSettings } from "../settings.ts";
 import {
   dropNetwork,
   loadNetworks,
@@ -25,9 +23,11 @@ import {
   putUniqueLocal,
   type SandboxRecord,
   uniqueLocalPrefix,
-} from "./state.ts";
+} from "../state.ts";
+import type { Endpoint, Network } from "../types.ts";
+import { ensureAdminTable } from "./admin-table.ts";
+import { attachLost, rejoin } from "./restore.ts";
 import { sweepDead, sweepStray } from "./sweep.ts";
-import type { Endpoint, Network } from "./types.ts";
 
 type ReconcileOptions = Pick<NetworksOptions, "kernel" | "store" | "logger" | "settings" | "execRoot">;
 

@@ -1,13 +1,13 @@
 /** What stands in the kernel for no container: of those that have ended, and what no record tells of. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { NetnsPath, Plan } from "../linux/plan.ts";
-import { drivers } from "./drivers.ts";
-import type { HostState } from "./host-state.ts";
-import type { NetworksOptions } from "./options.ts";
-import { linksOf, netnsDirectory, unpinPlan } from "./sandbox/plan.ts";
-import { dropSandbox, type SandboxRecord } from "./state.ts";
-import type { Network } from "./types.ts";
+import type { NetnsPath, Plan } from "../../linux/plan.ts";
+import { drivers } from "../drivers.ts";
+import type { HostState } from "../host-state.ts";
+import type { NetworksOptions } from "../options.ts";
+import { linksOf, netnsDirectory, unpinPlan } from "../sandbox/plan.ts";
+import { dropSandbox, type SandboxRecord } from "../state.ts";
+import type { Network } from "../types.ts";
 
 /** Take away what is left of sandboxes whose containers ended while nobody looked. */
 export async function sweepDead(

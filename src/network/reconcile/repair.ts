@@ -1,15 +1,15 @@
 /** While the engine runs: what others took away of the networks is put back where it is missed. */
-import { KernelError } from "../linux/ffi.ts";
-import { describe } from "../linux/plan.ts";
+import { KernelError } from "../../linux/ffi.ts";
+import { describe } from "../../linux/plan.ts";
+import { drivers } from "../drivers.ts";
+import { tableRef } from "../firewall/elements.ts";
+import { loadRules } from "../firewall/rules.ts";
+import { allElements } from "../firewall-state.ts";
+import { readHostState } from "../host-state.ts";
+import type { NetworksOptions } from "../options.ts";
 import { ensureAdminTable } from "./admin-table.ts";
-import { drivers } from "./drivers.ts";
-import { tableRef } from "./firewall/elements.ts";
-import { loadRules } from "./firewall/rules.ts";
-import { allElements } from "./firewall-state.ts";
-import { readHostState } from "./host-state.ts";
-import type { NetworksOptions } from "./options.ts";
-import type { Reconciled } from "./reconcile.ts";
 import { rejoin } from "./restore.ts";
+import type { Reconciled } from "./start.ts";
 
 /** Whether a plan failed for want of what it stands on: no bridge to join, no set for its elements. */
 export const missesGround = (thrown: unknown): boolean =>

@@ -1,6 +1,6 @@
 /** The administrator's own table of the firewall: made where it is missing, and taken away only as it was made. */
-import type { Kernel } from "../linux/kernel.ts";
-import { ADMIN_TABLE, dropAdminTable, isAdminTableUntouched, makeAdminTable } from "./firewall/admin.ts";
+import type { Kernel } from "../../linux/kernel.ts";
+import { ADMIN_TABLE, dropAdminTable, isAdminTableUntouched, makeAdminTable } from "../firewall/admin.ts";
 
 type Firewall = Pick<Kernel, "nft">;
 
