@@ -1,4 +1,5 @@
 /** Flags and configuration file brought together: each option once, in one shape, with where it was said. */
+import { tryParseGoBoolean } from "../lib/go-boolean.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { DAEMON_OPTIONS, type DaemonOption, type OptionValue } from "./options.ts";
 
@@ -20,19 +21,11 @@ export type Problems = string[];
 
 export const nameOf = (option: DaemonOption): string => option.key ?? option.flag ?? "";
 
-const BOOLEANS = new Map<string, boolean>([
-  ...["1", "t", "T", "TRUE", "true", "True"].map((text) => [text, true] as const),
-  ...["0", "f", "F", "FALSE", "false", "False"].map((text) => [text, false] as const),
-]);
-
-/** A boolean as dockerd's flags take it (Go's strconv.ParseBool). */
-const parseBoolean = (text: string): boolean | undefined => BOOLEANS.get(text);
-
 function fromFlag(option: DaemonOption, texts: readonly string[]): OptionValue | undefined {
   const last = texts.at(-1) ?? "";
   switch (option.type) {
     case "bool":
-      return parseBoolean(last);
+      return tryParseGoBoolean(last);
     case "int":
       return /^[+-]?\d+$/.test(last) && Number.isSafeInteger(Number(last)) ? Number(last) : undefined;
     case "list":

@@ -1,5 +1,6 @@
 /** Values of networks' options, read as strictly as dockerd reads them, and the names that there are. */
 import { invalid } from "../lib/errors.ts";
+import { tryParseGoBoolean, whyNoGoBoolean } from "../lib/go-boolean.ts";
 import { type Address, type Family, formatAddress, tryParseAddress } from "../lib/ip.ts";
 import { didYouMean } from "../lib/nearest.ts";
 
@@ -21,16 +22,13 @@ export function refuseUnknown(what: string, options: OptionValues, known: Iterab
 const unreadable = (key: string, value: string, why: string) =>
   invalid(`failed to parse ${key} value: ${value} (${why})`);
 
-const TRUE = new Set(["1", "t", "T", "TRUE", "true", "True"]);
-const FALSE = new Set(["0", "f", "F", "FALSE", "false", "False"]);
-
 /** As Go's strconv.ParseBool. @throws invalid */
 export function booleanOption(options: OptionValues, key: string, otherwise: boolean): boolean {
   const value = options[key];
   if (value === undefined) return otherwise;
-  if (TRUE.has(value)) return true;
-  if (FALSE.has(value)) return false;
-  throw unreadable(key, value, `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`);
+  const parsed = tryParseGoBoolean(value);
+  if (parsed === undefined) throw unreadable(key, value, whyNoGoBoolean(value));
+  return parsed;
 }
 
 /** As Go's strconv.Atoi. @throws invalid */

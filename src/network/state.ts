@@ -9,6 +9,7 @@ import {
   parseAddress,
   parsePrefix,
 } from "../lib/ip.ts";
+import type { UndoStack } from "../lib/undo.ts";
 import type { Change, Json, Store } from "../store/kv.ts";
 import type {
   Endpoint,
@@ -192,6 +193,17 @@ export const putSysctl = (key: string, record: SysctlRecord): Change => ({
   value: toJson(record),
 });
 export const dropSysctl = (key: string): Change => ({ key: SYSCTLS + key });
+
+/** Keep a change of a sandbox, and the way back from it. */
+export async function recordChange(
+  store: Store,
+  before: SandboxRecord,
+  after: SandboxRecord,
+  undo: UndoStack,
+): Promise<void> {
+  await store.commit([putSandbox(after)]);
+  undo.push("record it", () => store.commit([putSandbox(before)]));
+}
 
 /** Told of a record that is not what was written, and is left out. */
 export type OnDamage = (key: string, cause: unknown) => void;

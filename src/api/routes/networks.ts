@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { conflict, invalid, notFound } from "../../lib/errors.ts";
+import { tryParseGoBoolean, whyNoGoBoolean } from "../../lib/go-boolean.ts";
 import type { Context } from "../app.ts";
 import { endpointSettings } from "../endpoint-settings.ts";
 import { parseFilters } from "../filters.ts";
@@ -52,10 +53,8 @@ export function networkRoutes(app: FastifyInstance, { engine }: Context): void {
     async (request) => {
       const { verbose, scope } = request.query;
       // What it would add are the services of a swarm, of which no local network has any.
-      if (verbose && !GO_BOOLEAN.test(verbose)) {
-        throw invalid(
-          `invalid value for verbose: ${verbose}: strconv.ParseBool: parsing ${JSON.stringify(verbose)}: invalid syntax`,
-        );
+      if (verbose && tryParseGoBoolean(verbose) === undefined) {
+        throw invalid(`invalid value for verbose: ${verbose}: ${whyNoGoBoolean(verbose)}`);
       }
       const network = networks.find(networkReference(request.params.id));
       if (scope && scope !== "local") throw notFound(`network ${request.params.id} not found`);
@@ -118,6 +117,3 @@ export function networkRoutes(app: FastifyInstance, { engine }: Context): void {
     },
   );
 }
-
-/** Go's strconv.ParseBool. */
-const GO_BOOLEAN = /^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/;

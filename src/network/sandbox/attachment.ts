@@ -1,28 +1,21 @@
-/** Endpoints that come and go, and ports that open and close, while a sandbox is open. */
+/** Endpoints that come and go while a sandbox is open. */
 import { codeOf, conflict, failuresOf, messageOf, notFound, throwAll } from "../../lib/errors.ts";
 import type { NetworkID } from "../../lib/ids.ts";
-import { type UndoStack, undoing } from "../../lib/undo.ts";
+import { undoing } from "../../lib/undo.ts";
 import type { Fact, Plan, Step } from "../../linux/plan.ts";
 import { drivers } from "../drivers.ts";
 import { updateFiles } from "../files/files.ts";
-import { elementSteps, portSteps, sandboxElements } from "../firewall-state.ts";
+import { elementSteps, sandboxElements } from "../firewall-state.ts";
 import type { Entry } from "../ledger.ts";
 import type { Context, Followers } from "../options.ts";
-import { putSandbox, type SandboxRecord } from "../state.ts";
-import type { Endpoint, EndpointRequest, PublishRequest, Sandbox } from "../types.ts";
+import { putSandbox, recordChange, type SandboxRecord } from "../state.ts";
+import type { Endpoint, EndpointRequest, Sandbox } from "../types.ts";
 import { checkEndpoint } from "./check.ts";
 import { newEndpoint, refuseCompany } from "./design.ts";
 import { routesPlan, settleRoutes } from "./gateway.ts";
 import { withFacts } from "./open.ts";
 import { connectPlan, detachPlan, LOOPBACK_IPV6 } from "./plan.ts";
-import {
-  bindingsNamed,
-  cutConnections,
-  forgetConnections,
-  lead,
-  publishMore,
-  publishWaiting,
-} from "./publication.ts";
+import { forgetConnections, lead, publishWaiting } from "./publication.ts";
 
 /** @throws as `Networks.connect`; then nothing has changed */
 export async function connect(
@@ -47,7 +40,7 @@ export async function connect(
       const wider = withEndpoints(before, [...sandbox.endpoints, endpoint]);
       const { record: after, lease } = await publishWaiting(context, wider);
       if (lease) undo.push("take host ports", () => lease.release());
-      await record(context, before, { ...after, joining: endpoint.id }, undo);
+      await recordChange(context.store, before, { ...after, joining: endpoint.id }, undo);
       const firewall = elementSteps(
         containerName,
         sandboxElements(sandbox, ledger.networkOf),
@@ -100,16 +93,6 @@ const withEndpoints = (before: SandboxRecord, endpoints: readonly Endpoint[]): S
   ...before,
   sandbox: { ...before.sandbox, endpoints },
 });
-
-async function record(
-  { store }: Context,
-  before: SandboxRecord,
-  after: SandboxRecord,
-  undo: UndoStack,
-): Promise<void> {
-  await store.commit([putSandbox(after)]);
-  undo.push("record it", () => store.commit([putSandbox(before)]));
-}
 
 /** Its links go. @throws where one stays, and its guard with it: then nothing else may go */
 async function unplug({ kernel, ledger }: Context, sandbox: Sandbox, endpoint: Endpoint): Promise<void> {
@@ -215,52 +198,4 @@ export async function disconnect(
   context.tell("disconnect", sandbox, [endpoint]);
   await links.follow(container);
   return entry.record.sandbox;
-}
-
-/** @throws as `Networks.publish`; then nothing has changed */
-export async function publish(
-  context: Context,
-  entry: Entry,
-  requests: readonly PublishRequest[],
-): Promise<Sandbox> {
-  const before = entry.record;
-  return undoing(async (undo) => {
-    const { record: after, bindings, lease } = await publishMore(context, before, requests);
-    if (lease) undo.push("take host ports", () => lease.release());
-    await record(context, before, after, undo);
-    await context.apply(portSteps(before.sandbox, after.sandbox, bindings, context.ledger.networkOf));
-    entry.record = after;
-    if (lease) entry.leases = [...entry.leases, lease];
-    lead(context, entry);
-    // Beside the answer: a look through all tracked connections takes longer than all the rest.
-    forgetConnections(context, bindings).catch((thrown: unknown) =>
-      context.logger.warn({ container: after.sandbox.container }, messageOf(thrown)),
-    );
-    return after.sandbox;
-  });
-}
-
-/** @throws not-found, AggregateError; then they are open as before, but for what went through them */
-export async function unpublish(
-  context: Context,
-  entry: Entry,
-  requests: readonly PublishRequest[],
-): Promise<Sandbox> {
-  const before = entry.record;
-  const closed = bindingsNamed(before.sandbox, requests);
-  const gone = new Set(closed);
-  const ports = before.sandbox.ports.filter((binding) => !gone.has(binding));
-  const after = { ...before, sandbox: { ...before.sandbox, ports } };
-  const { networkOf } = context.ledger;
-  return undoing(async (undo) => {
-    await record(context, before, after, undo);
-    await context.kernel.dismantle(portSteps(before.sandbox, after.sandbox, closed, networkOf));
-    undo.push("close them", async () => {
-      await context.apply(portSteps(after.sandbox, before.sandbox, closed, networkOf));
-    });
-    await cutConnections(context, before.sandbox, closed);
-    await Promise.all(entry.leases.map((lease) => lease.release(closed)));
-    entry.record = after;
-    return after.sandbox;
-  });
 }
