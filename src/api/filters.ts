@@ -46,7 +46,7 @@ const TRUTH = new Map([
   ["false", false],
 ]);
 
-export const invalidFilter = (name: string, values: readonly string[]) =>
+const invalidFilter = (name: string, values: readonly string[]) =>
   invalid(`invalid filter '${name}=[${values.join(" ")}]'`);
 
 /**

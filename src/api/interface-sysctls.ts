@@ -3,6 +3,7 @@
  * (`net.ipv4.conf.eth0.forwarding`); since then they are an option of its network's endpoint.
  */
 import { invalid } from "../lib/errors.ts";
+import { isAnothers } from "./network-modes.ts";
 import type { Minor } from "./version.ts";
 
 /** The endpoint's option: `net.ipv4.conf.IFNAME.forwarding=1,…`. */
@@ -27,7 +28,7 @@ export function moveInterfaceSysctls(
   mode: string,
   minor: Minor,
 ): MovedSysctls | undefined {
-  if (mode === "host" || mode.startsWith("container:")) return undefined;
+  if (mode === "host" || isAnothers(mode)) return undefined;
   const keys = Object.keys(sysctls).filter(isOfInterface);
   const [first] = keys;
   if (first === undefined) return undefined;

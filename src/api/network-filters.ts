@@ -3,6 +3,7 @@ import { invalid } from "../lib/errors.ts";
 import { parseTimestamp } from "../lib/timestamp.ts";
 import type { Network, Networks } from "../network/types.ts";
 import { type Filters, matcherOf, matchesLabel } from "./filters.ts";
+import { isBuiltIn } from "./network-modes.ts";
 import { timestamp } from "./query.ts";
 
 export const NETWORK_FILTERS: ReadonlySet<string> = new Set([
@@ -17,12 +18,7 @@ export const NETWORK_FILTERS: ReadonlySet<string> = new Set([
 
 export const PRUNE_FILTERS: ReadonlySet<string> = new Set(["label", "label!", "until"]);
 
-const BUILT_IN = new Set(["bridge", "host", "none"]);
-
-/** Those that the engine has from its start on. */
-export const isBuiltIn = ({ name }: Network): boolean => BUILT_IN.has(name);
-
-const kindOf = (network: Network): string => (isBuiltIn(network) ? "builtin" : "custom");
+const kindOf = (network: Network): string => (isBuiltIn(network.name) ? "builtin" : "custom");
 
 /** Names and ids pass by a part of them, or an expression. @throws invalid */
 export function selectNetworks(networks: Networks, filters: Filters): Network[] {
@@ -33,7 +29,7 @@ export function selectNetworks(networks: Networks, filters: Filters): Network[] 
   const some = (matchers: typeof names, text: string) =>
     matchers.length === 0 || matchers.some((matches) => matches(text));
   const isDangling = (network: Network) =>
-    !isBuiltIn(network) && networks.endpointsOf(network.id).length === 0;
+    !isBuiltIn(network.name) && networks.endpointsOf(network.id).length === 0;
   return networks
     .list()
     .filter(

@@ -1,5 +1,5 @@
 /** What networks and their endpoints have of each family. */
-import { type Address, FAMILIES, type Family, type Prefix } from "../lib/ip.ts";
+import { type Address, FAMILIES, type Family } from "../lib/ip.ts";
 import type { Endpoint, Network, Pool } from "./types.ts";
 
 type Addressed = Pick<Endpoint, "address" | "address6">;
@@ -10,12 +10,8 @@ export const hasFamily = ({ ipv4, ipv6 }: Pick<Network, "ipv4" | "ipv6">, family
 export const poolsOf = ({ ipam }: Pick<Network, "ipam">, family: Family): readonly Pool[] =>
   ipam.pools.filter(({ subnet }) => subnet.address.family === family);
 
-/** With the length of its subnet. */
-export const prefixOf = ({ address, address6 }: Addressed, family: Family): Prefix | undefined =>
-  family === 4 ? address : address6;
-
-export const addressOf = (endpoint: Addressed, family: Family): Address | undefined =>
-  prefixOf(endpoint, family)?.address;
+export const addressOf = ({ address, address6 }: Addressed, family: Family): Address | undefined =>
+  (family === 4 ? address : address6)?.address;
 
 /** IPv4 first. */
 export const addressesOf = (endpoint: Addressed): readonly Address[] =>

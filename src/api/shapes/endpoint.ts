@@ -3,6 +3,7 @@ import type { Container, ContainerView, EndpointSettings } from "../../container
 import { shortId } from "../../lib/ids.ts";
 import { formatAddress } from "../../lib/ip.ts";
 import type { Endpoint } from "../../network/types.ts";
+import { isAnothers, isUserDefined } from "../network-modes.ts";
 import type { Minor } from "../version.ts";
 import { portMap } from "./ports.ts";
 
@@ -21,9 +22,6 @@ function addressesOf(endpoint: Endpoint | undefined) {
     GlobalIPv6PrefixLen: address6?.length ?? 0,
   };
 }
-
-/** Networks with names for containers: all but the predefined ones. */
-const isUserDefined = (network: string): boolean => !["bridge", "host", "none", "default"].includes(network);
 
 const unique = (names: readonly string[]): string[] => [...new Set(names.filter((name) => name !== ""))];
 
@@ -73,7 +71,7 @@ function endpointSettings(
 /** Names of the networks that a container is made for: none of its own where it shares another's. */
 export function networkNames(container: Container): string[] {
   const { NetworkMode } = container.hostConfig;
-  if (NetworkMode.startsWith("container:")) return [];
+  if (isAnothers(NetworkMode)) return [];
   return Object.keys(container.endpoints);
 }
 

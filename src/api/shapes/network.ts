@@ -1,7 +1,7 @@
 /** Networks in Docker's JSON (Engine API, Network). Peers and Services are of a swarm's networks. */
 import { type Address, formatAddress, formatPrefix, type Prefix } from "../../lib/ip.ts";
 import type { Endpoint, Network, Pool } from "../../network/types.ts";
-import { isBuiltIn } from "../network-filters.ts";
+import { isBuiltIn } from "../network-modes.ts";
 import type { Minor } from "../version.ts";
 
 /** As the list shows it. */
@@ -31,7 +31,7 @@ function ipamOf(network: Network) {
   return {
     Driver: driver,
     // The engine gives its own networks none, and Docker's clients give theirs an empty map at least.
-    Options: isBuiltIn(network) && Object.keys(options).length === 0 ? null : options,
+    Options: isBuiltIn(network.name) && Object.keys(options).length === 0 ? null : options,
     Config: pools.length > 0 ? pools.map(poolConfig) : null,
   };
 }
