@@ -3,13 +3,21 @@ import { closeSync } from "node:fs";
 import { type Address, formatAddress } from "../lib/ip.ts";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 import { raise } from "./high-descriptor.ts";
-import { AF_INET, AF_INET6, encodeSocketAddress } from "./sockaddr.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  decodeSocketAddress,
+  encodeSocketAddress,
+  SOCKADDR_SIZE,
+  type SocketAddress,
+} from "./sockaddr.ts";
 
 const sys = {
   socket: declare("int socket(int domain, int type, int protocol)"),
   setsockopt: declare("int setsockopt(int fd, int level, int name, const void *value, uint32_t size)"),
   bind: declare("int bind(int fd, const void *address, uint32_t size)"),
   listen: declare("int listen(int fd, int backlog)"),
+  getpeername: declare("int getpeername(int fd, void *address, void *size)"),
   accept4: declare("int accept4(int fd, void *address, void *size, int flags)"),
 };
 
@@ -83,6 +91,13 @@ export function acceptConnection(fd: number): number | undefined {
     const error = new KernelError("accept a connection", errno);
     if (!PASSING.has(error.code)) throw error;
   }
+}
+
+/** Who is at a connection's other end; undefined where it is gone already. */
+export function peerOf(fd: number): SocketAddress | undefined {
+  const name = new Uint8Array(SOCKADDR_SIZE);
+  if (sys.getpeername(fd, name, Uint32Array.of(SOCKADDR_SIZE)) < 0) return undefined;
+  return decodeSocketAddress(name);
 }
 
 /** Have a connection's close be a reset, whatever its state: its peer is told at once. @throws KernelError */

@@ -10,6 +10,7 @@ import { Keeper } from "./coexistence/keeper.ts";
 import { isUserDefined } from "./defaults.ts";
 import { Composer, HOST_PATHS, type HostPaths, updateFiles, updateResolvConf } from "./files/files.ts";
 import { FileWatch } from "./files/watch.ts";
+import { isOnInternal } from "./internal.ts";
 import { type Entry, Ledger } from "./ledger.ts";
 import { NetworkTable } from "./networks.ts";
 import type { Context, Followers, NetworksOptions } from "./options.ts";
@@ -62,6 +63,7 @@ class Controller implements Networks {
     this.#table = new NetworkTable(this.#context);
     const names = new Names(this.#context);
     this.#followers = { names, links: new LinkKeeper(this.#context, names) };
+    options.ports.screen((peer) => !isOnInternal(peer, ledger.networks));
     this.#keeper =
       reactor &&
       new Keeper({

@@ -84,4 +84,34 @@ describe("networks among strangers", { skip: withoutRoot }, () => {
     }
     assert.doesNotMatch(suite.engine.log(), /again and again/);
   });
+
+  test("an internal network is not left by the relay of a port that others publish", async () => {
+    const create = (name: string, subnet: string, ...more: string[]) =>
+      docker("network", "create", "--ipv6", "--subnet", subnet, ...more, name);
+    await create("shut", "fd00:3::/64", "--internal");
+    await create("open", "fd00:4::/64");
+    await docker("run", "-d", "--name", "web", "-p", "7001:80", "busybox", "httpd", "-f", "-h", "/etc");
+    for (const name of ["shut", "open"]) {
+      await docker("run", "-d", "--name", `in-${name}`, "--network", name, "busybox", "sleep", "1000");
+    }
+    const ask = (name: string, address: string) =>
+      suite.host.tryDocker("exec", name, "busybox", "wget", "-qO-", `http://[${address}]:7001/hostname`);
+    assert.equal((await ask("in-open", "fd00:4::1")).code, 0);
+    assert.notEqual((await ask("in-shut", "fd00:3::1")).code, 0);
+    const bridge = `br-${(await docker("network", "ls", "-q", "-f", "name=^shut$")).trim()}`;
+    const { stdout } = await suite.host.run("ip", [
+      "-6",
+      "-o",
+      "address",
+      "show",
+      "dev",
+      bridge,
+      "scope",
+      "link",
+    ]);
+    const link = /inet6 (\S+)\//.exec(stdout)?.[1] ?? assert.fail(stdout);
+    assert.notEqual((await ask("in-shut", `${link}%eth0`)).code, 0);
+    await docker("rm", "-f", "web", "in-shut", "in-open");
+    await docker("network", "rm", "shut", "open");
+  });
 });

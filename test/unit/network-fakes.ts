@@ -158,6 +158,8 @@ export class FakePorts implements HostPorts {
 
   retake = async (bindings: readonly PortBinding[]): Promise<PortLease> => this.#lease(bindings);
 
+  screen(): void {}
+
   stop = async (): Promise<void> => {};
 
   #lease(bindings: readonly PortBinding[]): PortLease {

@@ -5,6 +5,7 @@ import type { Logger } from "../../lib/log.ts";
 import { undoing } from "../../lib/undo.ts";
 import { KernelError } from "../../linux/ffi.ts";
 import type { Reactor } from "../../linux/reactor.ts";
+import type { SocketAddress } from "../../linux/sockaddr.ts";
 import { KERNEL_HAS_IPV6 } from "../kernel-ipv6.ts";
 import { type LocalPorts, Rotation, readLocalPorts, within } from "./ephemeral.ts";
 import { describePlace, type Hold, hold, letGo, type Place, placesOf } from "./hold.ts";
@@ -35,12 +36,14 @@ class HeldPorts implements HostPorts {
   readonly #leases = new Set<Lease>();
   readonly #places = new Places();
   readonly #rotation = new Rotation();
+  #admits: (peer: SocketAddress) => boolean = () => true;
 
   constructor(options: HostPortsOptions) {
     this.#owner = {
       ...options,
       connections: new Slots(MOST_CONNECTIONS),
       sessions: new Slots(MOST_SESSIONS),
+      admits: (peer) => this.#admits(peer),
       hold: (place) => this.#hold(place),
       letGo: (held) => this.#letGo(held),
       empty: (lease) => void this.#leases.delete(lease),
@@ -75,6 +78,10 @@ class HeldPorts implements HostPorts {
       if (slices.over) await slices.rest();
     }
     return lease;
+  }
+
+  screen(admits: (peer: SocketAddress) => boolean): void {
+    this.#admits = admits;
   }
 
   async stop(): Promise<void> {

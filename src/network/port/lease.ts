@@ -3,6 +3,7 @@ import { messageOf } from "../../lib/errors.ts";
 import { sameAddress } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Reactor, Watch } from "../../linux/reactor.ts";
+import type { SocketAddress } from "../../linux/sockaddr.ts";
 import { bindingsOf, describePlace, type Hold, type Place, UNHELD } from "./hold.ts";
 import { portKey } from "./places.ts";
 import type { Destination, Relay, Slots } from "./relay.ts";
@@ -17,6 +18,8 @@ export interface LeaseOwner {
   readonly logger: Logger;
   readonly connections: Slots;
   readonly sessions: Slots;
+  /** Whether the relay serves who comes from there. */
+  readonly admits: (peer: SocketAddress) => boolean;
   /** @throws KernelError EADDRINUSE, EngineError */
   hold(place: Place): Hold;
   letGo(hold: Hold): void;
@@ -170,8 +173,10 @@ export class Lease implements PortLease {
   }
 
   #relay({ protocol }: Place, fd: number): Relay {
-    const { connections, sessions, reactor } = this.#owner;
-    return protocol === "udp" ? new UdpRelay(fd, sessions, reactor) : new TcpRelay(fd, connections, reactor);
+    const { connections, sessions, reactor, admits } = this.#owner;
+    return protocol === "udp"
+      ? new UdpRelay(fd, { slots: sessions, reactor, admits })
+      : new TcpRelay(fd, { slots: connections, reactor, admits });
   }
 
   #destination(port: number): Destination | undefined {

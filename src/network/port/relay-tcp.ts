@@ -1,9 +1,8 @@
 /** Connections that reach a held port because the kernel could not translate them, passed on by hand. */
 import { KernelError } from "../../linux/ffi.ts";
-import { acceptConnection, refuseConnection } from "../../linux/inet-socket.ts";
-import type { Reactor } from "../../linux/reactor.ts";
+import { acceptConnection, peerOf, refuseConnection } from "../../linux/inet-socket.ts";
 import { Conversation } from "./conversation.ts";
-import { type Destination, type Relay, type Slots, sameDestination } from "./relay.ts";
+import { type Destination, type Relay, type RelayOptions, sameDestination } from "./relay.ts";
 
 /** Of one port; more are refused until others have ended. */
 const MOST_OF_ONE = 1024;
@@ -14,21 +13,20 @@ const PER_TURN = 32;
 
 export class TcpRelay implements Relay {
   readonly #fd: number;
-  readonly #slots: Slots;
-  readonly #reactor: Reactor;
+  readonly #options: RelayOptions;
   readonly #conversations = new Set<Conversation>();
 
-  constructor(fd: number, slots: Slots, reactor: Reactor) {
+  constructor(fd: number, options: RelayOptions) {
     this.#fd = fd;
-    this.#slots = slots;
-    this.#reactor = reactor;
+    this.#options = options;
   }
 
   serve(to: Destination | undefined): void {
     for (let turn = 0; turn < PER_TURN; turn += 1) {
       const client = acceptConnection(this.#fd);
       if (client === undefined) return;
-      if (!to || !this.#lead(client, to)) refuseConnection(client);
+      const peer = to && peerOf(client);
+      if (!peer || !this.#options.admits(peer) || !this.#lead(client, to)) refuseConnection(client);
     }
   }
 
@@ -42,16 +40,17 @@ export class TcpRelay implements Relay {
 
   /** @returns whether it could be */
   #lead(client: number, to: Destination): boolean {
-    if (this.#conversations.size >= MOST_OF_ONE || !this.#slots.take()) return false;
+    const { slots, reactor } = this.#options;
+    if (this.#conversations.size >= MOST_OF_ONE || !slots.take()) return false;
     try {
-      const conversation = new Conversation(this.#reactor, client, to, () => {
+      const conversation = new Conversation(reactor, client, to, () => {
         this.#conversations.delete(conversation);
-        this.#slots.give();
+        slots.give();
       });
       this.#conversations.add(conversation);
       return true;
     } catch (thrown) {
-      this.#slots.give();
+      slots.give();
       // No way there, or no descriptor for it: the client is told, as by a host whose container is gone.
       if (thrown instanceof KernelError) return false;
       throw thrown;

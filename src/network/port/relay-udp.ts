@@ -3,8 +3,9 @@ import { closeSync } from "node:fs";
 import { connectDatagram } from "../../linux/datagram.ts";
 import { raise } from "../../linux/high-descriptor.ts";
 import { DatagramPassage, type Way } from "../../linux/packet-info.ts";
-import type { Reactor, Watch } from "../../linux/reactor.ts";
-import { type Destination, type Relay, type Slots, sameDestination } from "./relay.ts";
+import type { Watch } from "../../linux/reactor.ts";
+import { decodeSocketAddress } from "../../linux/sockaddr.ts";
+import { type Destination, type Relay, type RelayOptions, sameDestination } from "./relay.ts";
 
 /** A client's datagrams leave by a socket of their own, so that answers are told apart. */
 interface Session {
@@ -32,17 +33,15 @@ let passage: DatagramPassage | undefined;
 
 export class UdpRelay implements Relay {
   readonly #fd: number;
-  readonly #slots: Slots;
-  readonly #reactor: Reactor;
+  readonly #options: RelayOptions;
   readonly #passage: DatagramPassage;
   /** In the order of use by their clients: the first was used longest ago. */
   readonly #sessions = new Map<string, Session>();
   #sweep: NodeJS.Timeout | undefined;
 
-  constructor(fd: number, slots: Slots, reactor: Reactor) {
+  constructor(fd: number, options: RelayOptions) {
     this.#fd = fd;
-    this.#slots = slots;
-    this.#reactor = reactor;
+    this.#options = options;
     passage ??= new DatagramPassage();
     this.#passage = passage;
   }
@@ -64,7 +63,7 @@ export class UdpRelay implements Relay {
     for (const key of this.#sessions.keys()) this.#end(key);
   }
 
-  /** Undefined where there is no room for one more: the datagram is lost. @throws KernelError */
+  /** Undefined where there is no room for one more, and for who isn't served: the datagram is lost. @throws KernelError */
   #sessionOf(way: Way, to: Destination): Session | undefined {
     const session = this.#sessions.get(way.key) ?? this.#open(way, to);
     if (!session) return undefined;
@@ -75,22 +74,25 @@ export class UdpRelay implements Relay {
   }
 
   #open(way: Way, to: Destination): Session | undefined {
+    if (!this.#options.admits(decodeSocketAddress(way.sender))) return undefined;
     const [oldest] = this.#sessions.keys();
     if (oldest !== undefined && this.#sessions.size >= MOST_OF_ONE) this.#end(oldest);
-    if (!this.#slots.take()) {
+    if (!this.#options.slots.take()) {
       if (oldest === undefined) return undefined;
       this.#end(oldest);
-      if (!this.#slots.take()) return undefined;
+      if (!this.#options.slots.take()) return undefined;
     }
     let fd: number | undefined;
     try {
       fd = raise(connectDatagram(to));
-      const watch = this.#reactor.watch(fd, { readable: true, writable: false }, () => this.#answer(way));
+      const watch = this.#options.reactor.watch(fd, { readable: true, writable: false }, () =>
+        this.#answer(way),
+      );
       this.#sweep ??= setInterval(() => this.#endIdle(), SWEEP).unref();
       return { fd, watch, to, lastUsed: 0, answered: false };
     } catch (thrown) {
       if (fd !== undefined) closeSync(fd);
-      this.#slots.give();
+      this.#options.slots.give();
       throw thrown;
     }
   }
@@ -120,7 +122,7 @@ export class UdpRelay implements Relay {
     this.#sessions.delete(key);
     session.watch.close();
     closeSync(session.fd);
-    this.#slots.give();
+    this.#options.slots.give();
     if (this.#sessions.size > 0) return;
     clearInterval(this.#sweep);
     this.#sweep = undefined;

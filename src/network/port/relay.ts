@@ -1,6 +1,8 @@
 /** What a held port's relay is, whatever its protocol: it passes on what the kernel could not translate. */
 import type { Address } from "../../lib/ip.ts";
 import { sameAddress } from "../../lib/ip.ts";
+import type { Reactor } from "../../linux/reactor.ts";
+import type { SocketAddress } from "../../linux/sockaddr.ts";
 
 /** A container's address and port. */
 export interface Destination {
@@ -15,6 +17,14 @@ export interface Relay {
   redirect(to: Destination | undefined): void;
   /** Cut all. */
   close(): void;
+}
+
+/** What a relay works with. */
+export interface RelayOptions {
+  readonly slots: Slots;
+  readonly reactor: Reactor;
+  /** Whether it serves who comes from there. */
+  readonly admits: (peer: SocketAddress) => boolean;
 }
 
 /** So many may be in use at once, of all ports together. */

@@ -1,5 +1,6 @@
 /** Published ports: what is asked for, what was given, and who holds it. */
 import type { Address } from "../../lib/ip.ts";
+import type { SocketAddress } from "../../linux/sockaddr.ts";
 
 export type Protocol = "tcp" | "udp" | "sctp";
 
@@ -64,6 +65,11 @@ export interface HostPorts {
    * another program meanwhile is no failure, but a warning of the lease.
    */
   retake(bindings: readonly PortBinding[]): Promise<PortLease>;
+  /**
+   * Whom the relay serves, of those who reach it: its sockets are the host's own, so that no rule about what is
+   * forwarded keeps anyone from them. All, until told.
+   */
+  screen(admits: (peer: SocketAddress) => boolean): void;
   /** Let go of all sockets; the kernel goes on translating. */
   stop(): Promise<void>;
 }
