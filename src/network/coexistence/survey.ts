@@ -67,7 +67,7 @@ export async function survey(
       try {
         await restore(table, change.input);
         done.push(change.what);
-        now = await readAgain(table);
+        if (table.tool !== "nft") now = await asShownBy(table.tool, table);
       } catch (thrown) {
         warnings.push(`${change.what}: ${messageOf(thrown)}`);
       }
@@ -127,9 +127,10 @@ function linksOf(
   return names;
 }
 
-async function readAgain(table: Table): Promise<Table> {
-  const { tool, family } = table;
-  if (tool === "nft" || (family !== "ip" && family !== "ip6")) return table;
+/** A table as a program of iptables shows it now; as it was read before, where none does. */
+async function asShownBy(tool: Exclude<Table["tool"], "nft">, table: Table): Promise<Table> {
+  const { family } = table;
+  if (family !== "ip" && family !== "ip6") return table;
   const tables = await saveTables(tool, family);
   return tables?.find(({ name }) => name === table.name) ?? table;
 }
@@ -143,7 +144,9 @@ async function readTables(kernel: Kernel): Promise<readonly Table[]> {
     if (isOurs(name)) continue;
     // One at a time: nft reads no more from the kernel than its first command needs.
     const { table, opaque } = readTable(await kernel.nft(`list table ${name}`, "json"), place);
-    tables.push(opaque || table.chains.has("DOCKER-USER") ? await asIptables(table) : table);
+    // Matches that iptables has put into nftables are readable by iptables alone; what it can't read it leaves out.
+    const iptables = opaque || table.chains.has("DOCKER-USER");
+    tables.push(iptables ? await asShownBy("iptables", table) : table);
   }
   for (const family of ["ip", "ip6"] as const) {
     if (!hasLegacyTable(family)) continue;
@@ -151,15 +154,6 @@ async function readTables(kernel: Kernel): Promise<readonly Table[]> {
     tables.push(...legacy.filter(({ chains }) => chains.has("FORWARD")));
   }
   return tables;
-}
-
-/** Matches that iptables has put into nftables are readable by iptables alone. */
-async function asIptables(table: Table): Promise<Table> {
-  const { family } = table;
-  if (family !== "ip" && family !== "ip6") return table;
-  // It leaves out what it can't read: then nft's view is what there is.
-  const tables = await saveTables("iptables", family);
-  return tables?.find(({ name }) => name === table.name) ?? table;
 }
 
 async function readPathFacts(kernel: Kernel): Promise<PathFacts> {
