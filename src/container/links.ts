@@ -24,7 +24,9 @@ interface WrittenLink {
 export function parseLink(text: string): WrittenLink {
   if (text === "") throw invalid("empty string specified for links");
   const [container = "", alias = container, ...more] = text.split(":");
-  if (more.length > 0 || container === "" || alias === "") throw invalid(`bad format for links: ${text}`);
+  // An alias becomes a line of hosts and the name of a variable.
+  const bad = more.length > 0 || container === "" || !/^[\w./-]+$/.test(alias);
+  if (bad) throw invalid(`bad format for links: ${text}`);
   if (!container.startsWith("/")) return { container, alias };
   return { container: container.slice(1), alias: alias.slice(alias.lastIndexOf("/") + 1) };
 }

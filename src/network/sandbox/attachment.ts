@@ -144,9 +144,19 @@ async function wayOutPlan({ kernel }: Context, before: Sandbox, after: Sandbox):
   return settleRoutes(after, await kernel.routes(after.key), before.endpoints);
 }
 
+/** How the kernel says that a container has links and routes of its own making in the way. */
+const OWN_DOING = new Set(["ENETUNREACH", "ENETDOWN", "EHOSTUNREACH", "EEXIST"]);
+
+/** A container that has its remaining link down, or routes of its own, is left with what it made of them. */
 async function moveRoutes(context: Context, before: Sandbox, after: Sandbox): Promise<void> {
   const plan = await wayOutPlan(context, before, after);
-  if (plan.length > 0) await context.kernel.apply(plan);
+  if (plan.length === 0) return;
+  try {
+    await context.kernel.apply(plan);
+  } catch (thrown) {
+    if (!OWN_DOING.has(codeOf(thrown) ?? "")) throw thrown;
+    context.logger.warn({ container: after.container }, `its default route stays: ${messageOf(thrown)}`);
+  }
 }
 
 /** What a plan changed of the loopback link, back to what it was. */
