@@ -2,7 +2,8 @@
 import { codeOf, conflict, failuresOf, messageOf, notFound, throwAll } from "../../lib/errors.ts";
 import type { NetworkID } from "../../lib/ids.ts";
 import { undoing } from "../../lib/undo.ts";
-import type { Fact, Plan, Step } from "../../linux/plan.ts";
+import { KernelError } from "../../linux/ffi.ts";
+import { describe, type Fact, type Plan, type Step } from "../../linux/plan.ts";
 import { drivers } from "../drivers.ts";
 import { updateFiles } from "../files/files.ts";
 import { elementSteps, sandboxElements } from "../firewall-state.ts";
@@ -144,17 +145,22 @@ async function wayOutPlan({ kernel }: Context, before: Sandbox, after: Sandbox):
   return settleRoutes(after, await kernel.routes(after.key), before.endpoints);
 }
 
-/** How the kernel says that a container has links and routes of its own making in the way. */
-const OWN_DOING = new Set(["ENETUNREACH", "ENETDOWN", "EHOSTUNREACH", "EEXIST"]);
+/** How the kernel says that a route has no link to go by. */
+const OWN_DOING = new Set(["ENETUNREACH", "ENETDOWN"]);
 
-/** A container that has its remaining link down, or routes of its own, is left with what it made of them. */
+const isOwnDoing = (thrown: unknown, plan: Plan): boolean =>
+  thrown instanceof KernelError &&
+  OWN_DOING.has(thrown.code) &&
+  plan.some((step) => describe(step) === thrown.what);
+
+/** A container that has its remaining link down is left with what it made of that. */
 async function moveRoutes(context: Context, before: Sandbox, after: Sandbox): Promise<void> {
   const plan = await wayOutPlan(context, before, after);
   if (plan.length === 0) return;
   try {
     await context.kernel.apply(plan);
   } catch (thrown) {
-    if (!OWN_DOING.has(codeOf(thrown) ?? "")) throw thrown;
+    if (!isOwnDoing(thrown, plan)) throw thrown;
     context.logger.warn({ container: after.container }, `its default route stays: ${messageOf(thrown)}`);
   }
 }
