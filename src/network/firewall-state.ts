@@ -74,7 +74,7 @@ export function allElements({ networks, records, closed }: Standing): Elements {
 
 /** Those of one that the other has not. */
 function without(all: readonly SetElement[], others: readonly SetElement[]): readonly SetElement[] {
-  if (others.length === 0) return all;
+  if (all.length === 0 || others.length === 0) return all;
   const keys = new Set(others.map(keyOf));
   return all.filter((element) => !keys.has(keyOf(element)));
 }

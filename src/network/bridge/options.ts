@@ -79,8 +79,20 @@ export interface BridgeOptions {
   readonly families: readonly BridgeFamily[];
 }
 
+/** A network does not change: each is read once, since all work on its endpoints asks. */
+const known = new WeakMap<Network, BridgeOptions>();
+
 /** A bridge network's options, read. @throws invalid, in Docker's words */
 export function bridgeOptions(network: Network): BridgeOptions {
+  let read = known.get(network);
+  if (!read) {
+    read = readOptions(network);
+    known.set(network, read);
+  }
+  return read;
+}
+
+function readOptions(network: Network): BridgeOptions {
   const { options } = network;
   return {
     name: linkNameOption(options, OPTION.name) ?? `br-${network.id.slice(0, 12)}`,
