@@ -1,5 +1,5 @@
 /** Networks of one's own, from their creation to their removal. */
-import { forbidden } from "../lib/errors.ts";
+import { failuresOf, forbidden, throwAll } from "../lib/errors.ts";
 import type { Prefix } from "../lib/ip.ts";
 import { Mutex } from "../lib/mutex.ts";
 import { type UndoStack, undoing } from "../lib/undo.ts";
@@ -35,13 +35,13 @@ export class NetworkTable {
 
   async prune(select: (network: Network) => boolean): Promise<readonly Network[]> {
     const pruned = await this.#serial.run(async () => {
-      const removed: Network[] = [];
-      for (const network of this.#context.ledger.networks) {
-        if (isDefault(network) || network.configOnly || this.#isUsed(network) || !select(network)) continue;
-        await this.#remove(network);
-        removed.push(network);
-      }
-      return removed;
+      const unused = this.#context.ledger.networks.filter(
+        (network) => !isDefault(network) && !network.configOnly && !this.#isUsed(network) && select(network),
+      );
+      // Links that go at the same time share the kernel's grace period.
+      const outcomes = await Promise.allSettled(unused.map((network) => this.#remove(network)));
+      throwAll("prune networks", failuresOf(outcomes));
+      return unused;
     });
     const actor = { id: "", attributes: { reclaimed: "0" } };
     this.#context.events.publish({ type: "network", action: "prune", actor });
