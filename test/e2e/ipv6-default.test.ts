@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { ThrowawayHost } from "../support/host.ts";
 import { HOST, OUTSIDE } from "../support/internet.ts";
 import { withoutRoot } from "../support/root.ts";
-import { Lab, WHO } from "./ipv6-lab.ts";
+import { Lab } from "./ipv6-lab.ts";
 
 describe("the default bridge", { skip: withoutRoot, concurrency: 2 }, () => {
   const idle = (name: string, ...flags: string[]) => [
@@ -22,7 +22,7 @@ describe("the default bridge", { skip: withoutRoot, concurrency: 2 }, () => {
     assert.match(subnet, /^fd[0-9a-f]{2}:.*::\/64$/);
     assert.equal(gateway, subnet.replace("/64", "1"));
     assert.match(await lab.sh("ip -6 address show docker0"), new RegExp(`inet6 ${gateway}/64`));
-    await lab.docker("run", "-d", "--name", "web", "-p", "8080:80", "busybox", ...WHO);
+    await lab.serve("web", "-p", "8080:80");
     const seen = await lab.endpoint("web", "bridge");
     assert.equal(seen.GlobalIPv6Address, subnet.replace("/64", "2"));
     assert.equal(seen.IPv6Gateway, gateway);

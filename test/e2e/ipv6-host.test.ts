@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { ThrowawayHost } from "../support/host.ts";
 import { HOST, OUTSIDE } from "../support/internet.ts";
 import { withoutRoot } from "../support/root.ts";
-import { Lab, WHO } from "./ipv6-lab.ts";
+import { Lab } from "./ipv6-lab.ts";
 
 /** Another link of the host's, with a machine behind it at 2001:db8:99::2 that the outside has a route to. */
 const ANOTHER_LINK = `: >lan; unshare --net=lan true
@@ -54,7 +54,7 @@ describe("the host", { skip: withoutRoot, concurrency: 2 }, () => {
     assert.deepEqual(await settingsOf(lab), OFF);
     await lab.docker("network", "create", "--ipv6", "six");
     assert.deepEqual(await settingsOf(lab), ON);
-    await lab.docker("run", "-d", "--name", "web", "--network", "six", "busybox", ...WHO);
+    await lab.serve("web", "--network", "six");
     await lab.reaches("web", LAN);
     await lab.reaches("host", LAN);
     await lab.reachesNot("outside", LAN);
@@ -131,7 +131,7 @@ describe("the host", { skip: withoutRoot, concurrency: 2 }, () => {
     await using _engine = await host.startEngine({ flags: ["--ip-forward=false"] });
     await lab.docker("network", "create", "--ipv6", "six");
     assert.deepEqual(await settingsOf(lab), OFF);
-    await lab.docker("run", "-d", "--name", "web", "--network", "six", "busybox", ...WHO);
+    await lab.serve("web", "--network", "six");
     await lab.reaches("web", (await lab.endpoint("web", "six")).IPv6Gateway);
     await lab.reachesNot("web", OUTSIDE.address6);
   });
@@ -190,8 +190,7 @@ describe("the host", { skip: withoutRoot, concurrency: 2 }, () => {
     const first = await host.startEngine();
     await lab.docker("network", "create", "--ipv6", "dual");
     await lab.docker("network", "create", "--ipv6", "--ipv4=false", "six");
-    const serve = (name: string, ...flags: string[]) =>
-      lab.docker("run", "-d", "--name", name, "--hostname", name, ...flags, "busybox", ...WHO);
+    const serve = (name: string, ...flags: string[]) => lab.serve(name, ...flags);
     await serve("web", "--network", "dual", "-p", "8080:80");
     await serve("alone", "--network", "six", "-p", "8081:80", "-p", "0.0.0.0:8082:80");
     await serve("four", "-p", "8083:80");

@@ -149,6 +149,14 @@ export class Lab {
   #ask = (from: string, authority: string, seconds: string) =>
     this.#run(from, ["timeout", seconds, "wget", "-qO-", `http://${authority}/cgi-bin/who`]);
 
+  /** A container that is a server of `WHO`, and answers: `run` returns when it has started, which is before. */
+  async serve(name: string, ...flags: readonly string[]): Promise<void> {
+    await this.docker("run", "-d", "--name", name, "--hostname", name, ...flags, "busybox", ...WHO);
+    const answered = "wget -qO /dev/null http://127.0.0.1/cgi-bin/who";
+    const ready = `i=0; until ${answered} || [ $((i += 1)) = 100 ]; do sleep 0.05; done`;
+    await this.docker("exec", name, "sh", "-c", ready);
+  }
+
   /** Ask a server of `WHO`. @returns its host name, and who it took the client for */
   async asks(from: string, authority: string): Promise<{ server: string; client: string }> {
     const { code, stdout } = await this.#ask(from, authority, PATIENCE.reached);

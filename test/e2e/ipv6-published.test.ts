@@ -22,8 +22,7 @@ describe("a port published", { skip: withoutRoot }, () => {
   const suite = hostWithEngine();
   const lab = new Lab(() => suite.host);
   const { docker } = lab;
-  const serve = (name: string, ...flags: string[]) =>
-    docker("run", "-d", "--name", name, "--hostname", name, ...flags, "busybox", ...WHO);
+  const serve = lab.serve.bind(lab);
 
   before(async () => {
     await docker("network", "create", "--ipv6", "dual");

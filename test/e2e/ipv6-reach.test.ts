@@ -4,14 +4,13 @@ import { before, describe, test } from "node:test";
 import { FAR, HOST, OUTSIDE } from "../support/internet.ts";
 import { withoutRoot } from "../support/root.ts";
 import { hostWithEngine } from "../support/suite.ts";
-import { Lab, WHO } from "./ipv6-lab.ts";
+import { Lab } from "./ipv6-lab.ts";
 
 describe("IPv6", { skip: withoutRoot }, () => {
   const suite = hostWithEngine();
   const lab = new Lab(() => suite.host);
   const { docker } = lab;
-  const serve = (name: string, ...flags: string[]) =>
-    docker("run", "-d", "--name", name, "--hostname", name, ...flags, "busybox", ...WHO);
+  const serve = (name: string, ...flags: string[]) => lab.serve(name, ...flags);
   const network = (name: string, line: string) =>
     docker("network", "create", "--ipv6", ...line.split(" ").filter(Boolean), name);
   const addressOf = async (container: string, of: string) =>
