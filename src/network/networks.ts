@@ -3,6 +3,7 @@ import { failuresOf, forbidden, throwAll } from "../lib/errors.ts";
 import type { Prefix } from "../lib/ip.ts";
 import { Mutex } from "../lib/mutex.ts";
 import { type UndoStack, undoing } from "../lib/undo.ts";
+import type { Link } from "../linux/kernel.ts";
 import { designNetwork } from "./create.ts";
 import { isDefault } from "./defaults.ts";
 import { drivers } from "./drivers.ts";
@@ -74,7 +75,7 @@ export class NetworkTable {
         throw driver.explain(network, thrown);
       });
       undo.push("make it", () => this.#dismantle(network, ledger.networks));
-      if (network.ipv6 && network.driver === "bridge") await this.#forwardIpv6(undo);
+      if (network.ipv6 && network.driver === "bridge") await this.#forwardIpv6(facts.links, undo);
     }
     ledger.networks = [...ledger.networks, network];
     // Containers will join it before long, and have the embedded DNS.
@@ -84,9 +85,8 @@ export class NetworkTable {
   }
 
   /** With the first network that has IPv6; what it must not open is closed before. */
-  async #forwardIpv6(undo: UndoStack): Promise<void> {
-    const { kernel, store, ledger, settings } = this.#context;
-    const { links } = await readHostState(kernel);
+  async #forwardIpv6(links: readonly Link[], undo: UndoStack): Promise<void> {
+    const { store, ledger, settings } = this.#context;
     const { closed, plan, records } = forwarding(await readForwarding(this.#context, 6, links), settings);
     if (plan.length === 0) return;
     const before = await Promise.all(
@@ -111,14 +111,14 @@ export class NetworkTable {
     const { id, name, ipam } = network;
     if (isDefault(network)) throw forbidden(`${name} is a pre-defined network and cannot be removed`);
     this.#refuseUsed(network);
-    const before = ledger.networks;
     // From now on nobody finds it to join.
-    ledger.networks = before.filter((other) => other.id !== id);
+    ledger.networks = ledger.networks.filter((other) => other.id !== id);
     try {
       if (!network.configOnly) await this.#dismantle(network, ledger.networks);
       await store.commit([dropNetwork(network)]);
     } catch (thrown) {
-      ledger.networks = before;
+      // Others may have gone meanwhile: only this one comes back.
+      ledger.networks = [...ledger.networks, network];
       throw thrown;
     }
     this.#spent = [...this.#spent, ...ipam.pools.map(({ subnet }) => subnet)];

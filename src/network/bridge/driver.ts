@@ -1,5 +1,5 @@
-import { randomBytes } from "node:crypto";
 import { conflict, inContext } from "../../lib/errors.ts";
+import { randomHex } from "../../lib/ids.ts";
 import type { Address, Family } from "../../lib/ip.ts";
 import { KernelError } from "../../linux/ffi.ts";
 import type { NetnsPath, Plan } from "../../linux/plan.ts";
@@ -104,7 +104,7 @@ function attachPlan(network: Network, endpoint: Endpoint, sandbox: NetnsPath): P
 /** `veth` and seven hex digits, none of those given already. */
 function newVethName(others: readonly Endpoint[]): string {
   for (;;) {
-    const name = `veth${randomBytes(4).toString("hex").slice(0, 7)}`;
+    const name = `veth${randomHex(4).slice(0, 7)}`;
     if (!others.some(({ hostInterface }) => hostInterface === name)) return name;
   }
 }

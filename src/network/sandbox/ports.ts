@@ -51,6 +51,7 @@ export async function unpublish(
     });
     await cutConnections(context, before.sandbox, closed);
     await Promise.all(entry.leases.map((lease) => lease.release(closed)));
+    entry.leases = entry.leases.filter(({ bindings }) => bindings.length > 0);
     entry.record = after;
     return after.sandbox;
   });
