@@ -17,7 +17,7 @@ interface Room {
   readonly why: string;
 }
 
-const BELOW_API = ["lib", "linux", "store", "network", "image", "container"];
+const BELOW_API = ["lib", "linux", "store", "network", "image", "volume", "registry", "container", "build"];
 
 const ROOMS: Readonly<Record<string, Room>> = {
   lib: { imports: [], why: "words that all rooms share know none of them" },
@@ -28,8 +28,19 @@ const ROOMS: Readonly<Record<string, Room>> = {
     why: "decides what the kernel should hold; a container is an id to it",
   },
   image: { imports: ["linux", "store", "lib"], why: "layers on a disk need mounts, and no network" },
+  volume: { imports: ["linux", "store", "lib"], why: "directories with names: who uses them is told to it" },
+  registry: {
+    imports: ["lib"],
+    types: ["image"],
+    why: "brings images and takes them away: what they are made of is image's own",
+  },
+  build: {
+    imports: ["linux", "lib"],
+    types: ["image", "registry", "network"],
+    why: "has another program build, from images here to an image here",
+  },
   container: {
-    imports: ["network", "image", "linux", "store", "lib"],
+    imports: ["network", "image", "volume", "linux", "store", "lib"],
     why: "a container is an image and a sandbox brought to life: it asks both, and neither asks it",
   },
   observe: {
@@ -49,7 +60,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   engine: { imports: BELOW_API, why: "the only place where the parts are wired together" },
   api: {
     imports: ["lib"],
-    types: ["engine/types", "container", "image", "network"],
+    types: ["engine/types", "container", "image", "network", "volume", "registry", "build"],
     why: "HTTP and Docker's JSON: it calls the engine through its types, so it can be tested without a kernel",
   },
   cli: {

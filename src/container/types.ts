@@ -3,7 +3,8 @@
  * shown again by inspect as it was, so its names are kept.
  */
 
-import type { Image, ImageConfig } from "../image/types.ts";
+import type { Readable } from "node:stream";
+import type { FilesystemChange, Image, ImageConfig } from "../image/types.ts";
 import type { ContainerID, ExecID, ImageID } from "../lib/ids.ts";
 import type { Sandbox } from "../network/types.ts";
 import type { Attachment, ExitStatus, LogEntry, LogOptions, MonitorRecord } from "./monitor-types.ts";
@@ -22,6 +23,85 @@ export interface ContainerConfig extends ImageConfig {
   readonly Image: string;
   readonly NetworkDisabled?: boolean;
   readonly StopTimeout?: number;
+}
+
+/** Docker's ThrottleDevice and WeightDevice. */
+export interface DeviceRate {
+  readonly Path: string;
+  readonly Rate: number;
+}
+export interface DeviceWeight {
+  readonly Path: string;
+  readonly Weight: number;
+}
+export interface DeviceMapping {
+  readonly PathOnHost: string;
+  readonly PathInContainer: string;
+  /** `rwm`. */
+  readonly CgroupPermissions: string;
+}
+
+/** Docker's Mount: the long form of `-v` and `--tmpfs`. */
+export interface MountRequest {
+  readonly Type: "bind" | "volume" | "tmpfs" | "npipe" | "cluster" | "image";
+  readonly Source?: string;
+  readonly Target: string;
+  readonly ReadOnly?: boolean;
+  readonly Consistency?: string;
+  readonly BindOptions?: {
+    readonly Propagation?: string;
+    readonly NonRecursive?: boolean;
+    readonly CreateMountpoint?: boolean;
+    readonly ReadOnlyNonRecursive?: boolean;
+    readonly ReadOnlyForceRecursive?: boolean;
+  } | null;
+  readonly VolumeOptions?: {
+    readonly NoCopy?: boolean;
+    readonly Labels?: Readonly<Record<string, string>> | null;
+    readonly DriverConfig?: {
+      readonly Name?: string;
+      readonly Options?: Readonly<Record<string, string>> | null;
+    } | null;
+    readonly Subpath?: string;
+  } | null;
+  readonly TmpfsOptions?: {
+    readonly SizeBytes?: number;
+    readonly Mode?: number;
+    readonly Options?: readonly (readonly string[])[] | null;
+  } | null;
+}
+
+/**
+ * What is mounted in a container beside its root: settled at its creation from Binds, Mounts, Volumes, VolumesFrom
+ * and the image's volumes (Docker API, MountPoint).
+ */
+export interface MountPoint {
+  readonly Type: "bind" | "volume" | "tmpfs";
+  /** Of a volume. */
+  readonly Name?: string;
+  /** A path of the host; of a volume its mountpoint; empty for a tmpfs. */
+  readonly Source: string;
+  readonly Destination: string;
+  readonly Driver?: string;
+  /** As written: `z`, `ro`; for inspect. */
+  readonly Mode: string;
+  readonly RW: boolean;
+  readonly Propagation: string;
+  /** What the engine needs beyond what inspect shows. */
+  readonly plan: {
+    readonly recursive: boolean;
+    /** A volume that is empty is filled with what the image has there. */
+    readonly copyUp: boolean;
+    /** Make the host's directory where it is missing (`-v`, not `--mount`). */
+    readonly makeSource: boolean;
+    readonly subpath?: string;
+    /** Of a tmpfs: options of mount(8). */
+    readonly options?: readonly string[];
+    /** Mounts below a read-only one are read-only as well, where the kernel can (Linux 5.12). */
+    readonly readonlyRecursive?: boolean;
+    /** By `Mounts`: shown by inspect with HostConfig.Mounts and not with Binds. */
+    readonly specified?: boolean;
+  };
 }
 
 export interface RestartPolicy {
@@ -75,7 +155,54 @@ export interface HostConfig {
   readonly PublishAllPorts: boolean;
   /** On the default bridge: `container:alias`. */
   readonly Links: readonly string[];
+  readonly Mounts: readonly MountRequest[];
+  readonly VolumesFrom: readonly string[];
+  readonly VolumeDriver: string;
+  readonly CgroupnsMode: "" | "private" | "host";
+  readonly Cgroup: string;
+  readonly UsernsMode: string;
+  readonly Isolation: string;
+  readonly ContainerIDFile: string;
+  readonly Annotations: Readonly<Record<string, string>>;
+  readonly StorageOpt: Readonly<Record<string, string>>;
+  readonly Devices: readonly DeviceMapping[];
+  readonly DeviceCgroupRules: readonly string[];
+  readonly DeviceRequests: readonly object[];
+  readonly BlkioWeight: number;
+  readonly BlkioWeightDevice: readonly DeviceWeight[];
+  readonly BlkioDeviceReadBps: readonly DeviceRate[];
+  readonly BlkioDeviceWriteBps: readonly DeviceRate[];
+  readonly BlkioDeviceReadIOps: readonly DeviceRate[];
+  readonly BlkioDeviceWriteIOps: readonly DeviceRate[];
+  readonly MemorySwappiness: number | null;
+  readonly OomKillDisable: boolean | null;
+  readonly KernelMemory: number;
+  readonly KernelMemoryTCP: number;
+  readonly CpuRealtimePeriod: number;
+  readonly CpuRealtimeRuntime: number;
 }
+
+/** What `docker update` may change. Absent: as it is. */
+export type UpdateRequest = Partial<
+  Pick<
+    HostConfig,
+    | "Memory"
+    | "MemoryReservation"
+    | "MemorySwap"
+    | "KernelMemory"
+    | "NanoCpus"
+    | "CpuShares"
+    | "CpuPeriod"
+    | "CpuQuota"
+    | "CpuRealtimePeriod"
+    | "CpuRealtimeRuntime"
+    | "CpusetCpus"
+    | "CpusetMems"
+    | "PidsLimit"
+    | "BlkioWeight"
+    | "RestartPolicy"
+  >
+>;
 
 /** Docker's PortMap. HostPort may be a range, of which one is taken: `8000-8010`. */
 export type PortMap = Readonly<
@@ -111,6 +238,24 @@ export interface CreateRequest {
 
 export type Status = "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
 
+/** One run of a health check. */
+export interface HealthResult {
+  /** RFC 3339. */
+  readonly start: string;
+  readonly end: string;
+  /** 0 healthy; -1 where it ran out of time or could not be started. */
+  readonly exitCode: number;
+  /** The first 4,096 bytes. */
+  readonly output: string;
+}
+
+export interface Health {
+  readonly status: "starting" | "healthy" | "unhealthy";
+  readonly failingStreak: number;
+  /** The last five. */
+  readonly log: readonly HealthResult[];
+}
+
 export interface State {
   readonly status: Status;
   /** 0 where it does not run. */
@@ -122,6 +267,8 @@ export interface State {
   /** RFC 3339; `0001-01-01T00:00:00Z` for never. */
   readonly startedAt: string;
   readonly finishedAt: string;
+  /** Where it has a health check. */
+  readonly health?: Health;
 }
 
 /** A container as stored. */
@@ -135,6 +282,8 @@ export interface Container {
   readonly config: ContainerConfig;
   readonly hostConfig: HostConfig;
   readonly endpoints: Readonly<Record<string, EndpointSettings>>;
+  /** In the order of their destinations. */
+  readonly mounts: readonly MountPoint[];
   /** The command: `Path` and `Args` of inspect. */
   readonly path: string;
   readonly args: readonly string[];
@@ -205,6 +354,85 @@ export interface SessionOptions {
   readonly detachKeys?: string;
 }
 
+/** A container's use of the machine at one moment: numbers as the kernel tells them, in bytes and nanoseconds. */
+export interface StatsSample {
+  /** RFC 3339, nine digits. */
+  readonly read: string;
+  readonly cgroupVersion: "1" | "2";
+  readonly cpu: {
+    readonly total: bigint;
+    readonly user: bigint;
+    readonly system: bigint;
+    /** By CPU; cgroup v1 only. */
+    readonly perCpu?: readonly bigint[];
+    readonly periods: number;
+    readonly throttledPeriods: number;
+    readonly throttledTime: bigint;
+  };
+  /** All CPUs of the machine since boot, nanoseconds; and how many there are online. */
+  readonly machine: { readonly cpu: bigint; readonly cpus: number };
+  readonly memory: {
+    readonly usage: number;
+    readonly maxUsage?: number;
+    readonly limit: number;
+    readonly failures?: number;
+    /** memory.stat, as it is. */
+    readonly stat: Readonly<Record<string, number>>;
+  };
+  readonly pids: { readonly current: number; readonly limit?: number };
+  readonly block: {
+    readonly bytes: readonly BlockCounter[];
+    readonly operations: readonly BlockCounter[];
+  };
+  /** By interface of its own network; empty where it shares another's or the host's. */
+  readonly networks: Readonly<
+    Record<
+      string,
+      {
+        readonly rxBytes: number;
+        readonly rxPackets: number;
+        readonly rxErrors: number;
+        readonly rxDropped: number;
+        readonly txBytes: number;
+        readonly txPackets: number;
+        readonly txErrors: number;
+        readonly txDropped: number;
+      }
+    >
+  >;
+}
+
+export interface BlockCounter {
+  readonly major: number;
+  readonly minor: number;
+  /** `read`, `write`. */
+  readonly op: string;
+  readonly value: number;
+}
+
+/** X-Docker-Container-Path-Stat. */
+export interface PathStat {
+  readonly name: string;
+  readonly size: number;
+  /** Go's os.FileMode: permission bits, and its own bits for kinds. */
+  readonly mode: number;
+  /** RFC 3339. */
+  readonly mtime: string;
+  readonly linkTarget: string;
+}
+
+/** `docker commit`. */
+export interface CommitOptions {
+  readonly reference?: string;
+  readonly comment: string;
+  readonly author: string;
+  /** Stop it meanwhile; true by default. */
+  readonly pause: boolean;
+  readonly changes: readonly string[];
+  /** Over the container's own. */
+  readonly config?: Partial<ContainerConfig>;
+}
+
 export type WaitCondition = "not-running" | "next-exit" | "removed";
 
 /** Who a container's reference means, and all that can be done with it. References: id, unambiguous prefix, or name. */
@@ -261,6 +489,35 @@ export interface Containers {
   resize(reference: string, size: { readonly columns: number; readonly rows: number }): Promise<void>;
 
   /** @throws conflict: `container x is not running`, `… is paused` */
+  /** @returns warnings. @throws invalid, conflict in Docker's words; then nothing has changed */
+  update(reference: string, request: UpdateRequest): Promise<readonly string[]>;
+  /** Now; undefined where it does not run. @throws not-found */
+  stats(reference: string): Promise<StatsSample | undefined>;
+  /** `ps` with these words on the host, of the container's processes alone. @throws conflict where it does not run; invalid */
+  top(
+    reference: string,
+    arguments_: readonly string[],
+  ): Promise<{ readonly titles: readonly string[]; readonly processes: readonly (readonly string[])[] }>;
+  changes(reference: string): Promise<readonly FilesystemChange[]>;
+  export(reference: string): Promise<Readable>;
+  commit(reference: string, options: CommitOptions): Promise<ImageID>;
+  /** @throws not-found: `Could not find the file x in container y` */
+  statPath(reference: string, path: string): Promise<PathStat>;
+  readArchive(reference: string, path: string): Promise<{ readonly stat: PathStat; readonly tar: Readable }>;
+  /** @throws invalid, forbidden (read-only), not-found; what lies outside the container is never touched */
+  writeArchive(
+    reference: string,
+    path: string,
+    tar: Readable,
+    options: { readonly noOverwriteDirNonDir: boolean; readonly copyOwner: boolean },
+  ): Promise<void>;
+  /** Remove those of `candidates` that are stopped still. */
+  prune(
+    candidates: readonly ContainerID[],
+  ): Promise<{ readonly deleted: readonly ContainerID[]; readonly reclaimed: number }>;
+  /** Ids of containers, whatever their state, that a volume belongs to. */
+  usersOf(volume: string): readonly ContainerID[];
+
   createExec(reference: string, request: ExecRequest): Promise<ExecID>;
   startExec(
     exec: string,

@@ -1,8 +1,11 @@
+import type { Builder } from "../build/types.ts";
 import type { Containers } from "../container/types.ts";
 import type { Images } from "../image/types.ts";
 import type { EngineEvent } from "../lib/events.ts";
 import type { HostFacts } from "../linux/host.ts";
 import type { Networks } from "../network/types.ts";
+import type { Registry } from "../registry/types.ts";
+import type { Volumes } from "../volume/types.ts";
 
 /** What the engine is and stands on, for `version` and `info`. */
 export interface SystemView extends HostFacts {
@@ -38,6 +41,9 @@ export interface Engine {
   readonly containers: Containers;
   readonly images: Images;
   readonly networks: Networks;
+  readonly volumes: Volumes;
+  readonly registry: Registry;
+  readonly builder: Builder;
   readonly events: Events;
   system(): Promise<SystemView>;
 }

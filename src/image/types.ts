@@ -39,6 +39,15 @@ export interface Image {
   readonly id: ImageID;
   /** `busybox:latest`, `example.org/team/app:1`: familiar form, in order. */
   readonly tags: readonly string[];
+  /** `busybox@sha256:…`: names by a manifest's digest, from the registries it came from or went to. */
+  readonly digests: readonly string[];
+  /** Of a commit or a build step: what it stands on, where that is known here. */
+  readonly parent?: ImageID;
+  /** RFC 3339: when it was tagged last here. */
+  readonly tagged?: string;
+  readonly variant?: string;
+  /** Of a commit, the container; with it the config that it had. */
+  readonly container?: string;
   /** RFC 3339. */
   readonly created: string;
   readonly architecture: string;
@@ -63,6 +72,62 @@ export interface ImportRequest {
   readonly message: string;
   /** `linux`, `linux/arm64` …; the host's own by default. */
   readonly platform?: string;
+}
+
+/** A layer as it comes from elsewhere. */
+export interface IncomingLayer {
+  /** Known beforehand from the config; what comes must have it. */
+  readonly diffId: DiffID;
+  /** Its tar, compressed or not. Called only where the layer is not here. @throws what reading throws */
+  open(): Promise<Readable>;
+}
+
+/** An image as it comes from an archive, a registry or a builder. */
+export interface IncomingImage {
+  /** The config's bytes, whose sha256 is the image's id: kept as they are. */
+  readonly config: Uint8Array;
+  /** Bottom first. */
+  readonly layers: readonly IncomingLayer[];
+  /** Tags, and names by digest. */
+  readonly references: readonly string[];
+  readonly parent?: ImageID;
+  /** Told of each layer as it is taken: `exists` where it is here already. */
+  readonly onLayer?: (diffId: DiffID, step: "exists" | "extracting" | "complete", bytes: number) => void;
+}
+
+/** An image as it goes elsewhere: bit for bit what it was made of. */
+export interface OutgoingImage {
+  readonly image: Image;
+  readonly config: Uint8Array;
+  readonly layers: readonly {
+    readonly diffId: DiffID;
+    /** Bytes of its tar. */
+    readonly size: number;
+    /** Its tar, uncompressed, with the digest that `diffId` says. */
+    open(): Readable;
+  }[];
+}
+
+export interface CommitRequest {
+  readonly container: ContainerID;
+  /** What the container was made from. */
+  readonly base: ImageID;
+  readonly config: ImageConfig;
+  /** `docker commit -c`: Dockerfile instructions over it. */
+  readonly changes: readonly string[];
+  /** The container's own config as it was, for inspect. */
+  readonly containerConfig: object;
+  /** The command that made the layer: history's `created_by`. */
+  readonly createdBy: string;
+  readonly comment: string;
+  readonly author: string;
+  readonly reference?: string;
+}
+
+/** A path that a container changed (Docker API, "Get changes"). */
+export interface FilesystemChange {
+  readonly path: string;
+  readonly kind: "modified" | "added" | "deleted";
 }
 
 export interface Removed {
@@ -91,6 +156,35 @@ export interface Images {
   resolve(reference: string): Promise<Image>;
   import(request: ImportRequest): Promise<Image>;
   tag(image: ImageID, reference: string): Promise<void>;
+  /**
+   * Take in an image: layers that are here are not read, each other is verified by its digest and unpacked.
+   * All of it, or nothing. Two that bring the same layer at the same time share the work.
+   * @throws invalid for what is damaged, or does not have the digest it should
+   */
+  add(incoming: IncomingImage): Promise<Image>;
+  /** @throws not-found; internal where a layer's files are damaged (told while reading) */
+  contents(image: ImageID): Promise<OutgoingImage>;
+  /** `docker save`: Docker's archive and an OCI layout in one tar. @throws not-found before the first byte */
+  save(references: readonly string[], options?: { readonly platform?: string }): Promise<Readable>;
+  /** `docker load`: Docker's archive or an OCI layout, compressed or not. */
+  load(
+    tar: Readable,
+    options?: {
+      readonly platform?: string;
+      readonly onLayer?: (diffId: DiffID, step: "exists" | "extracting" | "complete", bytes: number) => void;
+    },
+  ): Promise<readonly { readonly image: Image; readonly references: readonly string[] }[]>;
+  /** What the container wrote becomes a layer on its image's. The container must stand still meanwhile. */
+  commit(request: CommitRequest): Promise<Image>;
+  /** What the container changed, in order of path. */
+  changes(container: ContainerID): Promise<readonly FilesystemChange[]>;
+  /** The container's whole root filesystem as a tar (mounted for as long as it is read). */
+  export(container: ContainerID): Promise<Readable>;
+  /** Remove those of `candidates` that no container stands on (`usedBy`), untagging them first. */
+  prune(
+    candidates: readonly ImageID[],
+    usedBy: UsedBy,
+  ): Promise<{ readonly removed: readonly Removed[]; readonly reclaimed: number }>;
   /**
    * Untag, and delete with the last tag. @throws not-found; conflict where `usedBy` names containers and
    * not `force`, in Docker's words

@@ -1,0 +1,58 @@
+/** Images built from a Dockerfile, carried out by buildah (Docker API, "Build an image"). */
+import type { Readable } from "node:stream";
+import type { Credentials } from "../registry/types.ts";
+
+export interface BuildRequest {
+  /** A tar, plain or compressed; absent with `remote`. */
+  readonly context?: Readable;
+  /** A Dockerfile's, a tar's or a git repository's address: refused where not built in. */
+  readonly remote?: string;
+  /** In the context; `Dockerfile` by default. */
+  readonly dockerfile: string;
+  readonly tags: readonly string[];
+  readonly buildArgs: Readonly<Record<string, string | null>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly target: string;
+  readonly cacheFrom: readonly string[];
+  readonly noCache: boolean;
+  readonly pull: boolean;
+  readonly squash: boolean;
+  readonly platform: string;
+  readonly networkMode: string;
+  readonly extraHosts: readonly string[];
+  readonly shmSize: number;
+  readonly memory: number;
+  readonly memorySwap: number;
+  readonly cpuShares: number;
+  readonly cpuPeriod: number;
+  readonly cpuQuota: number;
+  readonly cpusetCpus: string;
+  readonly cpusetMems: string;
+  readonly cgroupParent: string;
+  readonly ulimits: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
+  /** By registry, from X-Registry-Config. */
+  readonly credentials: Readonly<Record<string, Credentials>>;
+}
+
+/** A line of the build's stream: `{"stream": "Step 1/2 : FROM busybox\n"}`, `{"aux": {"ID": "sha256:…"}}`. */
+export type BuildMessage =
+  | { readonly stream: string }
+  | { readonly status: string; readonly id?: string; readonly progressDetail?: object }
+  | { readonly aux: { readonly ID: string } };
+
+export interface Builder {
+  start(): Promise<void>;
+  /** @returns the image's id. @throws invalid (Dockerfile), not-built-in where there is no buildah, with what to install */
+  build(
+    request: BuildRequest,
+    options: { readonly onMessage: (message: BuildMessage) => void; readonly signal: AbortSignal },
+  ): Promise<string>;
+  /** `docker builder prune`. */
+  prune(options: { readonly all: boolean }): Promise<{
+    readonly deleted: readonly string[];
+    readonly reclaimed: number;
+  }>;
+  /** Bytes that the build's cache takes. */
+  usage(): Promise<number>;
+  stop(): Promise<void>;
+}
