@@ -1,11 +1,12 @@
 /**
  * Deletes links without keeping anybody waiting. The kernel holds each RTM_DELLINK for an RCU grace period
  * of 10 to 30 ms, however many links it names: so while one deletion is under way, further ones gather,
- * and go together in the next, as one link group.
+ * and go together in the next, as one link group. Who waits for a link is told when it is gone, which is earlier.
  */
 import { randomInt } from "node:crypto";
 import { asError, failuresOf } from "../lib/errors.ts";
 import { KernelError } from "./ffi.ts";
+import { followDepartures } from "./link-departures.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink/socket.ts";
 import { inNamespace } from "./netns.ts";
 import type { NetnsPath } from "./plan.ts";
@@ -68,10 +69,12 @@ export class LinkDeleter {
       const batch = this.#waiting;
       this.#waiting = new Map();
       const names = [...batch.keys()];
+      const unfollow = followDepartures((name) => batch.get(name)?.resolve());
       const failed = await this.#deleteBatch(names).catch((thrown) => {
         const error = asError(thrown);
         return new Map(names.map((name) => [name, error]));
       });
+      unfollow();
       for (const [name, { resolve, reject }] of batch) {
         const error = failed.get(name);
         if (error) reject(error);
