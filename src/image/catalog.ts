@@ -9,8 +9,8 @@
 import { internal } from "../lib/errors.ts";
 import type { ImageID } from "../lib/ids.ts";
 import type { Change, Json, Store } from "../store/kv.ts";
-import type { LayerRecord } from "./layers.ts";
-import { type Description, decodeConfig, toImage } from "./oci-config.ts";
+import { type Description, decodeConfig, toImage } from "./describe/oci-config.ts";
+import type { LayerRecord } from "./layers/layers.ts";
 import { familiar, parseReference } from "./reference.ts";
 import type { DiffID, Image } from "./types.ts";
 

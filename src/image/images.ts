@@ -10,17 +10,23 @@ import { undoing } from "../lib/undo.ts";
 import type { Store } from "../store/kv.ts";
 import { archive, busyboxContents, busyboxDescription, findBusybox } from "./busybox.ts";
 import { Catalog } from "./catalog.ts";
-import { applyChanges } from "./changes.ts";
-import { decompress } from "./decompress.ts";
-import { Layers } from "./layers.ts";
-import { chainIdsOf, type Description, encodeConfig, imageIdOf, parsePlatform } from "./oci-config.ts";
-import { probeOverlay } from "./overlay.ts";
+import { applyChanges } from "./describe/changes.ts";
+import {
+  chainIdsOf,
+  type Description,
+  encodeConfig,
+  imageIdOf,
+  parsePlatform,
+} from "./describe/oci-config.ts";
+import { Layers } from "./layers/layers.ts";
+import { Trash } from "./layers/trash.ts";
+import { type Unpacked, unpack } from "./layers/unpack.ts";
 import { canonical, familiar, parseReference, withDefaultTag } from "./reference.ts";
 import { planRemoval } from "./removal.ts";
-import { type DriverName, RootFilesystems } from "./rootfs.ts";
-import { Trash } from "./trash.ts";
+import { probeOverlay } from "./rootfs/overlay.ts";
+import { type DriverName, RootFilesystems } from "./rootfs/rootfs.ts";
+import { decompress } from "./tar/decompress.ts";
 import type { DiffID, Image, Images, ImportRequest, Removed, RootFilesystem, UsedBy } from "./types.ts";
-import { type Unpacked, unpack } from "./unpack.ts";
 
 export interface ImagesOptions {
   readonly store: Store;

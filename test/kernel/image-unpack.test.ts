@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import { pack } from "tar-stream";
-import { decompress } from "../../src/image/decompress.ts";
-import type { TarEntry } from "../../src/image/tar-entry.ts";
-import { END_OF_ARCHIVE, encodeEntry, padding } from "../../src/image/tar-writer.ts";
-import { unpack } from "../../src/image/unpack.ts";
+import { unpack } from "../../src/image/layers/unpack.ts";
+import { decompress } from "../../src/image/tar/decompress.ts";
+import type { TarEntry } from "../../src/image/tar/entry.ts";
+import { END_OF_ARCHIVE, encodeEntry, padding } from "../../src/image/tar/writer.ts";
 import { getXattr, setXattr } from "../../src/linux/xattr.ts";
 import { isolated } from "../support/isolated.ts";
 

@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of a Dockerfile look like that
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { applyChanges } from "../../src/image/changes.ts";
-import { duration, expand, words } from "../../src/image/dockerfile-words.ts";
+import { applyChanges } from "../../src/image/describe/changes.ts";
+import { duration, expand, words } from "../../src/image/describe/dockerfile-words.ts";
 
 const change = (...changes: string[]) => applyChanges({}, changes);
 

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { closeSync, openSync, readSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
-import { isStaticElf } from "../../src/image/elf.ts";
 import {
   chainIdsOf,
   type Description,
@@ -11,8 +10,9 @@ import {
   imageIdOf,
   parsePlatform,
   toImage,
-} from "../../src/image/oci-config.ts";
-import { overlayOptions } from "../../src/image/overlay.ts";
+} from "../../src/image/describe/oci-config.ts";
+import { isStaticElf } from "../../src/image/elf.ts";
+import { overlayOptions } from "../../src/image/rootfs/overlay.ts";
 import type { DiffID } from "../../src/image/types.ts";
 import type { ImageID } from "../../src/lib/ids.ts";
 

@@ -1,8 +1,8 @@
 /** The mirror of the reader: ustar headers, with a pax header before those that don't say it all. */
-import type { TarEntry } from "./tar-entry.ts";
-import { TYPEFLAG, XATTR } from "./tar-entry.ts";
-import { BLOCK, encodeHeader, fits } from "./tar-header.ts";
-import { encodePax } from "./tar-pax.ts";
+import type { TarEntry } from "./entry.ts";
+import { TYPEFLAG, XATTR } from "./entry.ts";
+import { BLOCK, encodeHeader, fits } from "./header.ts";
+import { encodePax } from "./pax.ts";
 
 /** Two zero blocks end an archive. */
 export const END_OF_ARCHIVE = Buffer.alloc(2 * BLOCK);

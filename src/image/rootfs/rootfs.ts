@@ -9,15 +9,15 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { codeOf, inContext, messageOf, notFound } from "../lib/errors.ts";
-import type { ContainerID } from "../lib/ids.ts";
-import type { Logger } from "../lib/log.ts";
-import { detach } from "../linux/detach.ts";
+import { codeOf, inContext, messageOf, notFound } from "../../lib/errors.ts";
+import type { ContainerID } from "../../lib/ids.ts";
+import type { Logger } from "../../lib/log.ts";
+import { detach } from "../../linux/detach.ts";
+import type { LayerRecord, Layers } from "../layers/layers.ts";
+import type { Trash } from "../layers/trash.ts";
+import type { DiffID, RootFilesystem } from "../types.ts";
 import { copyLayer } from "./copy-layer.ts";
-import type { LayerRecord, Layers } from "./layers.ts";
 import { isMountpoint, mountOverlay } from "./overlay.ts";
-import type { Trash } from "./trash.ts";
-import type { DiffID, RootFilesystem } from "./types.ts";
 import { sizeOfTree } from "./usage.ts";
 
 export type DriverName = "overlay2" | "vfs";

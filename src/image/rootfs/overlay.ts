@@ -1,11 +1,11 @@
 /** One directory tree out of layers, by overlayfs (kernel documentation, "Overlay Filesystem"). */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { internal, messageOf } from "../lib/errors.ts";
-import { detach } from "../linux/detach.ts";
-import { KernelError } from "../linux/ffi.ts";
-import { mountWithOptions } from "../linux/fsmount.ts";
-import { mount } from "../linux/mount.ts";
+import { internal, messageOf } from "../../lib/errors.ts";
+import { detach } from "../../linux/detach.ts";
+import { KernelError } from "../../linux/ffi.ts";
+import { mountWithOptions } from "../../linux/fsmount.ts";
+import { mount } from "../../linux/mount.ts";
 
 export interface Overlay {
   /** Top first, as `lowerdir` has them. */

@@ -2,9 +2,9 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { internal } from "../lib/errors.ts";
+import { internal } from "../../lib/errors.ts";
+import type { DiffID } from "../types.ts";
 import type { Trash } from "./trash.ts";
-import type { DiffID } from "./types.ts";
 
 /** What the store keeps of a layer. */
 export interface LayerRecord {

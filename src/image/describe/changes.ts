@@ -4,9 +4,9 @@
  */
 import { constants } from "node:os";
 import { posix } from "node:path";
-import { invalid } from "../lib/errors.ts";
+import { invalid } from "../../lib/errors.ts";
+import type { ImageConfig } from "../types.ts";
 import { duration, expand, jsonArray, words } from "./dockerfile-words.ts";
-import type { ImageConfig } from "./types.ts";
 
 interface State {
   readonly config: ImageConfig;

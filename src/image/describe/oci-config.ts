@@ -1,9 +1,9 @@
 /** An image's config as JSON, whose sha256 is the image's id (OCI image spec, "Image Configuration"). */
 import { createHash } from "node:crypto";
 import { arch } from "node:os";
-import { internal, invalid } from "../lib/errors.ts";
-import type { ImageID } from "../lib/ids.ts";
-import type { DiffID, HistoryEntry, Image, ImageConfig } from "./types.ts";
+import { internal, invalid } from "../../lib/errors.ts";
+import type { ImageID } from "../../lib/ids.ts";
+import type { DiffID, HistoryEntry, Image, ImageConfig } from "../types.ts";
 
 export interface Platform {
   readonly os: string;

@@ -2,7 +2,7 @@
  * Where an archived name leads within a layer, seen as a process would that has the layer as its root: `..`
  * stops at the root, absolute links begin there. A name or a link never leads outside.
  */
-import { invalid } from "../lib/errors.ts";
+import { invalid } from "../../lib/errors.ts";
 
 /** What is at a path of the layer. */
 export type Found = "directory" | "missing" | "other" | { readonly link: string };

@@ -2,13 +2,13 @@
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { promisify } from "node:util";
-import { asError, EngineError, invalid } from "../lib/errors.ts";
+import { asError, EngineError, invalid } from "../../lib/errors.ts";
+import { makePace } from "../pace.ts";
+import type { TarEntry } from "../tar/entry.ts";
+import { TarReader } from "../tar/reader.ts";
+import type { DiffID } from "../types.ts";
 import { componentsOf } from "./contain.ts";
-import { LayerTree } from "./layer-tree.ts";
-import { makePace } from "./pace.ts";
-import type { TarEntry } from "./tar-entry.ts";
-import { TarReader } from "./tar-reader.ts";
-import type { DiffID } from "./types.ts";
+import { LayerTree } from "./tree.ts";
 
 export interface Unpacked {
   /** sha256 of the archive as it came. */

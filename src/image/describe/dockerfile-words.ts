@@ -1,5 +1,5 @@
 /** Words, quotes and variables as a Dockerfile has them (Dockerfile reference, "Environment replacement"). */
-import { invalid } from "../lib/errors.ts";
+import { invalid } from "../../lib/errors.ts";
 
 /** What a variable stands for; undefined for one that is not set. */
 export type Variables = (name: string) => string | undefined;

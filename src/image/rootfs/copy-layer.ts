@@ -1,8 +1,8 @@
 /** Layers put on top of each other by copying, where overlayfs can't be used. */
 import * as fs from "node:fs";
-import { makeNode } from "../linux/mknod.ts";
-import { getXattr, listXattrs, setXattr } from "../linux/xattr.ts";
-import { makePace } from "./pace.ts";
+import { makeNode } from "../../linux/mknod.ts";
+import { getXattr, listXattrs, setXattr } from "../../linux/xattr.ts";
+import { makePace } from "../pace.ts";
 
 const OPAQUE = "trusted.overlay.opaque";
 const RESERVED = "trusted.overlay.";

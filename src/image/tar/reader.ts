@@ -3,11 +3,11 @@
  * formats. Written here because layers need three things that stream parsers drop: attribute values that
  * are not text, where the data of sparse files belongs, and whether the archive ended as it must.
  */
-import { invalid } from "../lib/errors.ts";
+import { invalid } from "../../lib/errors.ts";
 import { ByteQueue } from "./byte-queue.ts";
-import { type TarEntry, TYPEFLAG, XATTR } from "./tar-entry.ts";
-import { BLOCK, decodeHeader, type Header, isZero } from "./tar-header.ts";
-import { decodePax, type PaxRecords } from "./tar-pax.ts";
+import { type TarEntry, TYPEFLAG, XATTR } from "./entry.ts";
+import { BLOCK, decodeHeader, type Header, isZero } from "./header.ts";
+import { decodePax, type PaxRecords } from "./pax.ts";
 import {
   checkedMap,
   decimal,
@@ -17,7 +17,7 @@ import {
   pairsOfBlock,
   type Run,
   type SparseMap,
-} from "./tar-sparse.ts";
+} from "./sparse.ts";
 
 /** A piece of a file and where in the file it belongs. */
 export interface Piece {

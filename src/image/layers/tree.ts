@@ -4,9 +4,9 @@
  */
 
 import * as fs from "node:fs";
-import { codeOf } from "../lib/errors.ts";
-import { makeNode } from "../linux/mknod.ts";
-import { setXattr } from "../linux/xattr.ts";
+import { codeOf } from "../../lib/errors.ts";
+import { makeNode } from "../../linux/mknod.ts";
+import { setXattr } from "../../linux/xattr.ts";
 import type { Found, Tree } from "./contain.ts";
 import { resolveDirectory } from "./contain.ts";
 

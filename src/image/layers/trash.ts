@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { codeOf, messageOf } from "../lib/errors.ts";
-import type { Logger } from "../lib/log.ts";
+import { codeOf, messageOf } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
 
 /**
  * A directory for what is not yet and what is no longer: trees are made here and renamed into place when
