@@ -4,6 +4,7 @@ import { type ErrorKind, invalid, kindOf, messageOf } from "../lib/errors.ts";
 /** The one table from kinds of errors to HTTP statuses. */
 const STATUS: Readonly<Record<ErrorKind, number>> = {
   invalid: 400,
+  unauthorized: 401,
   forbidden: 403,
   "not-found": 404,
   conflict: 409,

@@ -4,6 +4,7 @@
  */
 export type ErrorKind =
   | "invalid" // the request itself is wrong
+  | "unauthorized" // credentials are wanted, or are wrong
   | "forbidden" // understood and refused
   | "not-found"
   | "conflict" // the state of a thing stands against it
