@@ -91,7 +91,7 @@ function testsOf(filters: Filters, engine: Engine): Test[] {
   });
   add("health", (value) => {
     if (!HEALTHS.has(value)) throw invalid(`invalid filter 'health=${value}'`);
-    return () => value === "none"; // no health checks are run
+    return ({ container }) => (container.state.health?.status ?? "none") === value;
   });
   add("ancestor", (value) => ancestorTest(value, engine));
   add("network", (value) => networkTest(value, engine));

@@ -1,8 +1,10 @@
 /** The life of containers: who a reference means, and all that can be done with it. */
 
+import { availableParallelism } from "node:os";
 import type { Images } from "../image/types.ts";
 import { conflict, failuresOf, invalid, kindOf } from "../lib/errors.ts";
 import type { ContainerID, ExecID } from "../lib/ids.ts";
+import { Turns } from "../lib/turns.ts";
 import { attach, logs } from "./attach.ts";
 import { CompiledFilters } from "./compiled-filters.ts";
 import { connect, disconnect, forceDisconnect } from "./connection.ts";
@@ -66,6 +68,7 @@ class ContainerRoom implements Containers {
         parent: settings.cgroupParent ?? (driver === "systemd" ? "system.slice" : "/drawbridge"),
       },
       filters: new CompiledFilters(rest.execRoot),
+      probes: new Turns(probesAtATime()),
       shmSize: settings.defaultShmSize ?? DEFAULT_SHM_SIZE,
       tell: (container, action, attributes) => rest.publish(containerEvent(container, action, attributes)),
       isStopping: () => this.#phase !== "running",
@@ -97,6 +100,7 @@ class ContainerRoom implements Containers {
     // What is being done is done to its end, so that nothing is half-way when the engine lets go.
     await Promise.all(entries.map((entry) => entry.mutex.run(async () => {})));
     this.#phase = "detached";
+    for (const entry of entries) entry.healthWatch?.end();
     const errors = failuresOf(results);
     if (errors.length > 0) throw new AggregateError(errors, "stop the containers");
   }
@@ -277,6 +281,9 @@ class ContainerRoom implements Containers {
     return this.#execs.resize(exec, size);
   }
 }
+
+/** Each is two processes for a moment: more than the machine's processors would only make all of them slower. */
+const probesAtATime = (): number => 2 * Math.max(2, availableParallelism());
 
 /** While a container is being removed, and after a removal that failed, it may have no layer any more. */
 function graphDriverOf(images: Images, id: ContainerID): ContainerView["graphDriver"] {

@@ -170,13 +170,9 @@ function networkWarnings({ hostConfig, endpoints }: Container, { networks }: Con
 
 function imageWarnings({ config }: Image): readonly string[] {
   const volumes = Object.keys(config.Volumes ?? {});
-  const test = config.Healthcheck?.Test ?? [];
   return [
     ...(volumes.length > 0
       ? [`Volumes are not built in: ${volumes.join(", ")} of the image lies in the container's own layer.`]
-      : []),
-    ...(test.length > 0 && test[0] !== "NONE"
-      ? ["Health checks are not built in: the image's health check is not run."]
       : []),
   ];
 }

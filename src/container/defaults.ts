@@ -3,6 +3,7 @@ import type { Image } from "../image/types.ts";
 import { invalid } from "../lib/errors.ts";
 import { type ContainerID, shortId } from "../lib/ids.ts";
 import { mergeEnvironment } from "./environment.ts";
+import { inheritHealthcheck } from "./health-check.ts";
 import type { HostAbilities } from "./host.ts";
 import { exposedPorts, portMapOf } from "./ports.ts";
 import type { ContainerConfig, CreateRequest, HostConfig } from "./types.ts";
@@ -60,6 +61,7 @@ export function configOf(
 ): ContainerConfig {
   const asked = request.config;
   const base = image.config;
+  const healthcheck = inheritHealthcheck(asked.Healthcheck, base.Healthcheck);
   const hostname = asked.Hostname || (networkMode === "host" ? defaults.host.hostname : shortId(id));
   return {
     AttachStdin: false,
@@ -78,6 +80,7 @@ export function configOf(
     User: asked.User || base.User || "",
     WorkingDir: asked.WorkingDir || base.WorkingDir || "",
     ...commandOf(asked, image),
+    ...(healthcheck && { Healthcheck: healthcheck }),
   };
 }
 

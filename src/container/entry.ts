@@ -1,6 +1,7 @@
 /** A container in memory: its record, and what of it is alive. */
 import type { ExecID } from "../lib/ids.ts";
 import { Mutex } from "../lib/mutex.ts";
+import type { HealthWatch } from "./health.ts";
 import type { Supervised } from "./monitor-types.ts";
 import type { StreamSession } from "./session.ts";
 import type { Container, ExecRequest } from "./types.ts";
@@ -33,6 +34,8 @@ export class Entry {
   /** Clients that wait for the next start. */
   readonly arrivals = new Set<StreamSession>();
   run: Run | undefined;
+  /** While it runs, is not paused, and has a health check. */
+  healthWatch: HealthWatch | undefined;
   /** The restart that is to come. */
   restart: NodeJS.Timeout | undefined;
   /** The delay before the present run, in milliseconds; 0 where a user started it. */

@@ -5,6 +5,7 @@ import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "../lib/detach-keys.ts";
 import { asError, conflict, invalid, notFound } from "../lib/errors.ts";
 import { type ExecID, newId } from "../lib/ids.ts";
 import type { Entry, Exec } from "./entry.ts";
+import { execAction } from "./exec-action.ts";
 import { linkVariables } from "./links.ts";
 import type { Supervised } from "./monitor-types.ts";
 import type { Context } from "./options.ts";
@@ -43,7 +44,7 @@ export class Execs {
     const id = newId<ExecID>();
     entry.execs.set(id, { id, request, running: false, exitCode: null });
     this.#owners.set(id, entry);
-    this.#context.tell(container, `exec_create: ${request.command.join(" ")}`, { execID: id });
+    this.#context.tell(container, execAction("exec_create", request.command), { execID: id });
     return id;
   }
 
@@ -58,7 +59,7 @@ export class Execs {
     checkRunning(entry);
     exec.running = true;
     const { request } = exec;
-    this.#context.tell(entry.container, `exec_start: ${request.command.join(" ")}`, { execID: exec.id });
+    this.#context.tell(entry.container, execAction("exec_start", request.command), { execID: exec.id });
     try {
       const supervised = await this.#run(entry, exec, options.consoleSize);
       exec.supervised = supervised;

@@ -2,6 +2,7 @@
 import { rm } from "node:fs/promises";
 import { asError, conflict, messageOf, unavailable, unchanged } from "../lib/errors.ts";
 import type { Entry, Run } from "./entry.ts";
+import { endHealthWatch, watchHealth } from "./health.ts";
 import type { ExitStatus, Supervised } from "./monitor-types.ts";
 import type { Context } from "./options.ts";
 import { removeStopped, unmountRoot } from "./removal.ts";
@@ -76,6 +77,7 @@ export function watch(context: Context, entry: Entry, supervised: Supervised, bu
   );
   const run: Run = { supervised, bundle, settled };
   entry.run = run;
+  watchHealth(context, entry);
 }
 
 async function ended(context: Context, entry: Entry, run: Run, status: ExitStatus): Promise<void> {
@@ -98,6 +100,7 @@ async function ended(context: Context, entry: Entry, run: Run, status: ExitStatu
     restartCount: delay === undefined ? restartCount : restartCount + 1,
     state: {
       ...state,
+      ...endHealthWatch(entry),
       status: delay === undefined ? "exited" : "restarting",
       pid: 0,
       exitCode: status.code,

@@ -80,6 +80,32 @@ export interface Supervised {
   signal(number: number): boolean;
 }
 
+/** A command in a running container of which only its exit code and the begin of its output matter: a health check. */
+export interface ProbeRequest {
+  readonly container: ContainerID;
+  /** OCI process object, without a terminal. */
+  readonly process: object;
+  /** A directory of this container's probes alone. */
+  readonly directory: string;
+  /** Milliseconds from when it runs until it is killed. */
+  readonly timeout: number;
+}
+
+export interface ProbeOutcome {
+  readonly exitCode: number;
+  /** The first 4,096 bytes of both streams; `...` after them where there was more. */
+  readonly output: string;
+  /** It was killed. */
+  readonly timedOut: boolean;
+}
+
+export interface Probe {
+  /** @throws RuntimeError where it could not be started */
+  readonly ended: Promise<ProbeOutcome>;
+  /** Nobody wants to know any more. */
+  kill(): void;
+}
+
 /** Why a runtime would not run it, in the words that clients look for. */
 export type RuntimeRefusal =
   | "not-found" // no such executable or working directory: Docker's 127
@@ -100,6 +126,10 @@ export interface Supervisor {
   start(container: ContainerID): Promise<void>;
   /** A further process in a running container, running on return. @throws RuntimeError */
   exec(request: MonitorRequest): Promise<Supervised>;
+  /** A short one, with neither log nor attach nor a monitor of its own. */
+  probe(request: ProbeRequest): Probe;
+  /** End one that an earlier engine left in this container. No failure where there is none. */
+  endProbe(request: Pick<ProbeRequest, "container" | "directory">): void;
   /**
    * Find a process again after the engine's restart, by pid and start time: still running, or ended meanwhile
    * (then `exited` is settled already, from the exit file; code 255 where a reboot or a killed monitor left none).

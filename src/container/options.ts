@@ -2,6 +2,7 @@
 import type { Images } from "../image/types.ts";
 import type { EngineEvent } from "../lib/events.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Turns } from "../lib/turns.ts";
 import type { Networks } from "../network/types.ts";
 import type { Store } from "../store/kv.ts";
 import type { CompiledFilters } from "./compiled-filters.ts";
@@ -43,6 +44,8 @@ export interface Context extends Omit<ContainersOptions, "settings" | "host"> {
   readonly cgroups: CgroupSettings;
   readonly shmSize: number;
   readonly filters: CompiledFilters;
+  /** Health checks that are run at the same time. */
+  readonly probes: Turns;
   /** An event of a container, with Docker's attributes. */
   readonly tell: (
     container: Container,

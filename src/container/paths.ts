@@ -48,5 +48,8 @@ export const bundleOf = (roots: Roots, id: ContainerID, run: string): string =>
 export const monitorDirectoryOf = (bundle: string): string => join(bundle, "monitor");
 export const bundleOfMonitor = (directory: string): string => dirname(directory);
 
+/** Of a run's health checks. */
+export const healthDirectoryOf = (bundle: string): string => join(bundle, "health");
+
 export const execDirectoryOf = (roots: Roots, id: ContainerID, exec: ExecID): string =>
   join(runtimeDirectoryOf(roots, id), `exec-${exec.slice(0, 16)}`);

@@ -13,7 +13,13 @@ import { legacyLinksOf } from "./links.ts";
 import type { Supervised } from "./monitor-types.ts";
 import { containerOfMode } from "./namespaces.ts";
 import type { Context } from "./options.ts";
-import { bundleOfMonitor, directoryOf, runtimeDirectoryOf, runtimeRootOf } from "./paths.ts";
+import {
+  bundleOfMonitor,
+  directoryOf,
+  healthDirectoryOf,
+  runtimeDirectoryOf,
+  runtimeRootOf,
+} from "./paths.ts";
 import { readContainers, recordedIds } from "./record.ts";
 import type { Registry } from "./registry.ts";
 import { removeStopped } from "./removal.ts";
@@ -127,7 +133,9 @@ async function settle(context: Context, entry: Entry, supervised: Supervised | u
 async function takeOver(context: Context, entry: Entry, supervised: Supervised | undefined): Promise<void> {
   const { monitor, id } = entry.container;
   if (supervised && monitor) {
-    watch(context, entry, supervised, bundleOfMonitor(monitor.directory));
+    const bundle = bundleOfMonitor(monitor.directory);
+    context.supervisor.endProbe({ container: id, directory: healthDirectoryOf(bundle) });
+    watch(context, entry, supervised, bundle);
     // One that ended meanwhile is settled before anybody asks.
     if (await isSettled(supervised)) await entry.run?.settled;
     else await agree(context, entry);

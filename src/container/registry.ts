@@ -68,8 +68,8 @@ export class Registry {
     await this.#store.commit([...described, stateChange(entry.container)]);
   }
 
-  /** A change of state that could not be made durable is taken back; the next commit tells the store as well. */
-  restoreState(entry: Entry, state: State): void {
+  /** Visible at once, durable with the next commit. */
+  setState(entry: Entry, state: State): void {
     entry.container = { ...entry.container, state };
   }
 

@@ -57,9 +57,14 @@ export class Runtime {
     if (existsSync(join(this.root, container))) await this.#command("delete", "--force", container);
   }
 
+  /** The program, and what goes before any of its commands. */
+  get command(): readonly [string, ...(readonly string[])] {
+    return [this.path, "--root", this.root, ...(this.systemdCgroup ? ["--systemd-cgroup"] : [])];
+  }
+
   async #command(verb: string, ...args: string[]): Promise<void> {
-    const own = ["--root", this.root, ...(this.systemdCgroup ? ["--systemd-cgroup"] : [])];
-    const { code, stderr } = await run(this.path, [...own, verb, ...args]);
+    const [program, ...own] = this.command;
+    const { code, stderr } = await run(program, [...own, verb, ...args]);
     if (code === 0) return;
     const message = runtimeMessage(stderr) || `${this.name} ${verb} failed with status ${code}`;
     throw new RuntimeError(

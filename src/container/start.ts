@@ -12,6 +12,7 @@ import { parseBind } from "./binds.ts";
 import { hostDevices } from "./devices.ts";
 import { joinedEndpoints, joiningOrder } from "./endpoints.ts";
 import type { Entry } from "./entry.ts";
+import { healthAtStart } from "./health.ts";
 import { linkVariables } from "./links.ts";
 import type { MonitorRequest, Supervised } from "./monitor-types.ts";
 import { containerOfMode, type JoinedNamespaces } from "./namespaces.ts";
@@ -77,8 +78,8 @@ export async function startProcess(
     bind(supervised);
     const startedAt = formatTime(nowNanoseconds());
     await context.supervisor.start(container.id);
-    undo.push("call it running", () => context.registry.restoreState(entry, container.state));
-    await context.registry.save(entry, { state: runningState(container.state, supervised, startedAt) });
+    undo.push("call it running", () => context.registry.setState(entry, container.state));
+    await context.registry.save(entry, { state: runningState(container, supervised, startedAt) });
     return { supervised, bundle };
   });
 }
@@ -100,8 +101,9 @@ function withOwnersName(container: Container, registry: Registry): Container {
   return { ...container, config: { ...container.config, Hostname, Domainname } };
 }
 
-const runningState = (before: State, { record }: Supervised, startedAt: string): State => ({
-  ...before,
+const runningState = (container: Container, { record }: Supervised, startedAt: string): State => ({
+  ...container.state,
+  ...healthAtStart(container),
   status: "running",
   pid: record.process.pid,
   exitCode: 0,

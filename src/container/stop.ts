@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { conflict, internal, unchanged } from "../lib/errors.ts";
 import type { Entry } from "./entry.ts";
+import { endHealthWatch, watchHealth } from "./health.ts";
 import { cancelRestart, startByUser } from "./lifecycle.ts";
 import type { Context } from "./options.ts";
 import { saveIfPossible } from "./save.ts";
@@ -71,6 +72,7 @@ async function send(context: Context, entry: Entry, signal: number): Promise<voi
     if (entry.container.state.status !== "paused") return;
     await context.supervisor.resume(entry.container.id);
     await context.registry.save(entry, { state: { ...entry.container.state, status: "running" } });
+    watchHealth(context, entry);
   });
 }
 
@@ -126,8 +128,12 @@ export function pause(context: Context, entry: Entry): Promise<void> {
     const { id, state } = entry.container;
     if (!entry.active) throw conflict(`Container ${id} is not running`);
     if (state.status === "paused") throw conflict(`Container ${id} is already paused`);
-    await context.supervisor.pause(id);
-    await context.registry.save(entry, { state: { ...state, status: "paused" } });
+    const health = endHealthWatch(entry);
+    await context.supervisor.pause(id).catch((thrown: unknown) => {
+      watchHealth(context, entry);
+      throw thrown;
+    });
+    await context.registry.save(entry, { state: { ...state, ...health, status: "paused" } });
     context.tell(entry.container, "pause");
   });
 }
@@ -139,6 +145,7 @@ export function unpause(context: Context, entry: Entry): Promise<void> {
     if (state.status !== "paused") throw conflict(`Container ${id} is not paused`);
     await context.supervisor.resume(id);
     await context.registry.save(entry, { state: { ...state, status: "running" } });
+    watchHealth(context, entry);
     context.tell(entry.container, "unpause");
   });
 }

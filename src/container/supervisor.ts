@@ -13,8 +13,16 @@ import { Reactor } from "../linux/reactor.ts";
 import { SeqpacketSocket } from "../linux/seqpacket.ts";
 import { clearExit } from "./exit.ts";
 import { keepsStdin, runMonitor, socketsOf } from "./monitor.ts";
-import type { MonitorRecord, MonitorRequest, Supervised, Supervisor } from "./monitor-types.ts";
+import type {
+  MonitorRecord,
+  MonitorRequest,
+  Probe,
+  ProbeRequest,
+  Supervised,
+  Supervisor,
+} from "./monitor-types.ts";
 import { runtimeRootOf } from "./paths.ts";
+import { endLeftProbe, runProbe } from "./probe.ts";
 import { requireProgram } from "./programs.ts";
 import { existsWithin } from "./refusal.ts";
 import { Runtime, versionOf } from "./runtime.ts";
@@ -98,8 +106,19 @@ class ConmonSupervisor implements Supervisor {
   exec(request: MonitorRequest): Promise<Supervised> {
     return undoing(async (undo) => {
       undo.push("remove what the run left", () => removeTraces(request));
-      return this.#run(request, () => this.#executableInContainer(request));
+      return this.#run(request, () => this.#executableInContainer(request.container, request.exec?.process));
     });
+  }
+
+  probe(request: ProbeRequest): Probe {
+    return runProbe(this.runtime.command, request, () =>
+      this.#executableInContainer(request.container, request.process),
+    );
+  }
+
+  endProbe({ container, directory }: Pick<ProbeRequest, "container" | "directory">): void {
+    const owner = this.#mainOf(container);
+    if (owner) endLeftProbe(directory, owner.record.process.pid);
   }
 
   async adopt(request: MonitorRequest, record: MonitorRecord): Promise<Supervised> {
@@ -153,10 +172,13 @@ class ConmonSupervisor implements Supervisor {
     return supervised;
   }
 
-  #executableInContainer(request: MonitorRequest): boolean {
-    const args = (request.exec?.process as { args?: readonly string[] } | undefined)?.args;
-    const [owner] = [...this.#processes].filter((each) => each.isMainOf(request.container));
-    const path = args?.[0];
+  #mainOf(container: ContainerID): MonitoredProcess | undefined {
+    return [...this.#processes].find((each) => each.isMainOf(container));
+  }
+
+  #executableInContainer(container: ContainerID, process: object | undefined): boolean {
+    const path = (process as { args?: readonly string[] } | undefined)?.args?.[0];
+    const owner = this.#mainOf(container);
     if (!owner || !path?.includes("/")) return true;
     return existsWithin(`/proc/${owner.record.process.pid}/root`, path);
   }

@@ -2,6 +2,7 @@
 import { invalid, notBuiltIn } from "../lib/errors.ts";
 import { checkDestinations, checkTmpfs, parseBind } from "./binds.ts";
 import { grantedCapabilities } from "./capabilities.ts";
+import { validateHealthcheck } from "./health-check.ts";
 import type { HostAbilities } from "./host.ts";
 import { containerOfMode } from "./namespaces.ts";
 import { rlimitName } from "./resources.ts";
@@ -37,8 +38,7 @@ export function validateConfig(config: ContainerConfig, asked: Partial<Container
   checkWords([...(config.Env ?? []), ...(config.Entrypoint ?? []), ...(config.Cmd ?? [])]);
   if (config.StopSignal) parseSignal(config.StopSignal);
   if (Object.keys(asked.Volumes ?? {}).length > 0) throw notBuiltIn("Volumes: volumes are not built in");
-  const test = asked.Healthcheck?.Test ?? [];
-  if (test.length > 0 && test[0] !== "NONE") throw notBuiltIn("Healthcheck: health checks are not built in");
+  validateHealthcheck(config.Healthcheck);
 }
 
 /** Words that execve(2) takes. @throws invalid */

@@ -177,6 +177,8 @@ export class World {
       await this.step("exec");
       return this.#supervise(request);
     },
+    probe: (request) => this.onProbe(request),
+    endProbe: () => {},
     adopt: async (request) => {
       const process = this.adoptable.get(request.container);
       if (!process) throw new Error("nothing to adopt");
@@ -190,6 +192,12 @@ export class World {
     },
     close: async () => {},
   };
+
+  /** What a health check finds. */
+  onProbe: Supervisor["probe"] = () => ({
+    ended: Promise.resolve({ exitCode: 0, output: "", timedOut: false }),
+    kill: () => {},
+  });
 
   rootfsOf = (id: ContainerID): string => join(this.root, "layers", id);
 

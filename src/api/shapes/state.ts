@@ -1,4 +1,4 @@
-import type { State } from "../../container/types.ts";
+import type { Health, State } from "../../container/types.ts";
 import { NEVER, since } from "./time.ts";
 
 /** `State` of inspect (Engine API, ContainerState). */
@@ -17,14 +17,30 @@ export function stateOf(state: State) {
     Error: state.error,
     StartedAt: state.startedAt,
     FinishedAt: state.finishedAt,
+    ...(state.health && { Health: healthOf(state.health) }),
   };
 }
+
+/** Engine API, Health. */
+const healthOf = ({ status, failingStreak, log }: Health) => ({
+  Status: status,
+  FailingStreak: failingStreak,
+  Log: log.map(({ start, end, exitCode, output }) => ({
+    Start: start,
+    End: end,
+    ExitCode: exitCode,
+    Output: output,
+  })),
+});
+
+const healthNote = ({ health }: State): string =>
+  health ? ` (${health.status === "starting" ? "health: starting" : health.status})` : "";
 
 /** `Status` of the list: `Up 3 seconds`, `Exited (0) 2 minutes ago`. `now` in milliseconds since 1970. */
 export function statusText(state: State, now: number): string {
   switch (state.status) {
     case "running":
-      return `Up ${since(state.startedAt, now)}`;
+      return `Up ${since(state.startedAt, now)}${healthNote(state)}`;
     case "paused":
       return `Up ${since(state.startedAt, now)} (Paused)`;
     case "restarting":
