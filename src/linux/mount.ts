@@ -18,6 +18,8 @@ const FLAGS = {
   noexec: 8,
   sync: 16,
   remount: 32,
+  mand: 64,
+  dirsync: 128,
   noatime: 1 << 10,
   nodiratime: 1 << 11,
   bind: 1 << 12,
@@ -102,6 +104,8 @@ export interface MountEntry {
   readonly source: string;
   /** Of this mount: `rw,nosuid`. */
   readonly options: string;
+  /** How mounts and unmounts spread: `shared:1`, `master:2`; none where it is private. */
+  readonly propagation: readonly string[];
   /** Of the file system: `lowerdir=…`, or the controllers of a cgroup v1 hierarchy. */
   readonly superOptions: string;
 }
@@ -125,6 +129,7 @@ export function parseMountinfo(text: string): MountEntry[] {
       type,
       source: decodeOctal(source),
       options,
+      propagation: fields.slice(6, separator),
       superOptions: superOptions ?? "",
     };
   });

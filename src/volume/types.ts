@@ -36,8 +36,8 @@ export interface Volumes {
   /** @throws not-found: `get x: no such volume` */
   get(name: string): Volume;
   /**
-   * Made, or the one there is where driver and options agree.
-   * @throws invalid: name, driver, options; conflict where it is there with another driver or other options
+   * Made, or the one there is by that name, whatever options and labels it has, as with Docker.
+   * @throws invalid: name, options; not-found: driver
    */
   create(request: VolumeRequest): Promise<Volume>;
   /** @throws not-found (but with `force`); conflict: `remove x: volume is in use - [ids]` */

@@ -1,0 +1,21 @@
+/** Volumes in Docker's JSON (Engine API, Volume). */
+import type { Volume } from "../../volume/types.ts";
+
+/** What a volume takes of the disk, and how many containers it belongs to; in `df` alone. */
+export interface VolumeUsage {
+  readonly size: number;
+  readonly containers: number;
+}
+
+const nullWhenEmpty = (map: Readonly<Record<string, string>>) => (Object.keys(map).length > 0 ? map : null);
+
+export const volumeShape = (volume: Volume, usage?: VolumeUsage) => ({
+  CreatedAt: volume.created.replace(/\.\d+/, ""),
+  Driver: volume.driver,
+  Labels: nullWhenEmpty(volume.labels),
+  Mountpoint: volume.mountpoint,
+  Name: volume.name,
+  Options: nullWhenEmpty(volume.options),
+  Scope: "local",
+  ...(usage && { UsageData: { RefCount: usage.containers, Size: usage.size } }),
+});
