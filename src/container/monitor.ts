@@ -2,24 +2,25 @@
  * conmon: the small process that outlives the engine. It runs the runtime, holds the other ends of the
  * container's streams, writes the log, and waits for the exit code. conmon(8), and src/conmon.c of 2.1.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import type { Readable, Writable } from "node:stream";
-import { asError, internal, invalid, unavailable } from "../lib/errors.ts";
+import { codeOf, internal, invalid, messageOf, unavailable } from "../lib/errors.ts";
+import type { Reactor } from "../linux/reactor.ts";
 import { SeqpacketSocket } from "../linux/seqpacket.ts";
+import { type Child, openPipe, spawnProgram } from "../linux/spawn.ts";
 import type { MonitorRequest } from "./monitor-types.ts";
-import { textOf } from "./programs.ts";
+import { readingEnd, textOf } from "./programs.ts";
 import { RuntimeError, refusalOf, runtimeMessage } from "./refusal.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** A process made, or started, under a monitor of its own. */
 export interface Monitored {
   readonly pid: number;
-  readonly monitor: number;
+  /** Our child, to be released where the engine lets go of it. */
+  readonly monitor: Child;
   /** Connected before the process could write anything. */
   readonly socket: SeqpacketSocket;
 }
@@ -65,6 +66,7 @@ function monitorArguments(runtime: Runtime, request: MonitorRequest, exitDirecto
  * @throws RuntimeError in the runtime's words; then conmon has ended, and what the runtime keeps is the caller's to delete
  */
 export async function runMonitor(
+  reactor: Reactor,
   conmon: string,
   runtime: Runtime,
   request: MonitorRequest,
@@ -76,28 +78,84 @@ export async function runMonitor(
     writeFileSync(join(request.directory, "process.json"), JSON.stringify(request.exec.process));
   }
   const temporary = temporaryDirectory(request);
-  const child = spawn(conmon, monitorArguments(runtime, request, request.directory), {
-    cwd: request.directory, // it writes `oom` there
-    detached: true, // a session of its own from the first: our terminal's signals are not for it
-    env: {
-      PATH: process.env.PATH,
-      TZ: "UTC", // of the log's times
-      TMPDIR: temporary.path, // of the console's socket
-      _OCI_SYNCPIPE: "3",
-      _OCI_STARTPIPE: "4",
-      ...(request.exec ? { _OCI_ATTACHPIPE: "5" } : {}),
-    },
-    stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", ...(request.exec ? (["pipe"] as const) : [])],
-  });
-  const conversation = new Conversation(child);
+  const env = {
+    PATH: process.env.PATH,
+    TZ: "UTC", // of the log's times
+    TMPDIR: temporary.path, // of the console's socket
+    _OCI_SYNCPIPE: "3",
+    _OCI_STARTPIPE: "4",
+    ...(request.exec ? { _OCI_ATTACHPIPE: "5" } : {}),
+  };
+  const pipes = new Pipes(request.exec !== undefined);
   try {
-    return await conversation.untilReady(request, executableExists);
-  } catch (thrown) {
-    await conversation.end();
-    throw thrown;
+    const child = startMonitor(reactor, {
+      path: conmon,
+      args: monitorArguments(runtime, request, request.directory),
+      cwd: request.directory, // it writes `oom` there
+      session: true, // our terminal's signals are not for it
+      env,
+      descriptors: ["null", "null", ...pipes.theirs],
+    });
+    pipes.closeTheirs();
+    const conversation = new Conversation(child, pipes);
+    try {
+      return await conversation.untilReady(request, executableExists);
+    } catch (thrown) {
+      await conversation.end();
+      throw thrown;
+    }
   } finally {
-    conversation.hangUp();
+    pipes.close();
     temporary.remove();
+  }
+}
+
+/** @throws unavailable */
+function startMonitor(reactor: Reactor, program: Parameters<typeof spawnProgram>[1]): Child {
+  try {
+    return spawnProgram(reactor, program);
+  } catch (thrown) {
+    throw unavailable(messageOf(thrown), thrown);
+  }
+}
+
+/** What the engine and conmon say to each other through, and our ends of it as streams. */
+class Pipes {
+  readonly #start = openPipe("write");
+  readonly complaints: Socket;
+  readonly sync: Socket;
+  readonly attach: Socket | undefined;
+  /** conmon's ends, in the order of its descriptors from 2 on. */
+  readonly theirs: readonly number[];
+  #theirsOpen = true;
+
+  constructor(exec: boolean) {
+    const [complaints, sync] = [openPipe("read"), openPipe("read")];
+    const attach = exec ? openPipe("read") : undefined;
+    this.complaints = readingEnd(complaints.read);
+    this.sync = readingEnd(sync.read);
+    this.attach = attach && readingEnd(attach.read);
+    this.theirs = [complaints.write, sync.write, this.#start.read, ...(attach ? [attach.write] : [])];
+  }
+
+  closeTheirs(): void {
+    if (this.#theirsOpen) for (const fd of this.theirs) closeSync(fd);
+    this.#theirsOpen = false;
+  }
+
+  /** Its word to go on. Where conmon has gone, its exit tells. */
+  go(): void {
+    try {
+      writeSync(this.#start.write, "\0");
+    } catch (thrown) {
+      if (codeOf(thrown) !== "EPIPE") throw thrown;
+    }
+  }
+
+  close(): void {
+    this.closeTheirs();
+    closeSync(this.#start.write);
+    for (const stream of [this.complaints, this.sync, this.attach]) stream?.destroy();
   }
 }
 
@@ -105,38 +163,34 @@ type Lines = AsyncGenerator<string, undefined>;
 
 /** What the engine and conmon say to each other over the pipes, until the process is there. */
 class Conversation {
-  readonly #child: ChildProcess;
+  readonly #child: Child;
+  readonly #pipes: Pipes;
   readonly #sync: Lines;
-  readonly #start: Writable;
   readonly #attach: Lines | undefined;
-  readonly #complaints: () => string;
-  readonly #closed: Promise<unknown>;
+  readonly #complaints: Promise<string>;
 
-  constructor(child: ChildProcess) {
-    const [, , , sync, start, attach]: readonly unknown[] = child.stdio;
+  constructor(child: Child, pipes: Pipes) {
     this.#child = child;
-    this.#sync = linesOf(sync as Readable);
-    this.#start = start as Writable;
-    this.#attach = attach ? linesOf(attach as Readable) : undefined;
-    this.#complaints = textOf(child, "stderr");
-    // A write to a conmon that has gone fails: its exit tells.
-    this.#start.on("error", () => {});
-    this.#closed = once(child, "close").catch((error: unknown) => asError(error));
+    this.#pipes = pipes;
+    this.#sync = linesOf(pipes.sync);
+    this.#attach = pipes.attach && linesOf(pipes.attach);
+    // Given up with the pipes, once the process is there.
+    this.#complaints = textOf(pipes.complaints).catch(() => "");
   }
 
   async untilReady(request: MonitorRequest, executableExists: () => boolean): Promise<Monitored> {
-    this.#start.write("\0");
+    this.#pipes.go();
     let socket: SeqpacketSocket | undefined;
     try {
       if (this.#attach) {
         // An exec runs at once, so conmon waits for us to be connected.
         await this.#answer(this.#attach, executableExists);
         socket = connect(request);
-        this.#start.write("\0");
+        this.#pipes.go();
       }
       const pid = await this.#answer(this.#sync, executableExists);
       socket ??= connect(request);
-      return { pid, monitor: this.#child.pid ?? 0, socket };
+      return { pid, monitor: this.#child, socket };
     } catch (thrown) {
       socket?.close();
       throw thrown;
@@ -153,25 +207,17 @@ class Conversation {
     throw new RuntimeError(refusalOf(text, executableExists), text);
   }
 
-  /** conmon has closed its pipe without an answer: it ended early, or was never there. */
+  /** conmon has closed its pipe without an answer: it ended early. */
   async #silence(): Promise<Error> {
-    const outcome = await this.#closed;
-    if (outcome instanceof Error) return unavailable(`run conmon: ${outcome.message}`, outcome);
-    const [status, signal] = outcome as [number | null, string | null];
-    const why = this.#complaints() || (signal ?? `status ${status}`);
-    return internal(`conmon ended before the process was there: ${why}`);
+    const [status, complaints] = await Promise.all([this.#child.ended, this.#complaints]);
+    return internal(`conmon ended before the process was there: ${complaints || `status ${status}`}`);
   }
 
   /** It has failed and should end by itself; if it does not, it is made to. */
   async end(): Promise<void> {
-    const patience = setTimeout(() => this.#child.kill("SIGKILL"), 2000);
-    await this.#closed;
+    const patience = setTimeout(() => process.kill(this.#child.pid, "SIGKILL"), 2000);
+    await this.#child.ended;
     clearTimeout(patience);
-  }
-
-  hangUp(): void {
-    this.#child.unref();
-    for (const stream of this.#child.stdio) stream?.destroy();
   }
 }
 
@@ -189,7 +235,7 @@ const connect = (request: MonitorRequest): SeqpacketSocket =>
   SeqpacketSocket.connect(join(socketsOf(request), "attach"));
 
 /** The lines of a stream, up to its end, however that comes. */
-async function* linesOf(stream: Readable): Lines {
+async function* linesOf(stream: Socket): Lines {
   let rest = "";
   try {
     for await (const piece of stream.setEncoding("utf8")) {

@@ -1,9 +1,11 @@
 /** The programs that the engine stands on: run, or told how to get where they are missing. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { constants } from "node:os";
+import { closeSync } from "node:fs";
+import { Socket } from "node:net";
 import { isAbsolute } from "node:path";
-import { unavailable } from "../lib/errors.ts";
+import { messageOf, unavailable } from "../lib/errors.ts";
 import { findProgram } from "../lib/programs.ts";
+import type { Reactor } from "../linux/reactor.ts";
+import { type Child, closePipe, openPipe, spawnProgram } from "../linux/spawn.ts";
 
 /** @throws unavailable, with the command that installs it */
 export function requireProgram(name: string): string {
@@ -28,22 +30,27 @@ export interface Ran {
 }
 
 /** Run a short program to its end. @throws unavailable where it can't be run at all */
-export async function run(path: string, args: readonly string[]): Promise<Ran> {
-  const child = spawn(path, args, { stdio: ["ignore", "pipe", "pipe"] });
-  const stdout = textOf(child, "stdout");
-  const stderr = textOf(child, "stderr");
-  const code = await new Promise<number>((resolve, reject) => {
-    child.once("error", (error) => reject(unavailable(`run ${path}: ${error.message}`, error)));
-    child.once("close", (status, signal) =>
-      resolve(status ?? 128 + (signal ? constants.signals[signal] : 0)),
-    );
-  });
-  return { code, stdout: stdout(), stderr: stderr() };
+export async function run(reactor: Reactor, path: string, args: readonly string[]): Promise<Ran> {
+  const [stdout, stderr] = [openPipe("read"), openPipe("read")];
+  let child: Child;
+  try {
+    child = spawnProgram(reactor, { path, args, descriptors: ["null", stdout.write, stderr.write] });
+  } catch (thrown) {
+    for (const pipe of [stdout, stderr]) closePipe(pipe);
+    throw unavailable(messageOf(thrown), thrown);
+  }
+  for (const { write } of [stdout, stderr]) closeSync(write);
+  const texts = [stdout, stderr].map(({ read }) => textOf(readingEnd(read)));
+  const [code, out = "", error = ""] = await Promise.all([child.ended, ...texts]);
+  return { code, stdout: out, stderr: error };
 }
 
-/** Collects what a child writes, to be asked for at its end. */
-export function textOf(child: ChildProcess, stream: "stdout" | "stderr"): () => string {
+/** What comes out of a pipe up to its end, trimmed. */
+export async function textOf(stream: Socket): Promise<string> {
   const pieces: Buffer[] = [];
-  child[stream]?.on("data", (piece: Buffer) => pieces.push(piece));
-  return () => Buffer.concat(pieces).toString("utf8").trim();
+  for await (const piece of stream) pieces.push(piece as Buffer);
+  return Buffer.concat(pieces).toString("utf8").trim();
 }
+
+/** A pipe's end as a stream, that closes it. */
+export const readingEnd = (fd: number): Socket => new Socket({ fd, readable: true, writable: false });

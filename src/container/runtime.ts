@@ -5,6 +5,7 @@ import { unavailable } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
 import type { Logger } from "../lib/log.ts";
 import { findProgram } from "../lib/programs.ts";
+import type { Reactor } from "../linux/reactor.ts";
 import { howToInstall, requireProgram, run } from "./programs.ts";
 import { RuntimeError, refusalOf, runtimeMessage } from "./refusal.ts";
 
@@ -16,6 +17,8 @@ export interface RuntimeOptions {
   /** Have systemd make the cgroups. */
   readonly systemdCgroup: boolean;
   readonly logger: Logger;
+  /** Hears the ends of its commands. */
+  readonly reactor: Reactor;
 }
 
 export class Runtime {
@@ -24,6 +27,7 @@ export class Runtime {
   readonly version: string;
   readonly root: string;
   readonly systemdCgroup: boolean;
+  readonly #reactor: Reactor;
 
   private constructor(path: string, version: string, options: RuntimeOptions) {
     this.name = basename(path);
@@ -31,12 +35,13 @@ export class Runtime {
     this.version = version;
     this.root = options.root;
     this.systemdCgroup = options.systemdCgroup;
+    this.#reactor = options.reactor;
   }
 
   /** @throws unavailable where no runtime is there that runs here, with what to install */
   static async choose(options: RuntimeOptions): Promise<Runtime> {
     const path = choosePath(options);
-    return new Runtime(path, await versionOf(path), options);
+    return new Runtime(path, await versionOf(options.reactor, path), options);
   }
 
   /** @throws RuntimeError */
@@ -64,7 +69,7 @@ export class Runtime {
 
   async #command(verb: string, ...args: string[]): Promise<void> {
     const [program, ...own] = this.command;
-    const { code, stderr } = await run(program, [...own, verb, ...args]);
+    const { code, stderr } = await run(this.#reactor, program, [...own, verb, ...args]);
     if (code === 0) return;
     const message = runtimeMessage(stderr) || `${this.name} ${verb} failed with status ${code}`;
     throw new RuntimeError(
@@ -94,8 +99,8 @@ function isHybridCgroup(): boolean {
 }
 
 /** `crun version 1.8.1`, `runc version 1.1.5+ds1`, `conmon version 2.1.6`: the first line's last word. */
-export async function versionOf(path: string): Promise<string> {
-  const { code, stdout, stderr } = await run(path, ["--version"]);
+export async function versionOf(reactor: Reactor, path: string): Promise<string> {
+  const { code, stdout, stderr } = await run(reactor, path, ["--version"]);
   if (code !== 0) throw unavailable(`${path} --version failed with status ${code}: ${stderr}`);
   return stdout.split("\n")[0]?.trim().split(" ").at(-1) ?? "";
 }

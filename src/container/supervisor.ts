@@ -11,6 +11,7 @@ import { KernelError } from "../linux/ffi.ts";
 import { Pidfd } from "../linux/pidfd.ts";
 import { Reactor } from "../linux/reactor.ts";
 import { SeqpacketSocket } from "../linux/seqpacket.ts";
+import type { Child } from "../linux/spawn.ts";
 import { clearExit } from "./exit.ts";
 import { keepsStdin, runMonitor, socketsOf } from "./monitor.ts";
 import type {
@@ -50,16 +51,18 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   const wanted = options.runtime ?? process.env.DRAWBRIDGE_RUNTIME;
   const root = runtimeRootOf(options);
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  const [runtime, monitorVersion] = await Promise.all([
-    Runtime.choose({
-      ...(wanted ? { runtime: wanted } : {}),
-      root,
-      systemdCgroup: options.systemdCgroup ?? false,
-      logger: options.logger,
-    }),
-    versionOf(conmon),
-  ]);
-  return new ConmonSupervisor(conmon, monitorVersion, runtime, options);
+  const { logger, systemdCgroup = false } = options;
+  return undoing(async (undo) => {
+    const reactor =
+      options.reactor ??
+      new Reactor((error) => logger.error({ err: asError(error) }, "a stream of a container failed"));
+    if (!options.reactor) undo.push("close the reactor", () => reactor.close());
+    const [runtime, monitorVersion] = await Promise.all([
+      Runtime.choose({ ...(wanted ? { runtime: wanted } : {}), root, systemdCgroup, logger, reactor }),
+      versionOf(reactor, conmon),
+    ]);
+    return new ConmonSupervisor(conmon, monitorVersion, runtime, reactor, options);
+  });
 }
 
 class ConmonSupervisor implements Supervisor {
@@ -70,8 +73,15 @@ class ConmonSupervisor implements Supervisor {
   readonly #ownsReactor: boolean;
   readonly #limits: OutputLimits;
   readonly #processes = new Set<MonitoredProcess>();
+  readonly #monitors = new Set<Child>();
 
-  constructor(conmon: string, monitorVersion: string, runtime: Runtime, options: SupervisorOptions) {
+  constructor(
+    conmon: string,
+    monitorVersion: string,
+    runtime: Runtime,
+    reactor: Reactor,
+    options: SupervisorOptions,
+  ) {
     this.#conmon = conmon;
     this.monitorVersion = monitorVersion;
     this.runtime = runtime;
@@ -83,11 +93,7 @@ class ConmonSupervisor implements Supervisor {
       ...options.output,
     };
     this.#ownsReactor = options.reactor === undefined;
-    this.#reactor =
-      options.reactor ??
-      new Reactor((error) =>
-        options.logger.error({ error: asError(error).message }, "a stream of a container failed"),
-      );
+    this.#reactor = reactor;
   }
 
   create(request: MonitorRequest): Promise<Supervised> {
@@ -144,15 +150,24 @@ class ConmonSupervisor implements Supervisor {
   async close(): Promise<void> {
     for (const supervised of this.#processes) supervised.close();
     this.#processes.clear();
+    for (const monitor of this.#monitors) monitor.release();
     if (this.#ownsReactor) await this.#reactor.close();
   }
 
   async #run(request: MonitorRequest, executableExists: () => boolean): Promise<Supervised> {
     clearExit(request.directory);
-    const { pid, monitor, socket } = await runMonitor(this.#conmon, this.runtime, request, executableExists);
+    const { pid, monitor, socket } = await runMonitor(
+      this.#reactor,
+      this.#conmon,
+      this.runtime,
+      request,
+      executableExists,
+    );
+    this.#monitors.add(monitor);
+    void monitor.ended.then(() => this.#monitors.delete(monitor));
     const record = {
-      process: identify(pid, monitor),
-      monitor: identify(monitor),
+      process: identify(pid, monitor.pid),
+      monitor: identify(monitor.pid),
       directory: request.directory,
     };
     return this.#supervise(request, record, socket, stdinMode(request));
