@@ -11,7 +11,7 @@ import { orTell, saveIfPossible } from "./save.ts";
 import { cgroupsPathOf } from "./spec.ts";
 import { startProcess } from "./start.ts";
 import { startFailure } from "./start-failure.ts";
-import { removeCgroups } from "./strays.ts";
+import { removeCgroups, removeEmptyCgroups } from "./strays.ts";
 
 /** A user's start. @throws unchanged, conflict, RuntimeError; whatever network and image say */
 export function startByUser(context: Context, entry: Entry): Promise<void> {
@@ -142,10 +142,14 @@ export async function takeDown(context: Context, entry: Entry, bundle: string): 
   }
 }
 
-/** The runtime removes the cgroup with the rest, where it still knows of the container. */
-async function deleteProcess(context: Context, { container }: Entry): Promise<void> {
-  await context.supervisor.delete(container.id);
-  if (context.cgroups.driver === "cgroupfs") await removeCgroups(cgroupsPathOf(container, context.cgroups));
+/** Of one that ended by itself only cgroups and a directory are left: no need to run the runtime for that. */
+async function deleteProcess({ supervisor, cgroups }: Context, { container }: Entry): Promise<void> {
+  if (cgroups.driver === "systemd") return supervisor.delete(container.id);
+  const path = cgroupsPathOf(container, cgroups);
+  if (removeEmptyCgroups(path)) return supervisor.forget(container.id);
+  // With the host's processes about it, or cgroups of its own making, something may live on.
+  await supervisor.delete(container.id);
+  await removeCgroups(path);
 }
 
 async function removeQuietly(context: Context, entry: Entry): Promise<void> {

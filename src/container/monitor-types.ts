@@ -139,6 +139,8 @@ export interface Supervisor {
   resume(container: ContainerID): Promise<void>;
   /** Remove what the runtime keeps of a container: cgroup, state, any process left. No failure where nothing is left. */
   delete(container: ContainerID): Promise<void>;
+  /** Forget one that has ended, and whose cgroups are gone: all that `delete` would do is done. */
+  forget(container: ContainerID): Promise<void>;
   /** Let go of all descriptors; processes and their monitors go on. */
   close(): Promise<void>;
 }

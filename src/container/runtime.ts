@@ -1,5 +1,6 @@
 /** The OCI runtime: which one runs here, and its commands (runtime specification, "Operations"). */
 import { existsSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { unavailable } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
@@ -60,6 +61,11 @@ export class Runtime {
   /** Whatever is left of it: processes are killed. Nothing to do where nothing is known of it. */
   async delete(container: ContainerID): Promise<void> {
     if (existsSync(join(this.root, container))) await this.#command("delete", "--force", container);
+  }
+
+  /** What it keeps of a container is a directory by its id (`--root`: runc(8), crun(1)). */
+  async forget(container: ContainerID): Promise<void> {
+    await rm(join(this.root, container), { recursive: true, force: true });
   }
 
   /** The program, and what goes before any of its commands. */

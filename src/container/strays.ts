@@ -73,12 +73,22 @@ function commandLines() {
  * @throws what keeps one from being removed: EBUSY where a process stays in it
  */
 export async function removeCgroups(path: string): Promise<void> {
-  const top = "/sys/fs/cgroup";
   const deadline = Date.now() + PATIENCE;
-  for (const at of [join(top, path), ...readdirSync(top).map((name) => join(top, name, path))]) {
+  for (const at of hierarchiesOf(path)) {
     while (!isRemoved(at, deadline)) await sleep(PAUSE);
   }
 }
+
+/** The same at once: @returns false where something is in one of them still, a process or a cgroup of the container's own making */
+export function removeEmptyCgroups(path: string): boolean {
+  return hierarchiesOf(path).every((at) => isRemoved(at, Number.POSITIVE_INFINITY));
+}
+
+const TOP = "/sys/fs/cgroup";
+const hierarchiesOf = (path: string): readonly string[] => [
+  join(TOP, path),
+  ...readdirSync(TOP).map((name) => join(TOP, name, path)),
+];
 
 function isRemoved(cgroup: string, deadline: number): boolean {
   try {

@@ -147,6 +147,10 @@ class ConmonSupervisor implements Supervisor {
     return this.runtime.delete(container);
   }
 
+  forget(container: ContainerID): Promise<void> {
+    return this.runtime.forget(container);
+  }
+
   async close(): Promise<void> {
     for (const supervised of this.#processes) supervised.close();
     this.#processes.clear();

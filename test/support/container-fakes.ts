@@ -49,6 +49,8 @@ export const HOST: HostAbilities = {
   cpus: 2,
   cgroupVersion: "2",
   controllers: new Set(["cpu", "cpuset", "memory", "pids"]),
+  cgroupAbilities: new Set(),
+  cpuset: { cpus: "0-1", mems: "0" },
   swapLimit: true,
   capabilities: ALL_CAPABILITIES,
   hardLimits: { RLIMIT_NOFILE: 20_000 },
@@ -162,6 +164,11 @@ export class World {
     return process;
   };
 
+  readonly #delete = async (id: ContainerID): Promise<void> => {
+    await this.step("delete");
+    this.held.delete(`process ${id}`);
+  };
+
   readonly supervisor: Supervisor = {
     runtime: { name: "crun", path: "/usr/bin/crun", version: "1" },
     monitorVersion: "2",
@@ -186,10 +193,8 @@ export class World {
     },
     pause: () => this.step("pause"),
     resume: () => this.step("resume"),
-    delete: async (id) => {
-      await this.step("delete");
-      this.held.delete(`process ${id}`);
-    },
+    delete: this.#delete,
+    forget: this.#delete,
     close: async () => {},
   };
 
