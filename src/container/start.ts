@@ -7,6 +7,7 @@ import type { RootFilesystem } from "../image/types.ts";
 import { codeOf, conflict, inContext } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import { type UndoStack, undoing } from "../lib/undo.ts";
+import { expectMove } from "../linux/cgroup/move.ts";
 import type { Sandbox } from "../network/types.ts";
 import { parseBind } from "./binds.ts";
 import { hostDevices } from "./devices.ts";
@@ -57,6 +58,8 @@ export async function startProcess(
   entry: Entry,
   bind: (supervised: Supervised) => void,
 ): Promise<Started> {
+  // Over when the runtime comes to it.
+  expectMove();
   const container = withOwnersName(entry.container, context.registry);
   if (container.monitor) await finishLastRun(context, container);
   return await undoing(async (undo) => {
