@@ -15,7 +15,8 @@ const TOP = "/sys/fs/cgroup";
  * process to where it is. Nothing changes but the time; where that can't be written, the move takes as long as it does.
  */
 export function expectMove(): void {
-  writeFile(ownProcs(readFileSync("/proc/self/cgroup", "utf8")), String(process.pid)).catch(() => {});
+  const file = ownProcs(readFileSync("/proc/self/cgroup", "utf8"));
+  writeFile(file, String(process.pid), { flag: "r+" }).catch(() => {});
 }
 
 /** Of any hierarchy: one with controllers where there is version 1. @param text /proc/self/cgroup, cgroups(7) */
