@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- attach|run|networks|ports|dns [--json] [--runs N]`: Drawbridge beside the kernel's floor and its peers, on this
+ * `npm run bench -- attach|run|many|networks|ports|dns [--json] [--runs N]`: Drawbridge beside the kernel's floor and its peers, on this
  * machine. Everything happens in namespaces that are thrown away. `scripts/bootstrap --peers` installs the peers;
  * one that is missing is passed over with a line that says so.
  */
@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { isolated } from "../test/support/isolated.ts";
 import { isRoot } from "../test/support/root.ts";
 
-const USAGE = "npm run bench -- attach|run|networks|ports|dns [--json] [--runs N]";
+const USAGE = "npm run bench -- attach|run|many|networks|ports|dns [--json] [--runs N]";
 
 function refuse(why: string): never {
   console.error(`bench: ${why}`);
@@ -21,7 +21,8 @@ const { values, positionals } = parseArgs({
 });
 const [what, ...more] = positionals;
 const runs = values.runs === undefined ? undefined : Number(values.runs);
-if (more.length > 0 || !["attach", "run", "networks", "ports", "dns"].includes(what ?? "")) refuse(USAGE);
+if (more.length > 0 || !["attach", "run", "many", "networks", "ports", "dns"].includes(what ?? ""))
+  refuse(USAGE);
 if (runs !== undefined && !(Number.isInteger(runs) && runs > 0))
   refuse(`--runs ${values.runs}: not a number of runs`);
 if (!isRoot()) refuse("needs root: it makes namespaces, links and mounts");
@@ -39,6 +40,11 @@ switch (what) {
   case "run": {
     const { benchRun, formatRun } = await import("./run.ts");
     print(await benchRun(runs ?? 15), formatRun);
+    break;
+  }
+  case "many": {
+    const { benchMany, formatMany } = await import("./many.ts");
+    print(await benchMany(runs ?? 200), formatMany);
     break;
   }
   case "networks": {
