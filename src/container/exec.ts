@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "../lib/detach-keys.ts";
 import { asError, conflict, invalid, notFound } from "../lib/errors.ts";
 import { type ExecID, newId } from "../lib/ids.ts";
+import { expectMove } from "../linux/cgroup/move.ts";
 import type { Entry, Exec } from "./entry.ts";
 import { execAction } from "./exec-action.ts";
 import { linkVariables } from "./links.ts";
@@ -41,6 +42,8 @@ export class Execs {
     }
     if (request.detachKeys) parseDetachKeys(request.detachKeys);
     this.#userOf(entry, request);
+    // Its start follows, and is spared the wait.
+    expectMove();
     const id = newId<ExecID>();
     entry.execs.set(id, { id, request, running: false, exitCode: null });
     this.#owners.set(id, entry);
@@ -58,6 +61,7 @@ export class Execs {
     if (exec.running) throw conflict(`exec command ${exec.id} is already running`);
     checkRunning(entry);
     exec.running = true;
+    expectMove();
     const { request } = exec;
     this.#context.tell(entry.container, execAction("exec_start", request.command), { execID: exec.id });
     try {
