@@ -7,6 +7,7 @@ import { failureOf, pageNotFound, schemaFailure, sendFailure } from "./errors.ts
 import { refuseBrowsers } from "./guard.ts";
 import { ApiRequest, minorOf, rawOf } from "./request.ts";
 import { absentRoutes } from "./routes/absent.ts";
+import { archiveRoutes } from "./routes/archive.ts";
 import { containerStreamRoutes } from "./routes/container-streams.ts";
 import { containerRoutes } from "./routes/containers.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -93,6 +94,7 @@ export function createApp(engine: Engine, options: Omit<Context, "engine">): Fas
   }
   // Its body is an image: it has a reader of its own.
   app.register(async (child) => imageCreateRoutes(child, context));
+  app.register(async (child) => archiveRoutes(child, context));
   return app;
 }
 

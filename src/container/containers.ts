@@ -1,9 +1,10 @@
 /** The life of containers: who a reference means, and all that can be done with it. */
 
 import { availableParallelism } from "node:os";
-import type { Images } from "../image/types.ts";
+import type { Readable } from "node:stream";
+import type { FilesystemChange, Images } from "../image/types.ts";
 import { conflict, failuresOf, invalid, kindOf } from "../lib/errors.ts";
-import type { ContainerID, ExecID } from "../lib/ids.ts";
+import type { ContainerID, ExecID, ImageID } from "../lib/ids.ts";
 import { Turns } from "../lib/turns.ts";
 import { attach, logs } from "./attach.ts";
 import { CompiledFilters } from "./compiled-filters.ts";
@@ -12,6 +13,8 @@ import { create } from "./create.ts";
 import { DEFAULT_SHM_SIZE } from "./defaults.ts";
 import type { Entry } from "./entry.ts";
 import { Execs } from "./exec.ts";
+import { readArchive, statPath, writeArchive } from "./files/archive.ts";
+import { changes, commit, exportFiles } from "./files/commit.ts";
 import { readHostAbilities } from "./host.ts";
 import { cancelRestart, startByUser } from "./lifecycle.ts";
 import { shownLinks } from "./links.ts";
@@ -19,6 +22,7 @@ import type { LogEntry, LogOptions } from "./monitor-types.ts";
 import { checkName } from "./names.ts";
 import { type ContainersOptions, type Context, containerEvent } from "./options.ts";
 import { logPathOf } from "./paths.ts";
+import { prune } from "./prune.ts";
 import { publish, unpublish } from "./publication.ts";
 import { type Adopted, adoptAll, aliveOf, recover } from "./recovery.ts";
 import { Registry } from "./registry.ts";
@@ -27,12 +31,14 @@ import { filesOf } from "./sandbox-request.ts";
 import { parseSignal, SIGTERM } from "./signals.ts";
 import { endRun, kill, pause, restart, type StopOptions, stop, unpause } from "./stop.ts";
 import type {
+  CommitOptions,
   Containers,
   ContainerView,
   CreateRequest,
   EndpointSettings,
   ExecRequest,
   ExecView,
+  PathStat,
   PortMap,
   Session,
   SessionOptions,
@@ -260,6 +266,39 @@ class ContainerRoom implements Containers {
     if (!run || !active) throw conflict(`container ${container.id} is not running`);
     await run.supervised.resize(size);
     this.#context.tell(container, "resize", { height: String(size.rows), width: String(size.columns) });
+  }
+
+  changes(reference: string): Promise<readonly FilesystemChange[]> {
+    return changes(this.#context, this.#find(reference));
+  }
+
+  export(reference: string): Promise<Readable> {
+    return exportFiles(this.#context, this.#find(reference), reference);
+  }
+
+  commit(reference: string, options: CommitOptions): Promise<ImageID> {
+    return commit(this.#context, this.#find(reference), options);
+  }
+
+  async statPath(reference: string, path: string): Promise<PathStat> {
+    return statPath(this.#context, this.#find(reference), { container: reference, path });
+  }
+
+  async readArchive(reference: string, path: string): ReturnType<Containers["readArchive"]> {
+    return readArchive(this.#context, this.#find(reference), { container: reference, path });
+  }
+
+  async writeArchive(
+    reference: string,
+    path: string,
+    tar: Readable,
+    options: { readonly noOverwriteDirNonDir: boolean; readonly copyOwner: boolean },
+  ): Promise<void> {
+    await writeArchive(this.#context, this.#find(reference), { container: reference, path }, tar, options);
+  }
+
+  prune(candidates: readonly ContainerID[]): ReturnType<Containers["prune"]> {
+    return prune(this.#context, candidates);
   }
 
   async createExec(reference: string, request: ExecRequest): Promise<ExecID> {

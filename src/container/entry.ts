@@ -43,6 +43,8 @@ export class Entry {
   /** A user's restart is under way: its stop neither removes the container nor starts it by policy. */
   restarting = false;
   removing = false;
+  /** How many look at its files while it does not run: its root stays mounted for them. */
+  views = 0;
 
   constructor(container: Container) {
     this.container = container;

@@ -13,6 +13,13 @@ export function makedev(major: number, minor: number): bigint {
   return ((high & ~0xfffn) << 32n) | ((high & 0xfffn) << 8n) | ((low & ~0xffn) << 12n) | (low & 0xffn);
 }
 
+/** The way back. */
+export function deviceNumbers(dev: number): readonly [major: number, minor: number] {
+  const bits = BigInt(dev);
+  const major = ((bits >> 32n) & ~0xfffn) | ((bits >> 8n) & 0xfffn);
+  return [Number(major), Number(((bits >> 12n) & 0xffffff00n) | (bits & 0xffn))];
+}
+
 /** Owned by root, mode 0 until it is changed. @throws KernelError */
 export function makeNode(path: Buffer, type: keyof typeof FORMAT, major: number, minor: number): void {
   const terminated = Buffer.concat([path, Buffer.alloc(1)]);

@@ -28,11 +28,6 @@ const NOT_BUILT_IN: readonly Refusal[] = [
   [["GET"], "/containers/:id/stats", "stats are not built in"],
   [["GET"], "/containers/:id/changes", "diff is not built in"],
   [["GET"], "/containers/:id/export", "export is not built in"],
-  [
-    ["GET", "HEAD", "PUT"],
-    "/containers/:id/archive",
-    "copying files is not built in: docker exec CONTAINER tar",
-  ],
   [["POST"], "/containers/:id/update", "updating a container's limits is not built in: make it anew"],
   [["GET", "POST"], "/containers/:id/checkpoints", "checkpoints are not built in"],
   [["POST"], "/containers/prune", "pruning containers is not built in: docker rm removes them by name"],
