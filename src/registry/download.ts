@@ -1,0 +1,182 @@
+/** Layers of one image brought into files, and how far each of them has come. */
+import { mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { asError, codeOf, internal } from "../lib/errors.ts";
+import type { BlobShelf } from "./blobs.ts";
+import { type Descriptor, hexOf } from "./manifest.ts";
+import { isPassing } from "./refusals.ts";
+import type { Session } from "./skopeo.ts";
+
+const LOOK_EVERY = 100;
+/** Seconds before each further try. */
+const RETRIES = [1, 2, 4, 8];
+
+export interface DownloadOptions {
+  readonly session: Session;
+  readonly shelf: BlobShelf;
+  /** `docker.io/library/busybox@sha256:…`, of an image, not of an index. */
+  readonly source: string;
+  readonly wanted: readonly Descriptor[];
+  /** Layers that are here already. */
+  readonly unwanted: readonly Descriptor[];
+  readonly signal: AbortSignal;
+  readonly onBytes: (digest: string, bytes: number) => void;
+  readonly onWhole: (digest: string) => void;
+  readonly onRetry: (digest: string, seconds: number) => void;
+}
+
+export interface Download {
+  /** Its file, once it is whole. @throws what the download failed of */
+  file(digest: string): Promise<string>;
+  /** @throws the same */
+  readonly done: Promise<void>;
+}
+
+export function download(options: DownloadOptions): Download {
+  const transfer = new Transfer(options);
+  const done = transfer.run();
+  done.catch(() => {}); // told to whoever waits for a file, or for the end
+  return { file: (digest) => transfer.file(digest), done };
+}
+
+class Transfer {
+  readonly #options: DownloadOptions;
+  readonly #blobs: string;
+  readonly #layout: string;
+  readonly #missing: Map<string, Descriptor>;
+  readonly #files = new Map<string, PromiseWithResolvers<string>>();
+
+  constructor(options: DownloadOptions) {
+    this.#options = options;
+    this.#blobs = join(options.session.directory, "blobs", "sha256");
+    this.#layout = join(options.session.directory, "layout");
+    this.#missing = new Map(options.wanted.map((each) => [each.digest, each]));
+    for (const digest of this.#missing.keys()) {
+      const file = Promise.withResolvers<string>();
+      file.promise.catch(() => {});
+      this.#files.set(digest, file);
+    }
+  }
+
+  async file(digest: string): Promise<string> {
+    const file = this.#files.get(digest);
+    // It was here when the download began, and is no more.
+    if (!file) throw internal(`layer ${digest} was removed while the image was pulled: pull it again`);
+    return file.promise;
+  }
+
+  async run(): Promise<void> {
+    try {
+      this.#prepare();
+      for (let attempt = 0; this.#missing.size > 0; attempt += 1) await this.#attempt(attempt);
+    } catch (thrown) {
+      for (const { reject } of this.#files.values()) reject(asError(thrown));
+      throw thrown;
+    }
+  }
+
+  /** What is here already is a file of the right size without contents: the program leaves it as it is. */
+  #prepare(): void {
+    mkdirSync(this.#blobs, { recursive: true });
+    for (const { digest, size } of this.#options.unwanted) {
+      const file = join(this.#blobs, hexOf(digest));
+      writeFileSync(file, "");
+      truncateSync(file, size);
+    }
+    for (const each of this.#options.wanted) {
+      if (this.#missing.has(each.digest)) {
+        this.#options.shelf.take(each, join(this.#blobs, hexOf(each.digest)));
+      }
+    }
+    this.#look();
+  }
+
+  async #attempt(attempt: number): Promise<void> {
+    const { session, source } = this.#options;
+    const broken = new AbortController();
+    const signal = AbortSignal.any([this.#options.signal, broken.signal]);
+    const timer = setInterval(() => {
+      try {
+        this.#look();
+      } catch (thrown) {
+        broken.abort(thrown);
+      }
+    }, LOOK_EVERY);
+    try {
+      await session.run(
+        [
+          "copy",
+          "--preserve-digests",
+          "--dest-oci-accept-uncompressed-layers",
+          "--dest-shared-blob-dir",
+          join(session.directory, "blobs"),
+          "--authfile",
+          session.authFile,
+          `docker://${source}`,
+          `oci:${this.#layout}:image`,
+        ],
+        { signal },
+      );
+      this.#look();
+      const [left] = this.#missing.keys();
+      if (left !== undefined) throw internal(`skopeo ended without having brought ${left}`);
+    } catch (thrown) {
+      this.#look();
+      const wait = RETRIES[attempt];
+      if (wait === undefined || !isPassing(thrown)) throw thrown;
+      for (let left = wait; left > 0; left -= 1) {
+        for (const digest of this.#missing.keys()) this.#options.onRetry(digest, left);
+        await sleep(1000, undefined, { signal });
+      }
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** A blob has its name when it is whole and its digest is right; before that its file has a random one. */
+  #look(): void {
+    const { shelf, onWhole, onBytes } = this.#options;
+    for (const { digest, size } of [...this.#missing.values()]) {
+      const file = join(this.#blobs, hexOf(digest));
+      if (statSync(file, { throwIfNoEntry: false })?.size !== size) continue;
+      this.#missing.delete(digest);
+      shelf.keep(digest, file);
+      onWhole(digest);
+      this.#files.get(digest)?.resolve(file);
+    }
+    for (const [digest, bytes] of assign([...this.#missing.values()], growing(this.#layout))) {
+      onBytes(digest, bytes);
+    }
+  }
+}
+
+/** Sizes of the files that are being filled, in the order in which they were begun. */
+function growing(layout: string): readonly number[] {
+  try {
+    return readdirSync(layout)
+      .filter((name) => name.startsWith("oci-put-blob"))
+      .flatMap((name) => statSync(join(layout, name), { throwIfNoEntry: false }) ?? [])
+      .sort((a, b) => a.birthtimeMs - b.birthtimeMs)
+      .map(({ size }) => size);
+  } catch (thrown) {
+    if (codeOf(thrown) === "ENOENT") return []; // not begun
+    throw thrown;
+  }
+}
+
+/**
+ * Which file is which layer's is not told: layers are begun in their order, and a file that is longer than a
+ * layer isn't that one's. Only what people see of the progress hangs on it.
+ */
+export function assign(
+  layers: readonly Descriptor[],
+  sizes: readonly number[],
+): readonly (readonly [digest: string, bytes: number])[] {
+  const left = [...layers];
+  return sizes.flatMap((bytes) => {
+    const at = left.findIndex(({ size }) => bytes <= size);
+    const [layer] = at < 0 ? [] : left.splice(at, 1);
+    return layer ? [[layer.digest, bytes] as const] : [];
+  });
+}

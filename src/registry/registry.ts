@@ -1,0 +1,275 @@
+/** Images from and to registries, by way of skopeo: the parts of this room put together. */
+import { createHash } from "node:crypto";
+import { mkdirSync, realpathSync } from "node:fs";
+import { join } from "node:path";
+import type { Image, Images } from "../image/types.ts";
+import { EngineError, forbidden, invalid, kindOf, messageOf, unavailable } from "../lib/errors.ts";
+import type { EngineEvent } from "../lib/events.ts";
+import type { Logger } from "../lib/log.ts";
+import { canonical, familiar, parseReference, type Reference, withDefaultTag } from "../lib/reference.ts";
+import { BlobShelf } from "./blobs.ts";
+import { byDigest, fetchConfig, fetchManifest } from "./fetch.ts";
+import { KnownBlobs } from "./known.ts";
+import { type ImageManifest, parseConfig } from "./manifest.ts";
+import { removeOrphans } from "./orphans.ts";
+import type { Parts } from "./parts.ts";
+import { hostPlatform, parsePlatform, runsOn } from "./platform.ts";
+import { type Pulled, type PullOptions, pullOne } from "./pull.ts";
+import { type Pushed, pushOne } from "./push.ts";
+import { refusal, UnreachableError } from "./refusals.ts";
+import { SharedWork } from "./shared.ts";
+import { domainOf, Session } from "./skopeo.ts";
+import type { RegistrySettings } from "./trust.ts";
+import type { Credentials, Registry, TransferOptions } from "./types.ts";
+
+export interface RegistryOptions {
+  readonly images: Images;
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly settings: RegistrySettings;
+  readonly logger: Logger;
+  readonly publish: (event: Omit<EngineEvent, "time">) => void;
+}
+
+export const createRegistry = (options: RegistryOptions): Registry => new SkopeoRegistry(options);
+
+/** The image that is made of the machine's own busybox where no registry can be asked for it. */
+const BUILT_IN = "docker.io/library/busybox:latest";
+/** How long a registry may be silent before the machine's own busybox will do. */
+const BUILT_IN_PATIENCE = "10s";
+
+class SkopeoRegistry implements Registry {
+  readonly #options: RegistryOptions;
+  readonly #parts: Parts;
+  readonly #pulls = new SharedWork<Pulled>();
+  readonly #closing = new AbortController();
+  readonly #transfers = new Set<Promise<unknown>>();
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    const { images, logger, publish, settings } = options;
+    const root = join(options.dataRoot, "registry");
+    this.#parts = {
+      images,
+      logger,
+      publish,
+      shelf: new BlobShelf(join(root, "blobs")),
+      known: new KnownBlobs(join(root, "layers"), logger),
+      surroundings: {
+        settings,
+        secrets: join(options.execRoot, "registry"),
+        transfers: join(root, "transfers"),
+        notes: join(root, "notes"),
+      },
+    };
+  }
+
+  async start(): Promise<void> {
+    const { shelf, known, surroundings, images } = this.#parts;
+    mkdirSync(surroundings.transfers, { recursive: true, mode: 0o700 });
+    removeOrphans(realpathSync(surroundings.transfers), surroundings.secrets);
+    shelf.sweep();
+    known.start(new Set(images.list().flatMap(({ layers }) => layers.map(({ diffId }) => diffId))));
+  }
+
+  async pull(text: string, options: TransferOptions): Promise<Image> {
+    const reference = withDefaultTag(pullable(text));
+    const pulled = await this.#pull(reference, options);
+    tellStatus(options, reference, pulled);
+    return pulled.image;
+  }
+
+  async pullAll(text: string, options: TransferOptions): Promise<readonly Image[]> {
+    const { domain, path } = pullable(text);
+    const repository: Reference = { domain, path };
+    const tags = await this.#track(options.signal, (signal) =>
+      this.#asking(repository, "pull", () => this.#tags(repository, options.credentials, signal)),
+    );
+    const pulled: Pulled[] = [];
+    for (const tag of tags) pulled.push(await this.#pull({ ...repository, tag }, options));
+    tellStatus(options, repository, { updated: pulled.some(({ updated }) => updated) });
+    return pulled.map(({ image }) => image);
+  }
+
+  async push(text: string, options: TransferOptions): Promise<Pushed> {
+    const reference = parseReference(text);
+    if (reference.digest !== undefined) throw invalid("cannot push a digest reference");
+    const { domain, path } = reference;
+    const name = familiar({ domain, path });
+    options.onProgress({ status: `The push refers to repository [${canonical({ domain, path })}]` });
+    const here = tagsOf(this.#parts.images, reference);
+    if (here.length === 0) throw invalid(`An image does not exist locally with the tag: ${name}`);
+    const chosen = here.filter(({ tag }) => reference.tag === undefined || tag === reference.tag);
+    if (chosen.length === 0) throw invalid(`tag does not exist: ${familiar(reference)}`);
+    let last: Pushed = { tag: "", digest: "", size: 0 };
+    for (const { tag, image } of chosen) {
+      const tagged = { domain, path, tag };
+      last = await this.#track(options.signal, (signal) =>
+        this.#asking(tagged, "push", () => pushOne(this.#parts, tagged, image, { ...options, signal })),
+      );
+    }
+    this.#publish("push", reference);
+    return last;
+  }
+
+  async login(credentials: Credentials) {
+    const domain = domainOf(credentials.serverAddress ?? "");
+    const { username, password = "" } = credentials;
+    if (!username) throw new EngineError("unauthorized", "username and password required");
+    const reference: Reference = { domain, path: "" };
+    await this.#track(new AbortController().signal, (signal) =>
+      this.#asking(reference, "login", async () => {
+        await using session = await Session.open(this.#parts.surroundings, domain, undefined);
+        const args = ["login", "--authfile", session.authFile, `--username=${username}`, "--password-stdin"];
+        await session.run([...args, domain], { signal, input: password });
+      }),
+    );
+    return { status: "Login Succeeded", identityToken: "" };
+  }
+
+  async inspect(text: string, options: Pick<TransferOptions, "credentials" | "signal">) {
+    const reference = withDefaultTag(parseReference(text));
+    return this.#track(options.signal, (signal) =>
+      this.#asking(reference, "pull", async () => {
+        const { surroundings } = this.#parts;
+        await using session = await Session.open(surroundings, reference.domain, options.credentials);
+        const { bytes, digest, manifest } = await fetchManifest(session, reference, signal);
+        const descriptor = { mediaType: manifest.mediaType, digest, size: bytes.length };
+        if (manifest.kind === "index") {
+          const platforms = manifest.manifests.flatMap(({ platform }) => platform ?? []);
+          return { descriptor, platforms };
+        }
+        const { platform } = await this.#config(session, byDigest(reference, digest), manifest, signal);
+        return { descriptor, platforms: [platform] };
+      }),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#closing.abort(unavailable("the engine stops"));
+    await Promise.allSettled(this.#transfers);
+  }
+
+  async #pull(reference: Reference, options: TransferOptions): Promise<Pulled> {
+    const platform = options.platform ? parsePlatform(options.platform) : undefined;
+    const who = createHash("sha256")
+      .update(JSON.stringify(options.credentials ?? {}))
+      .digest("hex");
+    const key = JSON.stringify([canonical(reference), platform ?? null, who]);
+    const pulled = await this.#pulls.run(key, options, (shared) =>
+      this.#track(shared.signal, (signal) =>
+        this.#pullAlone(reference, {
+          onProgress: shared.onProgress,
+          signal,
+          ...(options.credentials && { credentials: options.credentials }),
+          ...(platform && { platform }),
+        }),
+      ),
+    );
+    this.#publish("pull", reference);
+    return pulled;
+  }
+
+  /** Without a registry to be reached, `busybox` is what it always was: the machine's own. */
+  async #pullAlone(reference: Reference, options: PullOptions): Promise<Pulled> {
+    const builtIn =
+      canonical(reference) === BUILT_IN && runsOn(hostPlatform(), options.platform ?? hostPlatform());
+    const given = builtIn ? { ...options, patience: BUILT_IN_PATIENCE } : options;
+    try {
+      return await this.#asking(reference, "pull", () => pullOne(this.#parts, reference, given));
+    } catch (thrown) {
+      const alone = thrown instanceof UnreachableError || kindOf(thrown) === "not-built-in";
+      if (!builtIn || !alone) throw thrown;
+      this.#parts.logger.info(
+        { reason: messageOf(thrown) },
+        "no registry to ask for busybox: this machine's own",
+      );
+      const before = this.#parts.images.find(BUILT_IN);
+      const image = await this.#parts.images.resolve(BUILT_IN);
+      return { image, updated: before?.id !== image.id, made: true };
+    }
+  }
+
+  async #tags(
+    { domain, path }: Reference,
+    credentials: Credentials | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    await using session = await Session.open(this.#parts.surroundings, domain, credentials);
+    const args = ["list-tags", "--authfile", session.authFile, `docker://${canonical({ domain, path })}`];
+    const answer = JSON.parse((await session.run(args, { signal })).toString()) as {
+      readonly Tags?: readonly string[] | null;
+    };
+    return answer.Tags ?? [];
+  }
+
+  async #config(session: Session, reference: Reference, manifest: ImageManifest, signal: AbortSignal) {
+    return parseConfig(await fetchConfig(session, reference, manifest, signal));
+  }
+
+  /** @throws what the registry says, in Docker's words */
+  async #asking<T>(
+    reference: Reference,
+    verb: Parameters<typeof refusal>[2],
+    work: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await work();
+    } catch (thrown) {
+      throw refusal(thrown, reference, verb);
+    }
+  }
+
+  /** Work that ends with the engine, which waits for it to be tidied up. */
+  #track<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const all = AbortSignal.any([signal, this.#closing.signal]);
+    const ended = Promise.resolve().then(() => work(all));
+    this.#transfers.add(ended);
+    const forget = () => void this.#transfers.delete(ended);
+    ended.then(forget, forget);
+    return ended;
+  }
+
+  #publish(action: string, reference: Reference): void {
+    const { domain, path } = reference;
+    const name = familiar({ domain, path });
+    this.#options.publish({
+      type: "image",
+      action,
+      actor: { id: familiar(reference), attributes: { name } },
+    });
+  }
+}
+
+/** @throws invalid; forbidden for the name that stands for no image at all */
+function pullable(text: string): Reference {
+  const reference = parseReference(text);
+  if (canonical({ domain: reference.domain, path: reference.path }) === "docker.io/library/scratch") {
+    throw forbidden("'scratch' is a reserved name");
+  }
+  return reference;
+}
+
+function tellStatus(
+  { onProgress }: TransferOptions,
+  reference: Reference,
+  { updated, made }: Pick<Pulled, "updated" | "made">,
+): void {
+  const name = familiar(reference);
+  if (!updated) onProgress({ status: `Status: Image is up to date for ${name}` });
+  else if (made) onProgress({ status: `Status: Made ${name} from this machine's own busybox` });
+  else onProgress({ status: `Status: Downloaded newer image for ${name}` });
+}
+
+/** A repository's tags here, in order. */
+function tagsOf(images: Images, { domain, path }: Reference) {
+  return images.list().flatMap((image) =>
+    image.tags.flatMap((text) => {
+      const reference = parseReference(text);
+      const { tag } = reference;
+      return tag !== undefined && reference.domain === domain && reference.path === path
+        ? [{ tag, image }]
+        : [];
+    }),
+  );
+}
