@@ -2,7 +2,7 @@
  * Which images, tags and layers there are: read from the store at start, kept in memory, and changed there
  * and here together. A change is one commit: it stands whole or not at all.
  *
- *     image/<sha256:…>       { config: JSON text whose digest is the key }
+ *     image/<sha256:…>       ImageRecord
  *     layer/<sha256:…>       LayerRecord
  *     reference/<whole form> the image's id
  */
@@ -14,18 +14,29 @@ import type { LayerRecord } from "./layers/layers.ts";
 import { familiar, parseReference } from "./reference.ts";
 import type { DiffID, Image } from "./types.ts";
 
+/** What the store keeps of an image. */
+export interface ImageRecord {
+  /** JSON text, as it came: its digest is the image's id. */
+  readonly config: string;
+  readonly parent?: ImageID;
+  /** RFC 3339: when it was tagged last. */
+  readonly tagged?: string;
+}
+
 /** What one commit adds and takes away. */
 export interface Edit {
-  readonly add?: { readonly id: ImageID; readonly config: string };
+  /** A known image keeps what the new record does not say. */
+  readonly add?: { readonly id: ImageID; readonly record: ImageRecord };
   readonly addLayer?: { readonly diffId: DiffID; readonly record: LayerRecord };
-  readonly tag?: { readonly reference: string; readonly id: ImageID };
+  /** Names that the image has from now on, whole forms. */
+  readonly name?: { readonly references: readonly string[]; readonly id: ImageID };
   readonly untag?: readonly string[];
-  readonly remove?: ImageID;
+  readonly remove?: readonly ImageID[];
   readonly removeLayers?: readonly DiffID[];
 }
 
 interface Kept {
-  readonly config: string;
+  readonly record: ImageRecord;
   readonly description: Description;
 }
 
@@ -48,8 +59,8 @@ export class Catalog {
     }
     for (const { key, value } of await this.#store.list("image/")) {
       const id = key.slice("image/".length) as ImageID;
-      const { config } = value as { readonly config: string };
-      this.#kept.set(id, { config, description: decodeConfig(id, config) });
+      const record = value as unknown as ImageRecord;
+      this.#kept.set(id, { record, description: decodeConfig(id, record.config) });
     }
     for (const { key, value } of await this.#store.list("reference/")) {
       this.#references.set(key.slice("reference/".length), value as ImageID);
@@ -59,6 +70,11 @@ export class Catalog {
 
   images(): ReadonlyMap<ImageID, Image> {
     return this.#images;
+  }
+
+  /** Its config as it came. */
+  config(id: ImageID): string | undefined {
+    return this.#kept.get(id)?.record.config;
   }
 
   layers(): ReadonlyMap<DiffID, LayerRecord> {
@@ -72,55 +88,70 @@ export class Catalog {
     return record;
   }
 
-  tagged(reference: string): ImageID | undefined {
-    return this.#references.get(reference);
+  /** Whole forms to images. */
+  references(): ReadonlyMap<string, ImageID> {
+    return this.#references;
   }
 
-  /** Whole forms, in order. */
-  tagsOf(id: ImageID): string[] {
+  /** Whole forms, tags and digests, in order. */
+  namesOf(id: ImageID): string[] {
     return [...this.#references].flatMap(([reference, image]) => (image === id ? [reference] : [])).sort();
   }
 
-  /** Layers that an image other than `except` is made of. */
-  layersInUse(except?: ImageID): Set<DiffID> {
-    return new Set(
-      [...this.#kept].flatMap(([id, { description }]) => (id === except ? [] : description.diffIds)),
-    );
+  /** Layers that an image is made of. */
+  layersInUse(): Set<DiffID> {
+    return new Set([...this.#kept.values()].flatMap(({ description }) => description.diffIds));
   }
 
   async commit(edit: Edit): Promise<void> {
-    const { add, addLayer, tag, untag = [], remove, removeLayers = [] } = edit;
+    const { add, addLayer, name, untag = [], remove = [], removeLayers = [] } = edit;
     // Decoded first: what does not decode is not stored.
-    const description = add && decodeConfig(add.id, add.config);
+    const kept = add && this.#merged(add.id, add.record);
     const set = (key: string, value: Json): Change => ({ key, value });
     await this.#store.commit([
       ...(addLayer ? [set(`layer/${addLayer.diffId}`, { ...addLayer.record })] : []),
-      ...(add ? [set(`image/${add.id}`, { config: add.config })] : []),
-      ...(tag ? [set(`reference/${tag.reference}`, tag.id)] : []),
+      ...(add && kept ? [set(`image/${add.id}`, { ...kept.record })] : []),
+      ...(name ? name.references.map((reference) => set(`reference/${reference}`, name.id)) : []),
       ...untag.map((reference) => ({ key: `reference/${reference}` })),
-      ...(remove ? [{ key: `image/${remove}` }] : []),
+      ...remove.map((id) => ({ key: `image/${id}` })),
       ...removeLayers.map((diffId) => ({ key: `layer/${diffId}` })),
     ]);
     if (addLayer) this.#layers.set(addLayer.diffId, addLayer.record);
-    if (add && description) this.#kept.set(add.id, { config: add.config, description });
-    if (tag) this.#references.set(tag.reference, tag.id);
+    if (add && kept) this.#kept.set(add.id, kept);
+    if (name) for (const reference of name.references) this.#references.set(reference, name.id);
     for (const reference of untag) this.#references.delete(reference);
-    if (remove) this.#kept.delete(remove);
+    for (const id of remove) this.#kept.delete(id);
     for (const diffId of removeLayers) this.#layers.delete(diffId);
     this.#refresh();
   }
 
+  #merged(id: ImageID, record: ImageRecord): Kept {
+    const known = this.#kept.get(id);
+    return {
+      record: { ...known?.record, ...record },
+      description: known?.description ?? decodeConfig(id, record.config),
+    };
+  }
+
   #refresh(): void {
-    const tags = new Map<ImageID, string[]>();
+    const names = new Map<ImageID, string[]>();
     for (const [reference, id] of this.#references) {
-      tags.set(id, [...(tags.get(id) ?? []), familiar(parseReference(reference))]);
+      const short = familiar(parseReference(reference));
+      const others = names.get(id);
+      if (others) others.push(short);
+      else names.set(id, [short]);
     }
     const sizeOf = (diffId: DiffID) => this.#layers.get(diffId)?.size ?? 0;
     this.#images = new Map(
-      [...this.#kept].map(([id, { description }]) => [
-        id,
-        toImage(id, description, (tags.get(id) ?? []).sort(), sizeOf),
-      ]),
+      [...this.#kept].map(
+        ([
+          id,
+          {
+            description,
+            record: { parent, tagged },
+          },
+        ]) => [id, toImage(id, description, { names: (names.get(id) ?? []).sort(), parent, tagged }, sizeOf)],
+      ),
     );
   }
 }

@@ -31,6 +31,7 @@ export interface HistoryEntry {
   /** RFC 3339. */
   readonly created: string;
   readonly createdBy: string;
+  readonly author?: string;
   readonly comment: string;
   readonly emptyLayer: boolean;
 }
@@ -191,7 +192,12 @@ export interface Images {
    */
   remove(
     reference: string,
-    options: { readonly force: boolean; readonly usedBy: UsedBy },
+    options: {
+      readonly force: boolean;
+      /** Untagged parents stay. */
+      readonly noprune?: boolean;
+      readonly usedBy: UsedBy;
+    },
   ): Promise<readonly Removed[]>;
   /** The container's writable layer, made. */
   createLayer(container: ContainerID, image: ImageID): Promise<void>;

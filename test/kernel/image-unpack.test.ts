@@ -4,8 +4,10 @@ import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { test } from "node:test";
 import { pack } from "tar-stream";
+import { tarAgain, verified } from "../../src/image/layers/tar-again.ts";
 import { unpack } from "../../src/image/layers/unpack.ts";
 import { decompress } from "../../src/image/tar/decompress.ts";
 import type { TarEntry } from "../../src/image/tar/entry.ts";
@@ -17,14 +19,21 @@ isolated(import.meta); // /run is an empty tmpfs that goes with the file
 
 const newDirectory = (): string => fs.mkdtempSync("/run/image-");
 
-/** Unpack into the middle of a directory with a witness beside it, which must stay as it is. */
+/**
+ * Unpack into the middle of a directory with a witness beside it, which must stay as it is. What comes out of the
+ * recipe must be what went in.
+ */
 async function unpacked(archive: Buffer) {
   const parent = newDirectory();
   const root = join(parent, "layer");
   fs.mkdirSync(root);
+  const recipe = newDirectory();
   fs.writeFileSync(join(parent, "witness"), "untouched");
   try {
-    return { ...(await unpack(await decompress(Readable.from([archive])), root)), root };
+    const layer = await unpack(await decompress(Readable.from([archive])), root, recipe);
+    const again = await buffer(verified(layer.diffId, tarAgain({ tree: root, recipe }), "damaged"));
+    assert.equal(again.length, layer.tarSize);
+    return { ...layer, root, recipe };
   } finally {
     assert.deepEqual(fs.readdirSync(parent), ["layer", "witness"]);
     assert.equal(fs.readFileSync(join(parent, "witness"), "utf8"), "untouched");
@@ -163,7 +172,7 @@ test("an archive by another writer, entry by entry", async () => {
   packing.entry({ name: "ä".repeat(80) }, "a pax name");
   packing.finalize();
   const root = newDirectory();
-  await unpack(await decompress(Readable.from(packing)), root);
+  await unpack(await decompress(Readable.from(packing)), root, newDirectory());
   assert.equal(fs.readFileSync(join(root, "a/b/link"), "utf8"), "implied directories");
   assert.equal(fs.statSync(join(root, "a/b/c")).uid, 5);
   assert.equal(fs.statSync(join(root, "a/b")).mode & 0o7777, 0o755);
@@ -261,6 +270,60 @@ test("whiteouts become what overlayfs hides by", async () => {
   assert.deepEqual([gone.isCharacterDevice(), gone.rdev], [true, 0]);
   assert.equal(getXattr(Buffer.from(join(root, "o")), "trusted.overlay.opaque").toString(), "y");
   assert.deepEqual(fs.readdirSync(root).sort(), ["d", "o"]);
+});
+
+test("a name that is hidden and made in one layer hides what is below, in either order", async () => {
+  const { root } = await unpacked(
+    archive(
+      entry({ name: ".wh.before" }),
+      entry({ name: "before", type: "directory" }),
+      entry({ name: "after", type: "directory" }),
+      entry({ name: "after/kept" }, "kept"),
+      entry({ name: ".wh.after" }),
+      entry({ name: "file" }, "kept"),
+      entry({ name: ".wh.file" }),
+    ),
+  );
+  for (const name of ["before", "after"]) {
+    assert.equal(getXattr(Buffer.from(join(root, name)), "trusted.overlay.opaque").toString(), "y", name);
+  }
+  assert.equal(fs.readFileSync(join(root, "after/kept"), "utf8"), "kept");
+  assert.equal(fs.readFileSync(join(root, "file"), "utf8"), "kept");
+});
+
+test("a layer's tar is made again though later entries took the place of earlier ones", async () => {
+  const { recipe } = await unpacked(
+    archive(
+      entry({ name: "a" }, "first"),
+      entry({ type: "hard-link", name: "b", linkname: "a" }),
+      entry({ name: "a" }, "second"),
+      entry({ name: "d", type: "directory" }),
+      entry({ name: "d/a" }, "below"),
+      entry({ name: "a" }, "third"),
+      symlink("d", "e"),
+      entry({ name: "d/a" }, "through the link"),
+      entry({ name: ".wh.x" }, "a whiteout with something in it"),
+      Buffer.concat([entry({ name: "last" }, "last"), Buffer.alloc(1024), Buffer.from("what nobody reads")]),
+    ),
+  );
+  assert.deepEqual(fs.readdirSync(join(recipe, "kept")).sort(), ["0", "1", "2"]);
+});
+
+test("a layer whose files or recipe were changed says so", async () => {
+  const tar = archive(entry({ name: "a" }, "x".repeat(3000)), entry({ name: "b" }, "b"));
+  const damages: readonly (readonly [(layer: { root: string; recipe: string }) => void, RegExp])[] = [
+    [({ root }) => fs.writeFileSync(join(root, "a"), "y".repeat(3000)), /its tar would be sha256/],
+    [({ root }) => fs.truncateSync(join(root, "a"), 10), /shorter than it was/],
+    [({ root }) => fs.rmSync(join(root, "b")), /ENOENT/],
+    [({ recipe }) => fs.truncateSync(join(recipe, "tar.zst"), 40), /cut short|unexpected end|ended|damaged/i],
+    [({ recipe }) => fs.writeFileSync(join(recipe, "tar.zst"), "rubbish"), /zstd|frame|magic|Unknown/i],
+  ];
+  for (const [damage, message] of damages) {
+    const layer = await unpacked(tar);
+    damage(layer);
+    const again = verified(layer.diffId, tarAgain({ tree: layer.root, recipe: layer.recipe }), "damaged");
+    await assert.rejects(buffer(again), { message }, String(message));
+  }
 });
 
 test("attributes that can't be kept are left out by name", async () => {

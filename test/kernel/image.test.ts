@@ -108,7 +108,7 @@ test("an image is found by name, id and the beginning of its id", async () => {
   assert.throws(() => images.find("App"), { kind: "invalid", message: /must be lowercase$/ });
   await assert.rejects(images.resolve("foo"), {
     kind: "not-found",
-    message: /^No such image: foo:latest \(.*docker import/,
+    message: "No such image: foo:latest",
   });
   await assert.rejects(images.resolve("f".repeat(64)), { kind: "not-found", message: /^No such image: f+$/ });
 });

@@ -8,9 +8,10 @@ import {
   decodeConfig,
   encodeConfig,
   imageIdOf,
-  parsePlatform,
+  readConfig,
   toImage,
 } from "../../src/image/describe/oci-config.ts";
+import { matchesPlatform, parsePlatform } from "../../src/image/describe/platform.ts";
 import { isStaticElf } from "../../src/image/elf.ts";
 import { overlayOptions } from "../../src/image/rootfs/overlay.ts";
 import type { DiffID } from "../../src/image/types.ts";
@@ -35,18 +36,33 @@ test("a config reads back as it was written, under the digest that names it", ()
   assert.deepEqual(decodeConfig(imageIdOf(json), json), description);
   assert.equal("author" in JSON.parse(json), false);
   assert.throws(() => decodeConfig(imageIdOf(json), `${json} `), { message: /damaged/ });
-  assert.throws(() => decodeConfig(imageIdOf("{}x"), "{}x"), SyntaxError);
+  assert.throws(() => decodeConfig(imageIdOf("{}x"), "{}x"), { kind: "invalid", message: /not JSON/ });
 });
 
 test("an image is as large as its layers", () => {
-  const image = toImage("sha256:1" as ImageID, description, ["x:latest"], (id) =>
-    id === layer("a") ? 3 : 4,
-  );
+  const standing = { names: ["x:latest", "x@sha256:1"], parent: undefined, tagged: undefined };
+  const image = toImage("sha256:1" as ImageID, description, standing, (id) => (id === layer("a") ? 3 : 4));
+  assert.deepEqual([image.tags, image.digests], [["x:latest"], ["x@sha256:1"]]);
   assert.equal(image.size, 7);
   assert.deepEqual(
     image.layers.map(({ size }) => size),
     [3, 4],
   );
+});
+
+test("a config that is none is refused with the field's name", () => {
+  const whole = JSON.parse(encodeConfig(description));
+  const refused = (change: object, message: RegExp) =>
+    assert.throws(() => readConfig(JSON.stringify({ ...whole, ...change })), { kind: "invalid", message });
+  refused({ rootfs: undefined }, /no RootFS key/);
+  refused({ rootfs: { diff_ids: ["../../etc"] } }, /not a layer's digest/);
+  refused({ config: { Env: "A=b" } }, /config\.Env/);
+  refused({ config: { Labels: { a: 1 } } }, /config\.Labels/);
+  refused({ config: { Healthcheck: { Interval: "1s" } } }, /config\.Healthcheck\.Interval/);
+  refused({ history: {} }, /history is not a list/);
+  refused({ created: "yesterday" }, /not a time/);
+  const once = { Cmd: "sh", Entrypoint: null, Hostname: "x", Memory: 0 };
+  assert.deepEqual(readConfig(JSON.stringify({ ...whole, config: once })).config, { Cmd: ["sh"] });
 });
 
 test("chain ids: the lowest layer's own, then digests of digests", () => {
@@ -63,6 +79,9 @@ test("platforms", () => {
   assert.deepEqual(parsePlatform("Linux/arm/v7"), { os: "linux", architecture: "arm", variant: "v7" });
   assert.deepEqual(parsePlatform("arm64"), { os: "linux", architecture: "arm64" });
   assert.equal(parsePlatform("").os, "linux");
+  const matches = (a: string, b: string) => matchesPlatform(parsePlatform(a), parsePlatform(b));
+  assert.ok(matches("linux/arm64", "linux/arm64/v8"));
+  assert.ok(!matches("linux/arm/v6", "linux/arm"));
   for (const text of ["windows/amd64", "linux/", "a/b/c/d", "linux/../x"]) {
     assert.throws(() => parsePlatform(text), { kind: "invalid" }, text);
   }

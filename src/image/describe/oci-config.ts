@@ -1,15 +1,11 @@
 /** An image's config as JSON, whose sha256 is the image's id (OCI image spec, "Image Configuration"). */
+import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
-import { arch } from "node:os";
 import { internal, invalid } from "../../lib/errors.ts";
-import type { ImageID } from "../../lib/ids.ts";
+import type { ContainerID, ImageID } from "../../lib/ids.ts";
 import type { DiffID, HistoryEntry, Image, ImageConfig } from "../types.ts";
-
-export interface Platform {
-  readonly os: string;
-  readonly architecture: string;
-  readonly variant?: string;
-}
+import type { Platform } from "./platform.ts";
+import { isObject, readRunConfig } from "./run-config.ts";
 
 /** What a config says; `Image` without what only the store knows. */
 export interface Description extends Platform {
@@ -18,14 +14,18 @@ export interface Description extends Platform {
   readonly author: string;
   readonly comment: string;
   readonly config: ImageConfig;
+  /** Of a commit: the container, and its own config. */
+  readonly container?: ContainerID;
+  readonly containerConfig?: object;
   /** Bottom first. */
   readonly diffIds: readonly DiffID[];
   readonly history: readonly HistoryEntry[];
 }
 
-const sha256 = (text: string): string => `sha256:${createHash("sha256").update(text).digest("hex")}`;
+export const sha256 = (data: string | Uint8Array): string =>
+  `sha256:${createHash("sha256").update(data).digest("hex")}`;
 
-export const imageIdOf = (json: string): ImageID => sha256(json) as ImageID;
+export const imageIdOf = (json: string | Uint8Array): ImageID => sha256(json) as ImageID;
 
 /** Names the first n layers together, for each n from 1 (OCI image spec, "Layer ChainID"). */
 export function chainIdsOf(diffIds: readonly DiffID[]): string[] {
@@ -39,7 +39,7 @@ export function chainIdsOf(diffIds: readonly DiffID[]): string[] {
 
 /** Keys in one order and empty ones left out: the same description gives the same id. */
 export function encodeConfig(image: Description): string {
-  const present = (text: string) => text || undefined;
+  const present = (text: string | undefined) => text || undefined;
   return JSON.stringify({
     architecture: image.architecture,
     variant: image.variant,
@@ -48,97 +48,131 @@ export function encodeConfig(image: Description): string {
     author: present(image.author),
     comment: present(image.comment),
     config: image.config,
+    container: image.container,
+    container_config: image.containerConfig,
     rootfs: { type: "layers", diff_ids: image.diffIds },
     history: image.history.map((entry) => ({
       created: entry.created,
       created_by: present(entry.createdBy),
+      author: present(entry.author),
       comment: present(entry.comment),
       empty_layer: entry.emptyLayer || undefined,
     })),
   });
 }
 
-interface ConfigJson {
-  readonly architecture?: string;
-  readonly variant?: string;
-  readonly os?: string;
-  readonly created?: string;
-  readonly author?: string;
-  readonly comment?: string;
-  readonly config?: ImageConfig | null;
-  readonly rootfs?: { readonly diff_ids?: readonly DiffID[] };
-  readonly history?: readonly {
-    readonly created?: string;
-    readonly created_by?: string;
-    readonly comment?: string;
-    readonly empty_layer?: boolean;
-  }[];
+/** What Go says of a time that was never set. */
+const NEVER = "0001-01-01T00:00:00Z";
+
+/** Configs are some kilobytes; more is an attack on memory. */
+const LARGEST_CONFIG = 8 << 20;
+
+/** @throws invalid for bytes that are no config of an image */
+export function configText(bytes: Uint8Array): string {
+  if (bytes.length > LARGEST_CONFIG) throw invalid(`image config: ${bytes.length} bytes are too many`);
+  if (!isUtf8(bytes)) throw invalid("image config: not UTF-8");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
 }
 
-/** @throws internal where `json` is not what `id` names, or no config */
+/** @throws internal where `json` is not what `id` names; invalid where it is no config */
 export function decodeConfig(id: ImageID, json: string): Description {
   if (imageIdOf(json) !== id) throw internal(`the stored config of image ${id} is damaged`);
-  const config = JSON.parse(json) as ConfigJson;
+  return readConfig(json);
+}
+
+/** @throws invalid */
+export function readConfig(json: string): Description {
+  const config = parse(json);
+  const text = (key: string): string => textOf(config, key);
+  const variant = text("variant");
+  const container = text("container");
+  const containerConfig = config.container_config;
   return {
-    os: config.os ?? "linux",
-    architecture: config.architecture ?? "",
-    ...(config.variant && { variant: config.variant }),
-    created: config.created ?? "0001-01-01T00:00:00Z",
-    author: config.author ?? "",
-    comment: config.comment ?? "",
-    config: config.config ?? {},
-    diffIds: config.rootfs?.diff_ids ?? [],
-    history: (config.history ?? []).map((entry) => ({
-      created: entry.created ?? "0001-01-01T00:00:00Z",
-      createdBy: entry.created_by ?? "",
-      comment: entry.comment ?? "",
-      emptyLayer: entry.empty_layer ?? false,
-    })),
+    os: text("os") || "linux",
+    architecture: text("architecture"),
+    ...(variant && { variant }),
+    created: timeOf(config),
+    author: text("author"),
+    comment: text("comment"),
+    config: readRunConfig(config.config),
+    ...(container && { container: container as ContainerID }),
+    ...(isObject(containerConfig) && { containerConfig }),
+    diffIds: diffIdsOf(config.rootfs),
+    history: list(config.history, "history").map((entry) => {
+      if (!isObject(entry)) throw invalid("image config: history is not what it should be");
+      const author = textOf(entry, "author");
+      return {
+        created: timeOf(entry),
+        createdBy: textOf(entry, "created_by"),
+        ...(author && { author }),
+        comment: textOf(entry, "comment"),
+        emptyLayer: entry.empty_layer === true,
+      };
+    }),
   };
+}
+
+function parse(json: string): Readonly<Record<string, unknown>> {
+  let config: unknown;
+  try {
+    config = JSON.parse(json);
+  } catch (thrown) {
+    throw invalid("image config: not JSON", thrown);
+  }
+  if (!isObject(config)) throw invalid("image config: not an object");
+  return config;
+}
+
+function textOf(object: Readonly<Record<string, unknown>>, key: string): string {
+  const value = object[key] ?? "";
+  if (typeof value !== "string") throw invalid(`image config: ${key} is not text`);
+  return value;
+}
+
+function timeOf(object: Readonly<Record<string, unknown>>): string {
+  const created = textOf(object, "created") || NEVER;
+  if (Number.isNaN(Date.parse(created))) throw invalid(`image config: not a time: ${created}`);
+  return created;
+}
+
+function list(value: unknown, what: string): readonly unknown[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) throw invalid(`image config: ${what} is not a list`);
+  return value;
+}
+
+function diffIdsOf(rootfs: unknown): readonly DiffID[] {
+  if (!isObject(rootfs)) throw invalid("invalid image JSON, no RootFS key");
+  return list(rootfs.diff_ids, "rootfs.diff_ids").map((diffId) => {
+    if (typeof diffId === "string" && /^sha256:[0-9a-f]{64}$/.test(diffId)) return diffId as DiffID;
+    throw invalid(`image config: not a layer's digest: ${JSON.stringify(diffId)}`);
+  });
+}
+
+/** What the store knows of an image besides its config. */
+export interface Standing {
+  /** Familiar forms, in order: tags, and names by digest. */
+  readonly names: readonly string[];
+  readonly parent: ImageID | undefined;
+  readonly tagged: string | undefined;
 }
 
 /** As `Images` shows it. */
 export function toImage(
   id: ImageID,
-  { diffIds, variant: _, ...described }: Description,
-  tags: readonly string[],
+  { diffIds, ...described }: Description,
+  { names, parent, tagged }: Standing,
   sizeOf: (layer: DiffID) => number,
 ): Image {
   const layers = diffIds.map((diffId) => ({ diffId, size: sizeOf(diffId) }));
-  return { id, tags, ...described, layers, size: layers.reduce((sum, { size }) => sum + size, 0) };
-}
-
-/** Node's names, and what people write, in OCI's (the GOARCH of Go). */
-const ARCHITECTURE: Partial<Record<string, string>> = {
-  x64: "amd64",
-  x86_64: "amd64",
-  "x86-64": "amd64",
-  ia32: "386",
-  i386: "386",
-  aarch64: "arm64",
-  armhf: "arm",
-};
-const KNOWN = new Set("amd64 arm64 arm 386 ppc64le s390x riscv64 mips64le loong64".split(" "));
-
-export const hostPlatform = (): Platform => ({
-  os: "linux",
-  architecture: ARCHITECTURE[arch()] ?? arch(),
-});
-
-/** `linux/arm64`, `linux/arm/v7`, `arm64`; the empty string means this host. @throws invalid */
-export function parsePlatform(text: string): Platform {
-  if (text === "") return hostPlatform();
-  const parts = text.toLowerCase().split("/");
-  const named = (part: string): string => ARCHITECTURE[part] ?? part;
-  if (parts.length === 1 && KNOWN.has(named(text))) return { os: "linux", architecture: named(text) };
-  const [os, architecture, variant] = parts;
-  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9][a-z0-9_.-]*$/.test(part))) {
-    throw invalid(`invalid platform: ${text}: it is written os[/architecture[/variant]]`);
-  }
-  if (os !== "linux") throw invalid(`operating system is not supported: ${os}`);
   return {
-    os,
-    architecture: architecture === undefined ? hostPlatform().architecture : named(architecture),
-    ...(variant !== undefined && { variant }),
+    id,
+    tags: names.filter((name) => !name.includes("@")),
+    digests: names.filter((name) => name.includes("@")),
+    ...(parent !== undefined && { parent }),
+    ...(tagged !== undefined && { tagged }),
+    ...described,
+    layers,
+    size: layers.reduce((sum, { size }) => sum + size, 0),
   };
 }

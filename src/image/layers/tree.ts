@@ -9,6 +9,7 @@ import { makeNode } from "../../linux/mknod.ts";
 import { setXattr } from "../../linux/xattr.ts";
 import type { Found, Tree } from "./contain.ts";
 import { resolveDirectory } from "./contain.ts";
+import { isWhiteout, OPAQUE_ATTRIBUTE } from "./whiteout.ts";
 
 /** Owner, mode, times and attributes of what has just been made. */
 export interface Attributes {
@@ -26,8 +27,12 @@ export class LayerTree implements Tree {
   /** The directory looked up last: archives go through a tree directory by directory. */
   #last: { readonly asked: string; readonly path: string[] } | undefined;
 
-  constructor(root: string) {
+  readonly #lose: (path: string, real: Buffer) => void;
+
+  /** @param lose told of each file with content that is about to go; it may take it away */
+  constructor(root: string, lose: (path: string, real: Buffer) => void) {
     this.#root = root;
+    this.#lose = lose;
   }
 
   /** The real path, in bytes. */
@@ -65,8 +70,22 @@ export class LayerTree implements Tree {
     const found = this.find(path);
     if (found === "missing") return;
     this.#last = undefined;
-    if (found === "directory") fs.rmSync(this.at(path), { recursive: true });
-    else fs.unlinkSync(this.at(path));
+    this.#loseBelow(path);
+    fs.rmSync(this.at(path), { recursive: true, force: true });
+  }
+
+  #loseBelow(path: Path): void {
+    const real = this.at(path);
+    const stat = fs.lstatSync(real);
+    if (stat.isFile() && stat.size > 0) this.#lose(path.join("/"), real);
+    if (!stat.isDirectory()) return;
+    for (const name of fs.readdirSync(real, { encoding: "latin1" })) this.#loseBelow([...path, name]);
+  }
+
+  /** What overlayfs takes for a name that is hidden. */
+  isWhiteout(path: Path): boolean {
+    const stat = fs.lstatSync(this.at(path), { throwIfNoEntry: false });
+    return stat !== undefined && isWhiteout(stat);
   }
 
   symlink(path: Path, target: string): void {
@@ -107,7 +126,7 @@ export class LayerTree implements Tree {
 
   /** What lies below `path` is hidden by overlayfs (its documentation, "whiteouts and opaque directories"). */
   makeOpaque(path: Path): void {
-    setXattr(this.at(path), "trusted.overlay.opaque", Buffer.from("y"));
+    setXattr(this.at(path), OPAQUE_ATTRIBUTE, Buffer.from("y"));
   }
 
   #setXattr(path: Buffer, name: string, value: Buffer): boolean {

@@ -5,16 +5,22 @@ import { promisify } from "node:util";
 import { asError, EngineError, invalid } from "../../lib/errors.ts";
 import { makePace } from "../pace.ts";
 import type { TarEntry } from "../tar/entry.ts";
-import { TarReader } from "../tar/reader.ts";
+import { type Piece, TarReader } from "../tar/reader.ts";
 import type { DiffID } from "../types.ts";
 import { componentsOf } from "./contain.ts";
+import { RecipeWriter } from "./recipe.ts";
 import { LayerTree } from "./tree.ts";
+import { isOverlayAttribute, OPAQUE, RESERVED, WHITEOUT } from "./whiteout.ts";
 
 export interface Unpacked {
   /** sha256 of the archive as it came. */
   readonly diffId: DiffID;
   /** Bytes of all files. */
   readonly size: number;
+  /** Bytes of the archive. */
+  readonly tarSize: number;
+  /** Whether the archive speaks of the root directory itself. */
+  readonly root: boolean;
   /** Extended attributes that the file system can't hold, by name: left out. */
   readonly leftOut: readonly string[];
 }
@@ -22,32 +28,37 @@ export interface Unpacked {
 /** Writing more than this goes through the thread pool, so that a slow disk holds nobody up. */
 const SMALL = 1 << 20;
 
-/** OCI image spec, "Layer", "Whiteouts". */
-const WHITEOUT = ".wh.";
-const OPAQUE = ".wh..wh..opq";
-const RESERVED = ".wh..wh.";
-
 const write = promisify(fs.write);
 
 /**
- * Unpack into `root`, which exists and is empty. Whatever an archive says, nothing outside is touched;
+ * Unpack into `root`, and take down in `recipe` how the archive is made again from it; both exist and are empty. Whatever an archive says, nothing outside is touched;
  * whiteouts become what overlayfs takes for such.
  * @throws invalid where the archive is damaged, cut short, or wants out; what is unpacked by then stays for the caller to remove
  */
-export async function unpack(source: AsyncIterable<Buffer>, root: string): Promise<Unpacked> {
+export async function unpack(source: AsyncIterable<Buffer>, root: string, recipe: string): Promise<Unpacked> {
   const hash = createHash("sha256");
-  const reader = new TarReader(tap(source, (chunk) => hash.update(chunk)));
-  const unpacker = new Unpacker(new LayerTree(root), reader);
+  const writer = new RecipeWriter(recipe);
+  const reader = new TarReader(
+    tap(source, (chunk) => hash.update(chunk)),
+    (bytes) => writer.literal(bytes),
+  );
+  const tree = new LayerTree(root, (path, real) => writer.lose(path, real));
+  const unpacker = new Unpacker(tree, reader, writer);
   try {
     await unpacker.run();
+    return {
+      diffId: `sha256:${hash.digest("hex")}` as DiffID,
+      size: unpacker.size,
+      tarSize: await writer.finish(),
+      root: unpacker.root,
+      leftOut: [...unpacker.leftOut],
+    };
+  } catch (thrown) {
+    await writer.abandon();
+    throw thrown;
   } finally {
     await reader.close();
   }
-  return {
-    diffId: `sha256:${hash.digest("hex")}` as DiffID,
-    size: unpacker.size,
-    leftOut: [...unpacker.leftOut],
-  };
 }
 
 async function* tap(source: AsyncIterable<Buffer>, see: (chunk: Buffer) => void): AsyncGenerator<Buffer> {
@@ -59,15 +70,18 @@ async function* tap(source: AsyncIterable<Buffer>, see: (chunk: Buffer) => void)
 
 class Unpacker {
   size = 0;
+  root = false;
   readonly leftOut = new Set<string>();
   readonly #tree: LayerTree;
   readonly #reader: TarReader;
+  readonly #recipe: RecipeWriter;
   /** What is put into a directory changes its time: set at the end. */
   readonly #directoryTimes = new Map<string, { readonly path: string[]; readonly mtime: number }>();
 
-  constructor(tree: LayerTree, reader: TarReader) {
+  constructor(tree: LayerTree, reader: TarReader, recipe: RecipeWriter) {
     this.#tree = tree;
     this.#reader = reader;
+    this.#recipe = recipe;
   }
 
   async run(): Promise<void> {
@@ -95,16 +109,14 @@ class Unpacker {
     }
     for (const attribute of entry.xattrs.keys()) {
       // Those would tell overlayfs to show other directories in the place of this one.
-      if (attribute.startsWith("trusted.overlay.") || attribute.startsWith("user.overlay.")) {
+      if (isOverlayAttribute(attribute)) {
         throw invalid(`its attribute ${attribute} is reserved to overlayfs`);
       }
     }
     const path = this.#tree.place(components);
     if (entry.type === "directory") {
-      if (this.#tree.find(path) !== "directory") {
-        this.#tree.clear(path);
-        this.#tree.makeDirectory(path);
-      }
+      if (path.length === 0) this.root = true;
+      if (this.#tree.find(path) !== "directory") this.#newDirectory(path);
       this.#directoryTimes.set(path.join("/"), { path, mtime: entry.mtime });
     } else {
       if (path.length === 0) throw invalid("the layer's root can only be a directory");
@@ -119,6 +131,14 @@ class Unpacker {
     for (const name of this.#tree.setAttributes(path, entry, entry.type === "symlink")) {
       this.leftOut.add(name);
     }
+  }
+
+  /** In the place of a whiteout, it hides what is below, as both of them say together. */
+  #newDirectory(path: readonly string[]): void {
+    const hides = this.#tree.isWhiteout(path);
+    this.#tree.clear(path);
+    this.#tree.makeDirectory(path);
+    if (hides) this.#tree.makeOpaque(path);
   }
 
   #linkTarget(entry: TarEntry, path: readonly string[]): string[] {
@@ -147,17 +167,11 @@ class Unpacker {
 
   async #fill(entry: TarEntry, path: readonly string[]): Promise<void> {
     const file = this.#tree.openNew(path);
+    const name = path.join("/");
     try {
       for (let piece = await this.#reader.read(); piece; piece = await this.#reader.read()) {
-        let { data, position } = piece;
-        while (data.length > 0) {
-          const written =
-            entry.size <= SMALL
-              ? fs.writeSync(file, data, 0, data.length, position)
-              : (await write(file, data, 0, data.length, position)).bytesWritten;
-          data = data.subarray(written);
-          position += written;
-        }
+        await this.#recipe.content(name, piece.position, piece.data.length);
+        await writePiece(file, piece, entry.size);
       }
       // A sparse file may end in a hole.
       fs.ftruncateSync(file, entry.size);
@@ -178,9 +192,33 @@ class Unpacker {
     const hidden = name.slice(WHITEOUT.length);
     if (hidden === "" || hidden === "." || hidden === "..") throw invalid("a whiteout of nothing");
     const path = this.#tree.place([...directory, hidden]);
-    this.#tree.clear(path);
-    this.#tree.node(path, "character-device", 0, 0);
+    // It hides what other layers have there, not what its own layer says (OCI image spec, "Whiteouts").
+    const found = this.#tree.find(path);
+    if (found === "directory") this.#tree.makeOpaque(path);
+    else if (found === "missing") this.#tree.node(path, "character-device", 0, 0);
   }
+}
+
+/** What of a large file is all zeros becomes a hole: it reads the same. */
+async function writePiece(file: number, { data, position }: Piece, size: number): Promise<void> {
+  if (size > SMALL && isZeros(data)) return;
+  for (let at = 0; at < data.length; ) {
+    const left = data.length - at;
+    at +=
+      size <= SMALL
+        ? fs.writeSync(file, data, at, left, position + at)
+        : (await write(file, data, at, left, position + at)).bytesWritten;
+  }
+}
+
+const ZEROS = Buffer.alloc(1 << 16);
+
+function isZeros(data: Buffer): boolean {
+  for (let at = 0; at < data.length; at += ZEROS.length) {
+    const end = Math.min(at + ZEROS.length, data.length);
+    if (data.compare(ZEROS, 0, end - at, at, end) !== 0) return false;
+  }
+  return true;
 }
 
 /** Names are shown as text, as far as they are. */

@@ -2,19 +2,11 @@
 import * as fs from "node:fs";
 import { makeNode } from "../../linux/mknod.ts";
 import { getXattr, listXattrs, setXattr } from "../../linux/xattr.ts";
+import { deviceOf } from "../layers/device.ts";
+import { isOpaque, isOverlayAttribute, isWhiteout } from "../layers/whiteout.ts";
 import { makePace } from "../pace.ts";
 
-const OPAQUE = "trusted.overlay.opaque";
-const RESERVED = "trusted.overlay.";
-
 const join = (directory: Buffer, name: Buffer): Buffer => Buffer.concat([directory, Buffer.from("/"), name]);
-
-/** Major and minor of a device number (makedev(3), read backwards). */
-const deviceOf = (dev: number): readonly [major: number, minor: number] => {
-  const bits = BigInt(dev);
-  const major = ((bits >> 32n) & ~0xfffn) | ((bits >> 8n) & 0xfffn);
-  return [Number(major), Number(((bits >> 12n) & 0xffffff00n) | (bits & 0xffn))];
-};
 
 /**
  * Copy the layer at `from` over the tree at `to`: what is the same file in the layer stays the same file,
@@ -27,7 +19,7 @@ export async function copyLayer(from: string, to: string): Promise<void> {
 
   async function directory(source: Buffer, target: Buffer): Promise<void> {
     const names = listXattrs(source);
-    if (names.includes(OPAQUE)) {
+    if (isOpaque(source)) {
       for (const name of fs.readdirSync(target, { encoding: "buffer" })) remove(join(target, name));
     }
     for (const name of fs.readdirSync(source, { encoding: "buffer" })) {
@@ -48,7 +40,7 @@ export async function copyLayer(from: string, to: string): Promise<void> {
       return;
     }
     remove(target);
-    if (stat.isCharacterDevice() && stat.rdev === 0) return; // a whiteout
+    if (isWhiteout(stat)) return;
     const first = stat.nlink > 1 ? linked.get(stat.ino) : undefined;
     if (first) {
       fs.linkSync(first, target);
@@ -77,7 +69,7 @@ function copyAttributes(source: Buffer, target: Buffer, xattrs: readonly string[
   fs.lchownSync(target, stat.uid, stat.gid);
   if (!stat.isSymbolicLink()) fs.chmodSync(target, stat.mode & 0o7777);
   for (const name of xattrs) {
-    if (!name.startsWith(RESERVED)) setXattr(target, name, getXattr(source, name));
+    if (!isOverlayAttribute(name)) setXattr(target, name, getXattr(source, name));
   }
   fs.lutimesSync(target, stat.atimeMs / 1000, stat.mtimeMs / 1000);
 }

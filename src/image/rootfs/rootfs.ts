@@ -81,7 +81,12 @@ export class RootFilesystems {
     return this.#get(container).layers;
   }
 
-  async create(container: ContainerID, driver: DriverName, layers: readonly DiffID[]): Promise<void> {
+  async create(
+    container: ContainerID,
+    driver: DriverName,
+    layers: readonly DiffID[],
+    recordOf: (layer: DiffID) => LayerRecord,
+  ): Promise<void> {
     for (const layer of layers) this.#layers.mustExist(layer);
     const at = this.#paths(container);
     try {
@@ -90,7 +95,10 @@ export class RootFilesystems {
       if (driver === "overlay2") {
         fs.mkdirSync(at.upper);
         fs.mkdirSync(at.work);
-        this.#takeRootFrom(layers.at(-1), at.upper);
+        this.#takeRootFrom(
+          layers.findLast((layer) => recordOf(layer).root !== false),
+          at.upper,
+        );
       } else {
         for (const layer of layers) await copyLayer(this.#layers.path(layer), at.merged);
       }
@@ -169,9 +177,9 @@ export class RootFilesystems {
     };
   }
 
-  /** The merged root has the upper directory's owner and mode: those of the image's own root. */
-  #takeRootFrom(top: DiffID | undefined, upper: string): void {
-    const root = top && fs.statSync(this.#layers.path(top));
+  /** The merged root has the upper directory's owner and mode: those that the image's layers last spoke of. */
+  #takeRootFrom(layer: DiffID | undefined, upper: string): void {
+    const root = layer && fs.statSync(this.#layers.path(layer));
     fs.chownSync(upper, root?.uid ?? 0, root?.gid ?? 0);
     fs.chmodSync(upper, root ? root.mode & 0o7777 : 0o755);
   }

@@ -50,13 +50,19 @@ interface Extras {
 
 export class TarReader {
   readonly #bytes: ByteQueue;
+  readonly #see: (bytes: Buffer) => Promise<void> | undefined;
   #global: PaxRecords = [];
   /** What is left of the current entry's data, in archive order. */
   #runs: Run[] = [];
   #padding = 0;
 
-  constructor(source: AsyncIterable<Buffer>) {
+  /** @param see shown all bytes, in order, but those that `read` gives */
+  constructor(
+    source: AsyncIterable<Buffer>,
+    see: (bytes: Buffer) => Promise<void> | undefined = () => undefined,
+  ) {
     this.#bytes = new ByteQueue(source);
+    this.#see = see;
   }
 
   /**
@@ -70,7 +76,7 @@ export class TarReader {
     for (;;) {
       const block = await this.#block("a header");
       if (isZero(block)) {
-        await this.#bytes.drain();
+        await this.#drain();
         return undefined;
       }
       const header = decodeHeader(block);
@@ -110,18 +116,32 @@ export class TarReader {
   }
 
   async #skip(): Promise<void> {
-    while (await this.read()) {
-      // Nobody wants it.
-    }
+    for (let piece = await this.read(); piece; piece = await this.read()) await this.#see(piece.data);
     const padding = this.#padding;
     this.#padding = 0;
-    if ((await this.#bytes.take(padding)).length < padding) {
+    if ((await this.#take(padding)).length < padding) {
       throw invalid("the tar archive is cut short: it ends within a file");
     }
   }
 
+  /** Exactly `count` bytes that are no file's, or fewer where the archive ends before. */
+  async #take(count: number): Promise<Buffer> {
+    const bytes = await this.#bytes.take(count);
+    if (bytes.length > 0) await this.#see(bytes);
+    return bytes;
+  }
+
+  /** What comes after the end of the archive is of no use, but it is part of the stream. */
+  async #drain(): Promise<void> {
+    for (;;) {
+      const bytes = await this.#bytes.some(Number.MAX_SAFE_INTEGER);
+      if (!bytes) return;
+      await this.#see(bytes);
+    }
+  }
+
   async #block(what: string): Promise<Buffer> {
-    const block = await this.#bytes.take(BLOCK);
+    const block = await this.#take(BLOCK);
     if (block.length === BLOCK) return block;
     throw invalid(
       block.length === 0
@@ -135,7 +155,7 @@ export class TarReader {
       throw invalid(`tar: a header of ${header.size} bytes, and at most ${LONGEST_EXTRA_HEADER} make sense`);
     }
     const padded = header.size + paddingOf(header.size);
-    const bytes = await this.#bytes.take(padded);
+    const bytes = await this.#take(padded);
     if (bytes.length < padded) throw invalid("the tar archive is cut short: it ends within a header");
     return bytes.subarray(0, header.size);
   }
