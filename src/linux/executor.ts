@@ -3,7 +3,7 @@ import { asError, EngineError, messageOf } from "../lib/errors.ts";
 import { ConnectionForgetter } from "./conntrack/forgetter.ts";
 import { EmptyNamespaces } from "./empty-netns.ts";
 import { KernelError } from "./ffi.ts";
-import type { ConnectionFilter, Link, LinkAddress, Neighbour, Route } from "./kernel.ts";
+import type { ConnectionFilter, Link, LinkAddress, LinkTraffic, Neighbour, Route } from "./kernel.ts";
 import { deleteLinkIn, LinkDeleter } from "./link-deleter.ts";
 import type { Message } from "./netlink/message.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, type Request } from "./netlink/socket.ts";
@@ -14,6 +14,7 @@ import { askAddresses, readLinkAddress } from "./rtnetlink/address.ts";
 import { askLinks, readLink } from "./rtnetlink/link.ts";
 import { askNeighbours, readNeighbour } from "./rtnetlink/neighbour.ts";
 import { askRoutes, readRoute } from "./rtnetlink/route.ts";
+import { askTraffic, readTraffic } from "./rtnetlink/traffic.ts";
 import { type Home, Scope } from "./scope.ts";
 import { clearElements } from "./steps/firewall.ts";
 import { carryOut } from "./steps.ts";
@@ -101,6 +102,9 @@ export class Executor {
   }
 
   links = (netns?: NetnsPath): Link[] => this.#dump(netns, askLinks("list links"), readLink);
+
+  traffic = (netns?: NetnsPath): LinkTraffic[] =>
+    this.#dump(netns, askTraffic("count the traffic of links"), readTraffic);
 
   addresses = (netns?: NetnsPath): LinkAddress[] =>
     this.#dump(netns, askAddresses("list addresses"), readLinkAddress);

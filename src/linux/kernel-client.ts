@@ -119,6 +119,7 @@ class KernelClient implements Kernel {
   dismantle: Kernel["dismantle"] = (plan) => this.#ask("dismantle", [plan]);
   deleteLinks: Kernel["deleteLinks"] = (names) => this.#ask("deleteLinks", [names]);
   links: Kernel["links"] = (netns) => this.#ask("links", [netns]);
+  traffic: Kernel["traffic"] = (netns) => this.#ask("traffic", [netns]);
   addresses: Kernel["addresses"] = (netns) => this.#ask("addresses", [netns]);
   routes: Kernel["routes"] = (netns) => this.#ask("routes", [netns]);
   neighbours: Kernel["neighbours"] = (netns) => this.#ask("neighbours", [netns]);

@@ -35,6 +35,7 @@ const handlers: Handlers = {
   dismantle: (plan) => executor.dismantle(plan),
   deleteLinks: (names) => executor.deleteLinks(names),
   links: executor.links,
+  traffic: executor.traffic,
   addresses: executor.addresses,
   routes: executor.routes,
   neighbours: executor.neighbours,

@@ -20,6 +20,19 @@ export interface Link {
   readonly alias?: string;
 }
 
+/** What went through a link since it was made, as its namespace counts: `rx` came in there. */
+export interface LinkTraffic {
+  readonly name: string;
+  readonly rxBytes: bigint;
+  readonly rxPackets: bigint;
+  readonly rxErrors: bigint;
+  readonly rxDropped: bigint;
+  readonly txBytes: bigint;
+  readonly txPackets: bigint;
+  readonly txErrors: bigint;
+  readonly txDropped: bigint;
+}
+
 export interface LinkAddress {
   readonly ifindex: number;
   readonly address: Prefix;
@@ -81,6 +94,7 @@ export interface Kernel {
    */
   deleteLinks(names: readonly string[]): Promise<void>;
   links(netns?: NetnsPath): Promise<readonly Link[]>;
+  traffic(netns?: NetnsPath): Promise<readonly LinkTraffic[]>;
   addresses(netns?: NetnsPath): Promise<readonly LinkAddress[]>;
   routes(netns?: NetnsPath): Promise<readonly Route[]>;
   neighbours(netns?: NetnsPath): Promise<readonly Neighbour[]>;

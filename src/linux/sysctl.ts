@@ -1,5 +1,5 @@
 /** Kernel settings under /proc/sys, sysctl(8). Those of `net.` belong to the namespace that the thread is in. */
-import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { invalid } from "../lib/errors.ts";
 import { KernelError } from "./ffi.ts";
 
@@ -50,4 +50,15 @@ export function exchangeSysctl(key: string, value: string): string {
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
+}
+
+/**
+ * Whether this kernel has a setting of that name. Of an interface, that is asked of all interfaces' defaults: it may be
+ * one that isn't there yet.
+ */
+export function sysctlExists(key: string): boolean {
+  const parts = key.split(".");
+  const ofInterface = parts.length > 4 && ["conf", "neigh"].includes(parts[2] ?? "");
+  const asked = ofInterface ? [...parts.slice(0, 3), "default", ...parts.slice(-1)] : parts;
+  return !parts.some((part) => part === "" || part === "..") && existsSync(`/proc/sys/${asked.join("/")}`);
 }

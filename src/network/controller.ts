@@ -4,6 +4,7 @@ import { conflict, messageOf } from "../lib/errors.ts";
 import type { ContainerID, NetworkID } from "../lib/ids.ts";
 import type { Address } from "../lib/ip.ts";
 import { KeyedMutex, Mutex } from "../lib/mutex.ts";
+import type { LinkTraffic } from "../linux/kernel.ts";
 import type { Fact, Plan } from "../linux/plan.ts";
 import { bridgeOptions, OPTION } from "./bridge/options.ts";
 import { Keeper } from "./coexistence/keeper.ts";
@@ -138,6 +139,13 @@ class Controller implements Networks {
 
   endpointsOf: Networks["endpointsOf"] = (network) => this.#context.ledger.endpointsOf(network);
   sandboxOf: Networks["sandboxOf"] = (container) => this.#context.ledger.sandboxOf(container);
+
+  async trafficOf(container: ContainerID): Promise<readonly LinkTraffic[]> {
+    const sandbox = this.sandboxOf(container);
+    if (sandbox?.mode !== "own" || sandbox.endpoints.length === 0) return [];
+    const names = new Set(sandbox.endpoints.map(({ interfaceName }) => interfaceName));
+    return (await this.#context.kernel.traffic(sandbox.key)).filter(({ name }) => names.has(name));
+  }
 
   check = checkRequest;
 

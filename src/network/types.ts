@@ -1,5 +1,6 @@
 import type { ContainerID, EndpointID, NetworkID, SandboxID } from "../lib/ids.ts";
 import type { Address, Mac, Prefix } from "../lib/ip.ts";
+import type { LinkTraffic } from "../linux/kernel.ts";
 import type { NetnsPath } from "../linux/plan.ts";
 import type { ContainerPort, PortBinding, PublishRequest } from "./port/types.ts";
 
@@ -199,6 +200,8 @@ export interface Networks {
   prune(select: (network: Network) => boolean): Promise<readonly Network[]>;
   endpointsOf(network: NetworkID): readonly Endpoint[];
   sandboxOf(container: ContainerID): Sandbox | undefined;
+  /** What went through the interfaces of a container's networks; none where it has no namespace of its own. */
+  trafficOf(container: ContainerID): Promise<readonly LinkTraffic[]>;
   /**
    * Refuse what can never work, before anything is made (conflicting options, addresses that are none …).
    * What depends on a network surfaces in `openSandbox`, as Docker has it: one that does not exist, `--ip`

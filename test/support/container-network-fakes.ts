@@ -8,6 +8,7 @@ import {
   type SandboxID,
 } from "../../src/lib/ids.ts";
 import { parseAddress, parsePrefix } from "../../src/lib/ip.ts";
+import type { LinkTraffic } from "../../src/linux/kernel.ts";
 import type { NetnsPath } from "../../src/linux/plan.ts";
 import type {
   DriverName,
@@ -35,6 +36,7 @@ type Used =
   | "publish"
   | "renameContainer"
   | "sandboxOf"
+  | "trafficOf"
   | "unpublish"
   | "warnings";
 
@@ -137,6 +139,8 @@ export class FakeNetworks implements Pick<Networks, Used> {
   }
 
   sandboxOf = (container: ContainerID): Sandbox | undefined => this.sandboxes.get(container);
+
+  trafficOf = async (): Promise<readonly LinkTraffic[]> => [];
 
   endpointsOf = (network: NetworkID): readonly Endpoint[] =>
     [...this.sandboxes.values()].flatMap(({ endpoints }) =>

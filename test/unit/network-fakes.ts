@@ -51,6 +51,7 @@ export class FakeKernel implements Kernel {
   }
 
   links = async () => this.hostLinks;
+  traffic = async () => [];
   addresses = async () => [];
   /** Default routes of sandboxes, by namespace. */
   readonly #routes = new Map<string | undefined, readonly Route[]>();

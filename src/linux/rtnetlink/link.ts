@@ -28,10 +28,10 @@ import type { Request } from "../netlink/socket.ts";
 
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
-const RTM_GETLINK = 18;
+export const RTM_GETLINK = 18;
 const RTM_SETLINK = 19;
 
-const IFINFOMSG_SIZE = 16;
+export const IFINFOMSG_SIZE = 16;
 
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
