@@ -1,6 +1,6 @@
 /** What the engine tells the world, in Docker's words (Engine API, "Monitor events"). */
 export interface EngineEvent {
-  readonly type: "container" | "image" | "network" | "volume" | "daemon";
+  readonly type: "container" | "image" | "network" | "volume" | "daemon" | "builder";
   /** `create`, `start`, `die`, `connect`, `exec_create: sh` … */
   readonly action: string;
   readonly actor: { readonly id: string; readonly attributes: Readonly<Record<string, string>> };

@@ -1,0 +1,303 @@
+/** Builds: each from its request to an image of the engine's, and nothing left of it besides. */
+import { existsSync, writeFileSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Image, Images } from "../image/types.ts";
+import { invalid, notBuiltIn, throwAll } from "../lib/errors.ts";
+import type { EngineEvent } from "../lib/events.ts";
+import { type ContainerID, type ImageID, randomHex, shortId } from "../lib/ids.ts";
+import type { Logger } from "../lib/log.ts";
+import { familiar, parseReference } from "../lib/reference.ts";
+import { UndoStack } from "../lib/undo.ts";
+import type { Networks } from "../network/types.ts";
+import type { Registry } from "../registry/types.ts";
+import { baseImage, tagOf } from "./bases.ts";
+import { Buildah } from "./buildah.ts";
+import { removeCgroup } from "./cgroup.ts";
+import { readContext } from "./context.ts";
+import { parseDockerfile } from "./dockerfile.ts";
+import { failureOf } from "./failure.ts";
+import { ALWAYS, requestFlags } from "./flags.ts";
+import { Narrator, stepLine } from "./narrator.ts";
+import { openNetwork } from "./network.ts";
+import { type Recipe, recipeOf } from "./recipe.ts";
+import { imagesOf, type Stages, stagesOf } from "./stages.ts";
+import { Transfer } from "./transfer.ts";
+import type { Builder, BuildMessage, BuildRequest } from "./types.ts";
+import type { OpenArchive } from "./unpack.ts";
+import { bytesBelow } from "./usage.ts";
+
+export interface BuilderOptions {
+  readonly images: Images;
+  readonly registry: Registry;
+  readonly networks: Networks;
+  readonly findContainer: (reference: string) => ContainerID;
+  readonly openArchive: OpenArchive;
+  readonly publish: (event: Omit<EngineEvent, "time">) => void;
+  readonly logger: Logger;
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  /** Below every hierarchy's root. */
+  readonly cgroupParent: string;
+  /** The engine's own: a path. */
+  readonly runtime: string;
+  /** The filter of RUN steps' system calls, as the OCI runtime specification has it. */
+  readonly seccompProfile: object;
+}
+
+type Handlers = Parameters<Builder["build"]>[1];
+
+export function createBuilder(options: BuilderOptions): Builder {
+  return new ImageBuilder(options);
+}
+
+class ImageBuilder implements Builder {
+  readonly #options: BuilderOptions;
+  readonly #dataRoot: string;
+  readonly #execRoot: string;
+  readonly #buildah: Buildah;
+  readonly #transfer: Transfer;
+  readonly #running = new Set<Promise<unknown>>();
+  readonly #stopping = new AbortController();
+  /** A build that was cut short has left containers in the builder's store: removed once nobody builds. */
+  #untidy = false;
+
+  constructor(options: BuilderOptions) {
+    const { dataRoot, execRoot, images } = options;
+    this.#options = options;
+    this.#dataRoot = join(dataRoot, "build");
+    this.#execRoot = join(execRoot, "build");
+    this.#buildah = new Buildah({
+      dataRoot: this.#dataRoot,
+      execRoot: this.#execRoot,
+      storageDriver: () => images.storageDriver,
+    });
+    const directory = join(this.#dataRoot, "work");
+    this.#transfer = new Transfer({ buildah: this.#buildah, images, directory });
+  }
+
+  /** What a crash left goes: contexts, cgroups, and with the next build the containers of the last. */
+  async start(): Promise<void> {
+    const work = join(this.#dataRoot, "work");
+    if (!existsSync(work)) return;
+    for (const name of await readdir(work)) {
+      if (/^[0-9a-f]{12}$/.test(name)) await removeCgroup(this.#cgroupOf(name));
+      await rm(join(work, name), { recursive: true, force: true });
+      this.#untidy = true;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.allSettled(this.#running);
+  }
+
+  async build(request: BuildRequest, handlers: Handlers): Promise<string> {
+    const signal = AbortSignal.any([handlers.signal, this.#stopping.signal]);
+    const work = this.#tidied().then(() => this.#build(request, { ...handlers, signal }));
+    this.#running.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#running.delete(work);
+    }
+  }
+
+  async #tidied(): Promise<void> {
+    Buildah.require();
+    this.#buildah.configure();
+    if (!this.#untidy || this.#running.size > 0) return;
+    this.#untidy = false;
+    await this.#buildah.read("rm", "--all");
+  }
+
+  async #build(request: BuildRequest, handlers: Handlers): Promise<string> {
+    const tags = request.tags.map(tagOf);
+    if (request.remote) {
+      throw notBuiltIn(
+        `building from ${request.remote} is not built in: fetch it, and send it as the context`,
+      );
+    }
+    if (!request.context) throw invalid("the request has no body: there is no context to build from");
+    const id = randomHex(6);
+    const directory = join(this.#dataRoot, "work", id);
+    const undo = new UndoStack();
+    try {
+      undo.push("remove the context", () => rm(directory, { recursive: true, force: true }));
+      const context = await readContext(
+        request.context,
+        join(directory, "context"),
+        request.dockerfile,
+        this.#options.openArchive,
+      );
+      const dockerfile = parseDockerfile(context.dockerfile, request.dockerfile || "Dockerfile");
+      const plan = stagesOf(dockerfile, request);
+      return await this.#carryOut(request, plan, { id, directory, tags, undo }, handlers);
+    } finally {
+      throwAll("clean up after a build", await undo.unwind());
+    }
+  }
+
+  async #carryOut(
+    request: BuildRequest,
+    plan: Stages,
+    place: {
+      readonly id: string;
+      readonly directory: string;
+      readonly tags: readonly string[];
+      readonly undo: UndoStack;
+    },
+    { onMessage, signal }: Handlers,
+  ): Promise<string> {
+    const told = this.#tellBeginning(plan, request, onMessage);
+    const bases = await this.#bring(plan, request, { onMessage, signal });
+    const idOf = (name: string, platform: string): ImageID => {
+      const base = bases.get(`${name} ${platform}`);
+      if (!base) throw new TypeError(`${name} was not brought`);
+      return base.id;
+    };
+    const recipe = recipeOf(plan, request.labels, idOf);
+    const built = await this.#run(request, plan, recipe, { ...place, told, idOf }, { onMessage, signal });
+    const last = plan.stages.at(-1)?.base;
+    const parent = last?.kind === "image" ? idOf(last.name, plan.stages.at(-1)?.platform ?? "") : undefined;
+    const known = this.#options.images.find(built);
+    const image =
+      known ?? (await this.#transfer.take(built, place.tags, parent === built ? undefined : parent));
+    onMessage({ stream: `Successfully built ${shortId(image.id)}\n` });
+    for (const tag of place.tags) {
+      if (known) await this.#options.images.tag(image.id, tag);
+      onMessage({ stream: `Successfully tagged ${familiar(parseReference(tag))}\n` });
+    }
+    return image.id;
+  }
+
+  /** The steps up to the first FROM: an image that can't be had is told of after them. @returns how many */
+  #tellBeginning(plan: Stages, request: BuildRequest, onMessage: (message: BuildMessage) => void): number {
+    const { globals, stages } = recipeOf(plan, request.labels, () => "" as ImageID);
+    const beginning = [...globals, ...(stages[0] ?? []).slice(0, 1)];
+    const total = globals.length + stages.flat().length;
+    for (const [index, step] of beginning.entries()) onMessage({ stream: stepLine(index + 1, total, step) });
+    return beginning.length;
+  }
+
+  async #bring(plan: Stages, request: BuildRequest, handlers: Handlers): Promise<ReadonlyMap<string, Image>> {
+    const { images, registry } = this.#options;
+    const found = new Map<string, Image>();
+    for (const { name, platform } of imagesOf(plan)) {
+      const { pull, credentials } = request;
+      const base = await baseImage(name, platform || request.platform, {
+        images,
+        registry,
+        pull,
+        credentials,
+        ...handlers,
+      });
+      await this.#transfer.bring(base.id);
+      found.set(`${name} ${platform}`, base);
+    }
+    return found;
+  }
+
+  /** @returns the result's id, in the builder's store */
+  async #run(
+    request: BuildRequest,
+    plan: Stages,
+    recipe: Recipe,
+    place: {
+      readonly id: string;
+      readonly directory: string;
+      readonly undo: UndoStack;
+      readonly told: number;
+      readonly idOf: (name: string, platform: string) => ImageID;
+    },
+    { onMessage, signal }: Handlers,
+  ): Promise<ImageID> {
+    const { networks, findContainer, runtime, seccompProfile } = this.#options;
+    const { id, directory, undo } = place;
+    const file = (name: string, content: string): string => {
+      writeFileSync(join(directory, name), content);
+      return join(directory, name);
+    };
+    const cgroup = this.#cgroupOf(id);
+    undo.push("remove the cgroup", () => removeCgroup(cgroup));
+    const network = await openNetwork(request.networkMode, {
+      networks,
+      findContainer,
+      directory: join(directory, "network"),
+      extraHosts: request.extraHosts,
+    });
+    undo.push("close the network", () => network.close());
+    const narrator = new Narrator({
+      recipe,
+      bases: plan.stages.map(({ base, platform }) =>
+        base.kind === "stage"
+          ? { stage: base.index }
+          : base.kind === "image"
+            ? place.idOf(base.name, platform).replace(/^sha256:/, "")
+            : "",
+      ),
+      emit: onMessage,
+      completeId: (prefix) => this.#transfer.completeId(prefix),
+      newId: () => randomHex(6),
+      told: place.told,
+    });
+    const code = await this.#buildah.run(
+      [
+        ...["build", ...ALWAYS, "--runtime", runtime, "--cgroup-parent", cgroup],
+        ...["--signature-policy", this.#buildah.settings("policy.json")],
+        ...["--hooks-dir", this.#buildah.settings("hooks")],
+        ...["--ignorefile", this.#buildah.settings("ignore")],
+        ...["--security-opt", `seccomp=${file("seccomp.json", JSON.stringify(seccompProfile))}`],
+        ...network.flags,
+        ...requestFlags(request),
+        ...["--file", file("Dockerfile", recipe.text), join(directory, "context")],
+      ],
+      {
+        signal,
+        onStdout: (text) => narrator.stdout(text),
+        onStderr: (text) => narrator.stderr(text),
+      },
+    );
+    narrator.end(code);
+    if (code === 0 && narrator.result !== "") return `sha256:${narrator.result}` as ImageID;
+    this.#untidy = true;
+    if (signal.aborted) throw invalid("Build cancelled");
+    const { step, before } = narrator.position;
+    throw failureOf(narrator.complaint, code, step, before);
+  }
+
+  #cgroupOf(id: string): string {
+    return join("/", this.#options.cgroupParent, `build-${id}`);
+  }
+
+  async usage(): Promise<number> {
+    return bytesBelow(this.#buildah.storage);
+  }
+
+  /** What running builds may use stays: with one running, nothing goes. */
+  async prune(): Promise<{ readonly deleted: readonly string[]; readonly reclaimed: number }> {
+    if (this.#running.size > 0) return { deleted: [], reclaimed: 0 };
+    const work = this.#prune();
+    this.#running.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#running.delete(work);
+    }
+  }
+
+  async #prune() {
+    const { publish, logger } = this.#options;
+    const deleted = this.#transfer.ids();
+    const reclaimed = await this.usage();
+    await rm(this.#buildah.storage, { recursive: true, force: true });
+    this.#untidy = false;
+    publish({
+      type: "builder",
+      action: "prune",
+      actor: { id: "", attributes: { reclaimed: String(reclaimed) } },
+    });
+    logger.debug?.({ reclaimed }, "build cache pruned");
+    return { deleted, reclaimed };
+  }
+}

@@ -1,0 +1,256 @@
+/**
+ * The builder's output, told again as dockerd's builder tells a build: clients read the result, and what the cache
+ * was good for, from these lines. Pure: text in, messages out.
+ *
+ * buildah writes, each stage's lines with `[1/2] ` before them where there are several:
+ *
+ *     STEP 2/3: RUN make          its steps, counted a stage each; a base's ONBUILD steps are among them
+ *     --> Using cache 64 digits   the step's image was there
+ *     --> 11 or 12 digits         the step's image
+ *     COMMIT                      the last step's image is about to be written
+ *     64 digits                   the result
+ *
+ * and between them what RUN steps write.
+ */
+import type { Instruction } from "./dockerfile.ts";
+import type { Recipe, Step } from "./recipe.ts";
+import type { BuildMessage } from "./types.ts";
+
+export interface NarratorOptions {
+  readonly recipe: Recipe;
+  /** The image that a stage begins with, 64 digits; the empty text where it begins with nothing. */
+  readonly bases: readonly (string | { readonly stage: number })[];
+  readonly emit: (message: BuildMessage) => void;
+  /** All 64 digits of an image in the builder's store, from its first; what was asked where there is none. */
+  readonly completeId: (prefix: string) => string;
+  /** Twelve digits: a name for what a step runs in. */
+  readonly newId: () => string;
+  /** Steps that were told of before the builder began. */
+  readonly told: number;
+}
+
+const STEP = /^(?:\[(\d+)\/\d+\] )?STEP (\d+)\/(\d+): /;
+const COMMIT = /^(?:\[\d+\/\d+\] )?COMMIT(?: \S+)?$/;
+const CACHED = /^--> Using cache ([0-9a-f]{64})$/;
+/** What a command writes last may have no line end. */
+const IMAGE = /^(.*)--> ([0-9a-f]{11,64})$/;
+const RESULT = /^[0-9a-f]{64}$/;
+const UNUSED = /^\[Warning\] one or more build args were not consumed: (\[.*\])$/;
+/** These may be the beginning of a line of buildah's own. */
+const HELD_BACK = /-{1,2}>?[^\n]*$|^(?:\[|S|C|[0-9a-f]{1,64}$)/;
+const COMPLAINT = /^(?:Error: |error )/;
+
+const INSTANT: ReadonlySet<string> = new Set(["FROM", "COPY", "ADD"]);
+const short = (id: string): string => id.slice(0, 12);
+
+export class Narrator {
+  readonly #options: NarratorOptions;
+  readonly #total: number;
+  #stdout = "";
+  #stderr = "";
+  #complaint = "";
+  /** Counted from 0; -1 before the first. */
+  #stage = -1;
+  /** buildah's count within the stage. */
+  #number = 0;
+  #step: Step | undefined;
+  /** What the step runs in; told of once there is something to tell. */
+  #running: string | undefined;
+  #open = false;
+  #committing = false;
+  /** Of each stage that is done. */
+  readonly #images: string[] = [];
+  #image = "";
+  #result = "";
+
+  constructor(options: NarratorOptions) {
+    this.#options = options;
+    const { recipe } = options;
+    this.#total = recipe.globals.length + recipe.stages.flat().length;
+  }
+
+  /** The result's 64 digits; the empty text before the builder's last line. */
+  get result(): string {
+    return this.#result;
+  }
+
+  /** Where it stands, and what of the same stage came before. */
+  get position(): { readonly step: Instruction | undefined; readonly before: readonly Instruction[] } {
+    const steps = this.#options.recipe.stages[this.#stage] ?? [];
+    const at = this.#step ? steps.indexOf(this.#step) : 0;
+    return {
+      step: this.#step?.instruction,
+      before: steps.slice(0, Math.max(at, 0)).flatMap(({ instruction }) => instruction ?? []),
+    };
+  }
+
+  /** What the builder said last of its own failure. */
+  get complaint(): string {
+    return this.#complaint + this.#stderr;
+  }
+
+  stdout(text: string): void {
+    this.#stdout += text;
+    const lines = this.#stdout.split("\n");
+    this.#stdout = lines.pop() ?? "";
+    for (const line of lines) this.#line(line);
+    if (this.#stdout !== "" && !HELD_BACK.test(this.#stdout)) {
+      this.#output(this.#stdout);
+      this.#stdout = "";
+    }
+  }
+
+  stderr(text: string): void {
+    this.#stderr += text;
+    const lines = this.#stderr.split("\n");
+    this.#stderr = lines.pop() ?? "";
+    for (const line of lines) this.#complain(`${line}\n`);
+    if (this.#stderr !== "" && this.#complaint === "" && !/^(?:Error|error)/.test(this.#stderr)) {
+      this.#complain(this.#stderr);
+      this.#stderr = "";
+    }
+  }
+
+  /** The builder has ended; well where `code` is 0. */
+  end(code: number): void {
+    if (this.#stdout !== "") this.#line(this.#stdout, "");
+    this.#stdout = "";
+    if (code !== 0) return;
+    this.#flushComplaint();
+    this.#close();
+  }
+
+  #line(line: string, ending = "\n"): void {
+    const [whole, stage, number, of] = STEP.exec(line) ?? [];
+    if (whole !== undefined && this.#isNext(Number(stage ?? 1), Number(number))) {
+      this.#begin(Number(stage ?? 1) - 1, Number(number), Number(of));
+      return;
+    }
+    const cached = CACHED.exec(line)?.[1];
+    if (cached !== undefined && this.#open) {
+      this.#say(" ---> Using cache\n");
+      this.#image = cached;
+      this.#running = undefined;
+      return;
+    }
+    const [, before = "", image] = IMAGE.exec(line) ?? [];
+    if (image !== undefined && this.#open) {
+      if (before !== "") this.#output(before);
+      this.#image = this.#options.completeId(image);
+      this.#finishStep();
+      return;
+    }
+    if (this.#isLast() && COMMIT.test(line)) {
+      this.#committing = true;
+      return;
+    }
+    if (this.#isLast() && RESULT.test(line) && (this.#committing || !this.#open)) {
+      this.#result = line;
+      return;
+    }
+    const unused = UNUSED.exec(line)?.[1];
+    if (unused !== undefined) this.#say(`[Warning] One or more build-args ${unused} were not consumed\n`);
+    else this.#output(line + ending);
+  }
+
+  /** Steps come in order: what looks like one and is not the next was written by a command. */
+  #isNext(stage: number, number: number): boolean {
+    if (number === 1) return stage === this.#stage + 2;
+    return stage === this.#stage + 1 && number === this.#number + 1;
+  }
+
+  #isLast(): boolean {
+    return this.#stage === this.#options.recipe.stages.length - 1;
+  }
+
+  #begin(stage: number, number: number, of: number): void {
+    this.#flushComplaint();
+    this.#close();
+    const { recipe, bases, told } = this.#options;
+    const steps = recipe.stages[stage] ?? [];
+    const triggers = Math.max(of - steps.length, 0);
+    if (number === 1) this.#stage = stage;
+    this.#number = number;
+    if (number === 2 && triggers > 0) {
+      this.#say(`# Executing ${triggers} build trigger${triggers > 1 ? "s" : ""}\n`);
+    }
+    const isTrigger = number > 1 && number <= 1 + triggers;
+    this.#step = isTrigger ? undefined : steps[number === 1 ? 0 : number - 1 - triggers];
+    if (this.#step) {
+      const earlier = recipe.stages.slice(0, stage).flat().length;
+      const count = recipe.globals.length + earlier + steps.indexOf(this.#step) + 1;
+      if (count > told) this.#say(stepLine(count, this.#total, this.#step));
+    }
+    if (number === 1) {
+      const base = bases[stage] ?? "";
+      this.#image = typeof base === "string" ? base : (this.#images[base.stage] ?? "");
+      this.#say(` ---> ${short(this.#image)}\n`);
+      return;
+    }
+    this.#open = true;
+    if (!INSTANT.has(this.#step?.keyword ?? "RUN")) this.#running = this.#options.newId();
+    this.#announced = false;
+  }
+
+  #announced = false;
+
+  /** Said late: whether the cache has the step is known by then. */
+  #announce(): void {
+    if (this.#announced || this.#running === undefined) return;
+    this.#announced = true;
+    this.#say(` ---> Running in ${this.#running}\n`);
+  }
+
+  #finishStep(): void {
+    if (this.#running !== undefined) {
+      this.#announce();
+      this.#say(` ---> Removed intermediate container ${this.#running}\n`);
+    }
+    this.#running = undefined;
+    this.#open = false;
+    this.#say(` ---> ${short(this.#image)}\n`);
+  }
+
+  /** A stage has ended where the next begins, or all is done: its image is told for programs. */
+  #close(): void {
+    if (this.#open) this.#finishStep();
+    const ended = this.#stage >= 0 && this.#images.length === this.#stage;
+    const steps = this.#options.recipe.stages[this.#stage] ?? [];
+    const complete = this.#step !== undefined && steps.at(-1) === this.#step;
+    if (!ended || !complete) return;
+    this.#images.push(this.#image);
+    if (this.#image !== "") this.#options.emit({ aux: { ID: `sha256:${this.#image}` } });
+  }
+
+  #complain(text: string): void {
+    if (this.#complaint !== "" || COMPLAINT.test(text)) {
+      this.#complaint += text;
+      return;
+    }
+    this.#announce();
+    this.#say(`\u001b[91m${text}\u001b[0m`);
+  }
+
+  /** It was a command's own after all: the build goes on. */
+  #flushComplaint(): void {
+    const text = this.#complaint + this.#stderr;
+    this.#complaint = "";
+    this.#stderr = "";
+    if (text === "") return;
+    this.#announce();
+    this.#say(`\u001b[91m${text}\u001b[0m`);
+  }
+
+  #output(text: string): void {
+    if (text === "") return;
+    this.#announce();
+    this.#say(text);
+  }
+
+  #say(stream: string): void {
+    this.#options.emit({ stream });
+  }
+}
+
+export const stepLine = (number: number, total: number, step: Step): string =>
+  `Step ${number}/${total} : ${step.text}\n`;

@@ -1,0 +1,91 @@
+/** The Dockerfile that the builder is given: names of images become ids, labels of the request become a step. */
+import type { ImageID } from "../lib/ids.ts";
+import type { Instruction } from "./dockerfile.ts";
+import { copiedImage, type Stage, type Stages } from "./stages.ts";
+
+/** A line of the build's story: `Step 2/5 : RUN make`. */
+export interface Step {
+  readonly keyword: string;
+  readonly text: string;
+  readonly instruction?: Instruction;
+}
+
+export interface Recipe {
+  /** What to build from. */
+  readonly text: string;
+  /** ARG before the first FROM: told of, and nothing else. */
+  readonly globals: readonly Step[];
+  /** Of each stage, FROM first. */
+  readonly stages: readonly (readonly Step[])[];
+}
+
+const stepOf = (instruction: Instruction): Step => ({
+  keyword: instruction.keyword,
+  text: instruction.text,
+  instruction,
+});
+
+const labelStep = ([key, value]: readonly [string, string]): Step => ({
+  keyword: "LABEL",
+  text: `LABEL ${key}=${value}`,
+});
+
+/** In a Dockerfile, between double quotes, nothing but what is escaped means anything but itself. */
+const quoted = (text: string, token: string): string =>
+  `"${text.replace(/["$`\\]/g, (letter) => (letter === token || /["$]/.test(letter) ? token + letter : letter))}"`;
+
+/**
+ * @param idOf an image's id by name and platform as `imagesOf` has them
+ */
+export function recipeOf(
+  plan: Stages,
+  labels: Readonly<Record<string, string>>,
+  idOf: (name: string, platform: string) => ImageID,
+): Recipe {
+  const { escapeToken, globals, stages } = plan;
+  const added = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
+  const bare = (name: string, platform: string) => idOf(name, platform).replace(/^sha256:/, "");
+  const lines = [
+    ...(escapeToken === "\\" ? [] : [`# escape=${escapeToken}\n`]),
+    ...globals.map(({ source }) => withNewline(source)),
+    ...stages.flatMap((stage, index) => [
+      fromLine(stage, stages, bare),
+      ...stage.commands.map((command) => commandLine(command, stages, index, bare)),
+    ]),
+    ...added.map(([key, value]) => `LABEL ${quoted(key, escapeToken)}=${quoted(value, escapeToken)}\n`),
+  ];
+  const last = stages.length - 1;
+  return {
+    text: lines.join(""),
+    globals: globals.map(stepOf),
+    stages: stages.map(({ from, commands }, index) => [
+      ...[from, ...commands].map(stepOf),
+      ...(index === last ? added.map(labelStep) : []),
+    ]),
+  };
+}
+
+const withNewline = (source: string): string => (source.endsWith("\n") ? source : `${source}\n`);
+
+function fromLine(
+  { base, name, platform }: Stage,
+  stages: readonly Stage[],
+  idOf: (name: string, platform: string) => string,
+): string {
+  const earlier = base.kind === "stage" ? stages[base.index]?.name : undefined;
+  const image = base.kind === "image" ? idOf(base.name, platform) : (earlier ?? "scratch");
+  return name === "" ? `FROM ${image}\n` : `FROM ${image} AS ${name}\n`;
+}
+
+function commandLine(
+  { flags, source }: Instruction,
+  stages: readonly Stage[],
+  index: number,
+  idOf: (name: string, platform: string) => string,
+): string {
+  const { from } = flags;
+  const image = copiedImage(from, stages, index);
+  if (from === undefined) return withNewline(source);
+  const instead = image === undefined ? from.toLowerCase() : idOf(image, "");
+  return withNewline(source.replace(/--from=("[^"]*"|'[^']*'|\S+)/, () => `--from=${instead}`));
+}
