@@ -8,6 +8,7 @@ import { refuseBrowsers } from "./guard.ts";
 import { ApiRequest, minorOf, rawOf } from "./request.ts";
 import { absentRoutes } from "./routes/absent.ts";
 import { archiveRoutes } from "./routes/archive.ts";
+import { containerFileRoutes } from "./routes/container-files.ts";
 import { containerStreamRoutes } from "./routes/container-streams.ts";
 import { containerRoutes } from "./routes/containers.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -16,7 +17,9 @@ import { imageCreateRoutes } from "./routes/image-create.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { networkRoutes } from "./routes/networks.ts";
 import { portRoutes } from "./routes/ports.ts";
+import { registryRoutes } from "./routes/registry.ts";
 import { systemRoutes } from "./routes/system.ts";
+import { volumeRoutes } from "./routes/volumes.ts";
 import { parseTarget } from "./target.ts";
 import { formatVersion, NEWEST } from "./version.ts";
 
@@ -84,10 +87,13 @@ export function createApp(engine: Engine, options: Omit<Context, "engine">): Fas
     eventRoutes,
     containerRoutes,
     containerStreamRoutes,
+    containerFileRoutes,
     execRoutes,
     imageRoutes,
     networkRoutes,
+    volumeRoutes,
     portRoutes,
+    registryRoutes,
     absentRoutes,
   ]) {
     routes(app, context);

@@ -99,7 +99,9 @@ function testsOf(filters: Filters, engine: Engine): Test[] {
     "volume",
     (value) =>
       ({ container }) =>
-        container.hostConfig.Binds.some((bind) => bind.split(":").slice(0, 2).includes(value)),
+        container.mounts.some(
+          ({ Name, Source, Destination }) => (Name ?? Source) === value || Destination === value,
+        ),
   );
   const ports = portsTest(filters);
   if (ports) tests.push(ports);

@@ -4,6 +4,7 @@ import { invalid } from "../lib/errors.ts";
 import { type EndpointBody, endpointSchema } from "./endpoint-settings.ts";
 import { endpointsOf, withMac, withSysctls } from "./endpoints.ts";
 import { moveInterfaceSysctls } from "./interface-sysctls.ts";
+import { mountRequests, mountsSchema, volumeDriverWarning } from "./mount-requests.ts";
 import { type PortMapBody, portMapOf, portMapSchema } from "./port-map.ts";
 import {
   anything,
@@ -33,6 +34,9 @@ const hostConfigSchema = object({
   SecurityOpt: list({ type: "string" }),
   GroupAdd: list({ type: "string" }),
   Binds: list({ type: "string" }),
+  Mounts: mountsSchema,
+  VolumesFrom: list({ type: "string" }),
+  VolumeDriver: text,
   Tmpfs: map({ type: "string" }),
   Dns: list({ type: "string" }),
   DnsSearch: list({ type: "string" }),
@@ -149,13 +153,15 @@ export function createRequest(
     ...(Cmd && { Cmd: asList(Cmd) }),
     ...(Entrypoint && { Entrypoint: asList(Entrypoint) }),
   };
-  const { ConsoleSize, PortBindings, ...host } = withoutNulls(HostConfig);
+  const { ConsoleSize, PortBindings, Mounts, ...host } = withoutNulls(HostConfig);
   const hostConfig = {
     ...host,
     NetworkMode: networkMode(host.NetworkMode),
     ...(PortBindings && { PortBindings: portMapOf(PortBindings) }),
+    ...(Mounts && { Mounts: mountRequests(Mounts, minor) }),
     ...(ConsoleSize && minor >= 42 && { ConsoleSize }), // without effect before
   };
+  const driverWarning = volumeDriverWarning(hostConfig, minor);
   const mode = hostConfig.NetworkMode;
   const given = endpointsOf(NetworkingConfig?.EndpointsConfig ?? {}, mode, minor);
   const endpoints = mac ? withMac(given, mode, mac, minor) : given;
@@ -167,8 +173,13 @@ export function createRequest(
       hostConfig: moved ? { ...hostConfig, Sysctls: moved.rest } : hostConfig,
       endpoints: moved ? withSysctls(endpoints, mode, moved.option, minor) : endpoints,
       ...(query.platform && { platform: query.platform }),
+      ...(minor < 44 && { readonlyNonRecursive: true }),
     },
-    warnings: [...(mac && minor >= 44 ? [MAC_WARNING] : []), ...(moved ? [moved.warning] : [])],
+    warnings: [
+      ...(driverWarning !== undefined ? [driverWarning] : []),
+      ...(mac && minor >= 44 ? [MAC_WARNING] : []),
+      ...(moved ? [moved.warning] : []),
+    ],
   };
 }
 

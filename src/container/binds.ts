@@ -1,126 +1,85 @@
-/** `-v source:destination[:options]` and `--tmpfs` (Docker API, HostConfig Binds and Tmpfs). */
-import { posix } from "node:path";
-import { invalid, notBuiltIn } from "../lib/errors.ts";
+/** `-v [source:]destination[:mode]` and `--volumes-from container[:mode]` (Docker API, HostConfig Binds and VolumesFrom). */
+import { inContext, invalid } from "../lib/errors.ts";
+import { checkMount } from "./mount-request.ts";
+import { isPropagation, PROPAGATIONS } from "./mount-words.ts";
+import type { MountRequest } from "./types.ts";
 
-export interface Bind {
-  readonly source: string;
-  readonly destination: string;
-  readonly readonly: boolean;
-  /** mount_namespaces(7). */
-  readonly propagation: Propagation;
-  /** `bind-nonrecursive`: without the mounts below the source. */
-  readonly recursive: boolean;
+/** Kinds of words in a mode, of each of which there may be one. Labels are SELinux's, consistency is about Macs. */
+const KINDS = [
+  ["rw", "ro"],
+  ["z", "Z"],
+  PROPAGATIONS,
+  ["nocopy"],
+  ["consistent", "cached", "delegated"],
+] as const;
+
+const wordsOf = (mode: string): readonly string[] => mode.split(",");
+
+function isMode(mode: string): boolean {
+  if (mode === "") return true;
+  const words = wordsOf(mode);
+  const counts = KINDS.map((kind) => words.filter((word) => kind.some((known) => known === word)).length);
+  return (
+    counts.every((count) => count <= 1) && counts.reduce((sum, count) => sum + count, 0) === words.length
+  );
 }
 
-const PROPAGATIONS = ["private", "rprivate", "shared", "rshared", "slave", "rslave"] as const;
-export type Propagation = (typeof PROPAGATIONS)[number];
-
-const isPropagation = (text: string): text is Propagation => PROPAGATIONS.some((known) => known === text);
+/** A bind in the long form of the same. */
+export interface Bind {
+  readonly request: MountRequest;
+  /** As written. */
+  readonly mode: string;
+}
 
 /**
- * The labels `z` and `Z` ask for SELinux contexts; where there is no SELinux they mean nothing, to Docker as
- * well. `nocopy` and the consistency words are about volumes and about Macs.
+ * What has a slash in front is a path of the host, anything else a volume's name, nothing an anonymous volume.
+ * @throws invalid in Docker's words
  */
-const MEANINGLESS = ["z", "Z", "nocopy", "consistent", "cached", "delegated"];
-
-/** @throws invalid in Docker's words; not-built-in for a named volume */
-export function parseBind(text: string): Bind {
+export function parseBind(text: string, volumeDriver: string): Bind {
+  const specification = `invalid volume specification: '${text}'`;
   const parts = text.split(":");
-  const [source = "", destination = "", options = ""] = parts;
-  if (parts.length > 3 || source === "" || destination === "") {
-    throw invalid(`invalid volume specification: '${text}'`);
+  const [first = "", second, mode = ""] = parts;
+  // `/path:ro` names no destination.
+  if (first === "" || parts.length > 3 || (parts.length === 2 && isMode(second ?? ""))) {
+    throw invalid(specification);
   }
-  if (!destination.startsWith("/")) {
-    throw invalid(
-      `invalid volume specification: '${text}': invalid mount config for type "bind": ` +
-        `invalid mount path: '${destination}' mount path must be absolute`,
-    );
+  if (!isMode(mode)) throw invalid(`invalid mode: ${mode}`);
+  const [source, target] = second === undefined ? ["", first] : [first, second];
+  const request = requestOf(source, target, mode, volumeDriver);
+  try {
+    checkMount(request);
+  } catch (thrown) {
+    throw inContext(specification, thrown);
   }
-  const clean = cleanPath(destination);
-  if (clean === "/") {
-    throw invalid(`invalid volume specification: '${text}': invalid specification: destination can't be '/'`);
-  }
-  if (!source.startsWith("/")) {
-    if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(source)) {
-      throw notBuiltIn(`Binds: ${text}: named volumes are not built in; give an absolute path as the source`);
-    }
-    throw invalid(
-      `invalid volume specification: '${text}': "${source}" includes invalid characters for a local volume name, ` +
-        'only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path',
-    );
-  }
-  return { source: cleanPath(source), destination: clean, ...parseOptions(options, text) };
+  return { request, mode };
 }
 
-function parseOptions(options: string, text: string): Omit<Bind, "source" | "destination"> {
-  let readonly: boolean | undefined;
-  let propagation: Propagation | undefined;
-  let recursive = true;
-  for (const option of options.split(",").filter(Boolean)) {
-    if ((option === "ro" || option === "rw") && readonly === undefined) readonly = option === "ro";
-    else if (isPropagation(option) && propagation === undefined) propagation = option;
-    else if (option === "bind-nonrecursive") recursive = false;
-    else if (!MEANINGLESS.includes(option)) {
-      throw invalid(`invalid volume specification: '${text}': invalid mode: ${options}`);
-    }
-  }
-  return { readonly: readonly ?? false, propagation: propagation ?? "rprivate", recursive };
-}
-
-/** Without `.`, `..`, doubled or trailing slashes. */
-export const cleanPath = (path: string): string => posix.normalize(path).replace(/(.)\/$/, "$1");
-
-/** @throws invalid where two of them have one destination, in Docker's words */
-export function checkDestinations(binds: readonly Bind[], tmpfs: readonly string[]): void {
-  const seen = new Set<string>();
-  for (const destination of [...binds.map((bind) => bind.destination), ...tmpfs.map(cleanPath)]) {
-    if (seen.has(destination)) throw invalid(`Duplicate mount point: ${destination}`);
-    seen.add(destination);
-  }
-}
-
-/** A flag and the one that takes it back. */
-const OPPOSITES: Readonly<Record<string, string>> = {
-  rw: "ro",
-  exec: "noexec",
-  suid: "nosuid",
-  dev: "nodev",
-  atime: "noatime",
-  diratime: "nodiratime",
-  relatime: "norelatime",
-  strictatime: "nostrictatime",
-  async: "sync",
-};
-const FLAGS = new Map([
-  ...Object.entries(OPPOSITES),
-  ...Object.entries(OPPOSITES).map(([yes, no]): [string, string] => [no, yes]),
-]);
-
-/** tmpfs(5). */
-const VALUES = ["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol", "huge"];
-
-/** Docker's defaults for a tmpfs with the user's options over them. @throws invalid in Docker's words */
-export function tmpfsOptions(options: string): readonly string[] {
-  const merged = new Map<string, string>(["noexec", "nosuid", "nodev"].map((flag) => [flag, flag]));
-  for (const option of options.split(",").filter(Boolean)) {
-    const key = option.split("=", 1)[0] ?? option;
-    const opposite = FLAGS.get(option);
-    if (opposite !== undefined) merged.delete(opposite);
-    else if (!isPropagation(option) && !(VALUES.includes(key) && option.includes("="))) {
-      throw invalid(`invalid tmpfs option ["${option}"]`);
-    }
-    merged.set(key, option);
-  }
-  return [...merged.values()];
+function requestOf(source: string, target: string, mode: string, volumeDriver: string): MountRequest {
+  const words = wordsOf(mode);
+  const propagation = words.find(isPropagation);
+  const type = source.startsWith("/") ? "bind" : "volume";
+  const driver =
+    type === "volume" && volumeDriver !== "" ? { DriverConfig: { Name: volumeDriver } } : undefined;
+  const copy = words.includes("nocopy") ? { NoCopy: true } : undefined;
+  return {
+    Type: type,
+    Source: source,
+    Target: target,
+    ReadOnly: words.includes("ro"),
+    ...(propagation && { BindOptions: { Propagation: propagation } }),
+    ...((driver || copy) && { VolumeOptions: { ...driver, ...copy } }),
+  };
 }
 
 /** @throws invalid in Docker's words */
-export function checkTmpfs(tmpfs: Readonly<Record<string, string>>): void {
-  for (const [destination, options] of Object.entries(tmpfs)) {
-    if (!destination.startsWith("/")) {
-      throw invalid(`invalid mount path: '${destination}' mount path must be absolute`);
-    }
-    if (cleanPath(destination) === "/") throw invalid("invalid specification: destination can't be '/'");
-    tmpfsOptions(options);
+export function parseVolumesFrom(text: string): { readonly container: string; readonly readonly: boolean } {
+  if (text === "") throw invalid("volumes-from specification cannot be an empty string");
+  const [container = "", ...rest] = text.split(":");
+  const mode = rest.join(":");
+  const words = wordsOf(mode);
+  // These stay what they are in the other container.
+  if (!isMode(mode) || words.some(isPropagation) || words.includes("nocopy")) {
+    throw invalid(`invalid mode: ${mode}`);
   }
+  return { container, readonly: words.includes("ro") };
 }

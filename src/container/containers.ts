@@ -18,7 +18,9 @@ import { changes, commit, exportFiles } from "./files/commit.ts";
 import { readHostAbilities } from "./host.ts";
 import { cancelRestart, startByUser } from "./lifecycle.ts";
 import { shownLinks } from "./links.ts";
+import { DEFAULT_LOG } from "./log-options.ts";
 import type { LogEntry, LogOptions } from "./monitor-types.ts";
+import { usersOf } from "./mount-volumes.ts";
 import { checkName } from "./names.ts";
 import { type ContainersOptions, type Context, containerEvent } from "./options.ts";
 import { logPathOf } from "./paths.ts";
@@ -29,7 +31,9 @@ import { Registry } from "./registry.ts";
 import { remove } from "./removal.ts";
 import { filesOf } from "./sandbox-request.ts";
 import { parseSignal, SIGTERM } from "./signals.ts";
+import { stats } from "./stats.ts";
 import { endRun, kill, pause, restart, type StopOptions, stop, unpause } from "./stop.ts";
+import { type Top, top } from "./top.ts";
 import type {
   CommitOptions,
   Containers,
@@ -42,8 +46,12 @@ import type {
   PortMap,
   Session,
   SessionOptions,
+  StatsSample,
+  UpdateRequest,
   WaitCondition,
 } from "./types.ts";
+import { update } from "./update.ts";
+import { VolumeClaims } from "./volume-claims.ts";
 import type { Wait } from "./waiters.ts";
 
 export type { ContainersOptions } from "./options.ts";
@@ -68,6 +76,7 @@ class ContainerRoom implements Containers {
     this.#context = {
       ...rest,
       registry: new Registry(rest.store),
+      claims: new VolumeClaims(),
       host: host ?? readHostAbilities(),
       cgroups: {
         driver,
@@ -76,6 +85,7 @@ class ContainerRoom implements Containers {
       filters: new CompiledFilters(rest.execRoot),
       probes: new Turns(probesAtATime()),
       shmSize: settings.defaultShmSize ?? DEFAULT_SHM_SIZE,
+      defaultLog: settings.defaultLog ?? DEFAULT_LOG,
       tell: (container, action, attributes) => rest.publish(containerEvent(container, action, attributes)),
       isStopping: () => this.#phase !== "running",
       isDetached: () => this.#phase === "detached",
@@ -106,7 +116,10 @@ class ContainerRoom implements Containers {
     // What is being done is done to its end, so that nothing is half-way when the engine lets go.
     await Promise.all(entries.map((entry) => entry.mutex.run(async () => {})));
     this.#phase = "detached";
-    for (const entry of entries) entry.healthWatch?.end();
+    for (const { healthWatch, logRotation } of entries) {
+      healthWatch?.end();
+      logRotation?.end();
+    }
     const errors = failuresOf(results);
     if (errors.length > 0) throw new AggregateError(errors, "stop the containers");
   }
@@ -228,17 +241,22 @@ class ContainerRoom implements Containers {
 
   remove(
     reference: string,
-    { force }: { readonly force: boolean; readonly volumes: boolean },
+    { force, volumes }: { readonly force: boolean; readonly volumes: boolean },
   ): Promise<void> {
     const entry = this.#find(reference);
     return remove(this.#context, entry, {
       force,
+      volumes,
       kill: () =>
         kill(this.#context, entry, "KILL").catch((thrown: unknown) => {
           // It ended by itself in between.
           if (entry.active) throw thrown;
         }),
     });
+  }
+
+  usersOf(volume: string): readonly ContainerID[] {
+    return usersOf(this.#context, volume);
   }
 
   wait(reference: string, condition: WaitCondition): Wait {
@@ -266,6 +284,18 @@ class ContainerRoom implements Containers {
     if (!run || !active) throw conflict(`container ${container.id} is not running`);
     await run.supervised.resize(size);
     this.#context.tell(container, "resize", { height: String(size.rows), width: String(size.columns) });
+  }
+
+  update(reference: string, request: UpdateRequest): Promise<readonly string[]> {
+    return update(this.#context, this.#find(reference), request);
+  }
+
+  async stats(reference: string): Promise<StatsSample | undefined> {
+    return stats(this.#context, this.#find(reference));
+  }
+
+  async top(reference: string, words: readonly string[]): Promise<Top> {
+    return top(this.#context, this.#find(reference), words);
   }
 
   changes(reference: string): Promise<readonly FilesystemChange[]> {

@@ -1,21 +1,26 @@
 /** A container's creation: checked whole, then layer, files and record; or nothing. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Image } from "../image/types.ts";
 import { notBuiltIn, notFound } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import { type ContainerID, newId } from "../lib/ids.ts";
 import { undoing } from "../lib/undo.ts";
+import { sysctlExists } from "../linux/sysctl.ts";
 import { commandLineOf, configOf, type Defaults, hostConfigOf } from "./defaults.ts";
 import { firstEndpoints, modeOf, networkMeant } from "./endpoints.ts";
 import { Entry } from "./entry.ts";
+import type { HostAbilities } from "./host.ts";
 import { fitLimits } from "./limits.ts";
 import { endpointLinks, legacyLinks } from "./links.ts";
+import { type Draft, settleMounts } from "./mount-settling.ts";
+import { fillVolumes, makeVolumes } from "./mount-volumes.ts";
 import { checkName } from "./names.ts";
 import { containerOfMode } from "./namespaces.ts";
 import type { Context } from "./options.ts";
 import { directoryOf, networkFilesOf } from "./paths.ts";
 import { networkDemands, refuseMac, refuseNetworksOfHost, sandboxModeOf } from "./sandbox-request.ts";
+import { parseSecurity } from "./security.ts";
 import type { Container, CreateRequest, HostConfig, State } from "./types.ts";
 import { unsupportedEndpointSettings, unsupportedHostConfig } from "./unsupported.ts";
 import { validateConfig, validateHostConfig } from "./validate.ts";
@@ -47,20 +52,25 @@ export async function create(context: Context, request: CreateRequest): Promise<
   const image = await context.images.resolve(request.config.Image);
   checkPlatform(request, image);
   const { container, warnings } = describe(context, request, id, image);
+  const drafts = draftMounts(context, request, container);
 
   const { names } = context.registry;
   return undoing(async (undo) => {
     if (wanted !== undefined) names.reserve(wanted, id);
     const name = wanted ?? names.reserveGenerated(id);
     undo.push("release the name", () => names.release(name, id));
-    const entry = new Entry({ ...container, name });
     // The directory comes first: one without a record tells the next engine of a creation cut short.
     undo.push("remove the directory", () => rm(directoryOf(context, id), { recursive: true, force: true }));
     mkdirSync(directoryOf(context, id), { recursive: true, mode: 0o710 });
     writeFileSync(networkFilesOf(context, id).hostname, `${container.config.Hostname}\n`, { mode: 0o644 });
     await context.images.createLayer(id, image.id);
     undo.push("remove the layer", () => context.images.removeLayer(id));
+    undo.push("let go of its volumes", () => context.claims.release(id));
+    const mounts = await makeVolumes(context, id, drafts, undo);
+    await fillVolumes(context, id, mounts, undo);
+    const entry = new Entry({ ...container, name, mounts });
     await context.registry.add(entry);
+    context.claims.release(id);
     context.tell(entry.container, "create");
     return { id, warnings };
   });
@@ -81,7 +91,18 @@ function refuseNotBuiltIn({ hostConfig, endpoints }: CreateRequest): void {
   if (fields.length > 0) throw notBuiltIn(`not built in yet: ${fields.join(", ")}`);
 }
 
-/** The whole of it, but for its name. */
+function draftMounts(context: Context, request: CreateRequest, container: Container): readonly Draft[] {
+  return settleMounts({
+    hostConfig: container.hostConfig,
+    volumes: Object.keys(container.config.Volumes ?? {}),
+    readonlyNonRecursive: request.readonlyNonRecursive ?? false,
+    dataRoot: context.dataRoot,
+    mountsOf: (reference) => context.registry.find(reference).container.mounts,
+    exists: existsSync,
+  });
+}
+
+/** The whole of it, but for its name and its mounts. */
 function describe(
   context: Context,
   request: CreateRequest,
@@ -91,17 +112,19 @@ function describe(
   const defaults: Defaults = {
     host: context.host,
     shmSize: context.shmSize,
+    log: context.defaultLog,
     runtime: context.supervisor.runtime.name,
   };
   const written = hostConfigOf(request.hostConfig, defaults);
   validateHostConfig(written, request.config, {
     host: context.host,
     cgroups: context.cgroups,
-    runtimes: [context.supervisor.runtime.name],
+    runtimes: [context.supervisor.runtime.name, ...RUNTIMES],
+    sysctlExists,
   });
-  const { hostConfig, warnings } = fitLimits(withIds(context, written), context.host);
+  const { limits: hostConfig, warnings } = fitLimits(withIds(context, written), context.host);
   const config = configOf(request, id, image, hostConfig.NetworkMode, defaults);
-  validateConfig(config, request.config);
+  validateConfig(config);
   refuseMac(hostConfig.NetworkMode, request.endpoints);
   refuseNetworksOfHost(hostConfig.NetworkMode, request.endpoints);
   const endpoints = config.NetworkDisabled
@@ -116,6 +139,7 @@ function describe(
     config,
     hostConfig,
     endpoints,
+    mounts: [],
     ...commandLineOf(config),
     state: NEW,
     restartCount: 0,
@@ -124,8 +148,22 @@ function describe(
   context.networks.check(networkDemands(container, sandboxModeOf(container, context)));
   return {
     container,
-    warnings: [...warnings, ...imageWarnings(image), ...networkWarnings(container, context)],
+    warnings: [...warnings, ...ignored(hostConfig, context.host), ...networkWarnings(container, context)],
   };
+}
+
+/** What Docker's users call the runtime, whichever it is here: each does the same. */
+const RUNTIMES = ["runc", "crun", "io.containerd.runc.v2"];
+
+/** What dockerd on Linux takes without a word, and without an effect. */
+function ignored({ CpuCount, SecurityOpt }: HostConfig, { confinement }: HostAbilities): readonly string[] {
+  const { appArmor } = parseSecurity(SecurityOpt);
+  return [
+    ...(CpuCount > 0 ? ["linux does not support CPU count. Count discarded."] : []),
+    ...(appArmor !== undefined && appArmor !== "unconfined" && !confinement.appArmor
+      ? [`AppArmor is not at work on this machine. Profile ${appArmor} discarded.`]
+      : []),
+  ];
 }
 
 /**
@@ -142,6 +180,7 @@ function withIds({ registry, networks }: Context, hostConfig: HostConfig): HostC
     ...hostConfig,
     NetworkMode: resolve(modeOf(hostConfig, networks)),
     PidMode: resolve(hostConfig.PidMode),
+    IpcMode: resolve(hostConfig.IpcMode),
     Links: legacyLinks(hostConfig, registry),
   };
 }
@@ -166,13 +205,4 @@ function networkWarnings({ hostConfig, endpoints }: Container, { networks }: Con
   }
   const bridged = Object.keys(endpoints).some((name) => networkMeant(name, networks)?.driver === "bridge");
   return bridged ? networks.warnings() : [];
-}
-
-function imageWarnings({ config }: Image): readonly string[] {
-  const volumes = Object.keys(config.Volumes ?? {});
-  return [
-    ...(volumes.length > 0
-      ? [`Volumes are not built in: ${volumes.join(", ")} of the image lies in the container's own layer.`]
-      : []),
-  ];
 }

@@ -3,8 +3,10 @@ import type { Image } from "../image/types.ts";
 import { invalid } from "../lib/errors.ts";
 import { type ContainerID, shortId } from "../lib/ids.ts";
 import { mergeEnvironment } from "./environment.ts";
+import { NO_LIMITS } from "./fitting.ts";
 import { inheritHealthcheck } from "./health-check.ts";
 import type { HostAbilities } from "./host.ts";
+import { type LogConfig, logConfigOf } from "./log-options.ts";
 import { exposedPorts, portMapOf } from "./ports.ts";
 import type { ContainerConfig, CreateRequest, HostConfig } from "./types.ts";
 
@@ -29,9 +31,10 @@ const MASKED_PATHS = [
 const READONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 export interface Defaults {
-  readonly host: Pick<HostAbilities, "hostname" | "maskedCpuPaths">;
+  readonly host: Pick<HostAbilities, "hostname" | "maskedCpuPaths" | "cgroupVersion">;
   readonly shmSize: number;
   readonly runtime: string;
+  readonly log: LogConfig;
 }
 
 /** The user's entrypoint takes the image's command away with its entrypoint; the user's command only that. */
@@ -76,6 +79,7 @@ export function configOf(
     Hostname: hostname,
     Env: mergeEnvironment(base.Env ?? [], asked.Env ?? []),
     Labels: { ...base.Labels, ...asked.Labels },
+    ...((base.Volumes || asked.Volumes) && { Volumes: { ...base.Volumes, ...asked.Volumes } }),
     ExposedPorts: { ...base.ExposedPorts, ...exposedPorts(asked.ExposedPorts) },
     User: asked.User || base.User || "",
     WorkingDir: asked.WorkingDir || base.WorkingDir || "",
@@ -94,57 +98,69 @@ export function commandLineOf(config: ContainerConfig): {
   return { path, args };
 }
 
+/** What nobody asked for. */
+export const NOTHING_ASKED = {
+  AutoRemove: false,
+  Privileged: false,
+  ReadonlyRootfs: false,
+  CapAdd: [],
+  CapDrop: [],
+  SecurityOpt: [],
+  GroupAdd: [],
+  Binds: [],
+  Tmpfs: {},
+  Mounts: [],
+  VolumesFrom: [],
+  VolumeDriver: "",
+  Dns: [],
+  DnsSearch: [],
+  DnsOptions: [],
+  ExtraHosts: [],
+  Sysctls: {},
+  PidMode: "",
+  UTSMode: "",
+  UsernsMode: "",
+  Cgroup: "",
+  CgroupParent: "",
+  Isolation: "",
+  ContainerIDFile: "",
+  Annotations: {},
+  StorageOpt: {},
+  OomScoreAdj: 0,
+  Ulimits: [],
+  ConsoleSize: [0, 0],
+  PublishAllPorts: false,
+  PortBindings: {},
+  Links: [],
+  Devices: [],
+  DeviceCgroupRules: [],
+  DeviceRequests: [],
+  CpuCount: 0,
+  ...NO_LIMITS,
+} as const satisfies Partial<HostConfig>;
+
 export function hostConfigOf(asked: CreateRequest["hostConfig"], defaults: Defaults): HostConfig {
   const privileged = asked.Privileged ?? false;
   const memory = asked.Memory ?? 0;
   return {
-    AutoRemove: false,
-    ReadonlyRootfs: false,
-    CapAdd: [],
-    CapDrop: [],
-    SecurityOpt: [],
-    GroupAdd: [],
-    Binds: [],
-    Tmpfs: {},
-    Dns: [],
-    DnsSearch: [],
-    DnsOptions: [],
-    ExtraHosts: [],
-    Sysctls: {},
-    PidMode: "",
-    UTSMode: "",
-    CgroupParent: "",
-    OomScoreAdj: 0,
-    MemoryReservation: 0,
-    NanoCpus: 0,
-    CpuShares: 0,
-    CpuPeriod: 0,
-    CpuQuota: 0,
-    CpusetCpus: "",
-    CpusetMems: "",
-    Ulimits: [],
-    ConsoleSize: [0, 0],
-    PublishAllPorts: false,
-    Links: [],
+    ...NOTHING_ASKED,
     ...asked,
     PortBindings: portMapOf(asked.PortBindings ?? {}),
-    Privileged: privileged,
-    Memory: memory,
     // 0 and -1 are none, and shown so; runtimes write a -1 out, which cgroups v1 take for a bad number.
     PidsLimit: asked.PidsLimit && asked.PidsLimit > 0 ? asked.PidsLimit : null,
     // Docker's rule: as much swap again as memory.
     MemorySwap: asked.MemorySwap || (memory > 0 ? memory * 2 : 0),
+    MemorySwappiness: asked.MemorySwappiness === -1 ? null : (asked.MemorySwappiness ?? null),
+    OomKillDisable: asked.OomKillDisable ?? false,
     NetworkMode: !asked.NetworkMode || asked.NetworkMode === "default" ? "bridge" : asked.NetworkMode,
     IpcMode: asked.IpcMode || "private",
+    CgroupnsMode: asked.CgroupnsMode || (defaults.host.cgroupVersion === "2" ? "private" : "host"),
     ShmSize: asked.ShmSize || defaults.shmSize,
     RestartPolicy: {
       Name: asked.RestartPolicy?.Name || "no",
       MaximumRetryCount: asked.RestartPolicy?.MaximumRetryCount ?? 0,
     },
-    LogConfig: {
-      Type: asked.LogConfig?.Type || "json-file",
-      Config: asked.LogConfig?.Config ?? {},
-    },
+    LogConfig: logConfigOf(asked.LogConfig, defaults.log),
     MaskedPaths:
       asked.MaskedPaths ?? (privileged ? null : [...MASKED_PATHS, ...defaults.host.maskedCpuPaths]),
     ReadonlyPaths: asked.ReadonlyPaths ?? (privileged ? null : READONLY_PATHS),

@@ -3,8 +3,12 @@ import { rm } from "node:fs/promises";
 import { asError, conflict, messageOf, unavailable, unchanged } from "../lib/errors.ts";
 import type { Entry, Run } from "./entry.ts";
 import { endHealthWatch, watchHealth } from "./health.ts";
+import { logLimitsOf } from "./log-options.ts";
+import { LogRotation } from "./log-rotation.ts";
 import type { ExitStatus, Supervised } from "./monitor-types.ts";
+import { dropVolumes, tellUnmounted } from "./mount-sources.ts";
 import type { Context } from "./options.ts";
+import { logPathOf } from "./paths.ts";
 import { removeStopped, unmountRoot } from "./removal.ts";
 import { restartDelay } from "./restart-policy.ts";
 import { orTell, saveIfPossible } from "./save.ts";
@@ -78,11 +82,27 @@ export function watch(context: Context, entry: Entry, supervised: Supervised, bu
   const run: Run = { supervised, bundle, settled };
   entry.run = run;
   watchHealth(context, entry);
+  rotateLog(context, entry, supervised);
+}
+
+function rotateLog(context: Context, entry: Entry, supervised: Supervised): void {
+  const { id, hostConfig } = entry.container;
+  const limits = logLimitsOf(hostConfig.LogConfig);
+  if (!limits) return;
+  const rotation = new LogRotation({
+    path: logPathOf(context, id),
+    limits,
+    reopen: () => supervised.reopenLog(),
+    logger: context.logger,
+  });
+  supervised.onOutput(() => rotation.wrote());
+  entry.logRotation = rotation;
 }
 
 async function ended(context: Context, entry: Entry, run: Run, status: ExitStatus): Promise<void> {
   // An engine that lets go hears no more of processes: the next one finds how this one ended.
   if (entry.run !== run || context.isDetached()) return;
+  entry.logRotation?.end();
   const { state, restartCount, stoppedByUser, hostConfig } = entry.container;
   const ran = Math.max(0, Date.parse(status.finishedAt) - Date.parse(state.startedAt));
   const delay =
@@ -115,6 +135,7 @@ async function ended(context: Context, entry: Entry, run: Run, status: ExitStatu
     execDuration: String(Math.floor(ran / 1000)),
   });
   await takeDown(context, entry, run.bundle);
+  tellUnmounted(context, entry.container);
   entry.run = undefined;
   if (delay !== undefined) restartLater(context, entry, delay);
   const removes = hostConfig.AutoRemove && !entry.restarting;
@@ -128,6 +149,7 @@ export async function takeDown(context: Context, entry: Entry, bundle: string): 
   const parts: readonly (readonly [string, Promise<void>])[] = [
     ["close the sandbox", context.networks.closeSandbox(id)],
     ["unmount the root filesystem", unmountRoot(context, id)],
+    ["unmount the volumes", dropVolumes(context, entry.container)],
     ["delete the process", deleteProcess(context, entry)],
     ["remove the bundle", rm(bundle, { recursive: true, force: true })],
   ];
@@ -154,7 +176,7 @@ async function deleteProcess({ supervisor, cgroups }: Context, { container }: En
 
 async function removeQuietly(context: Context, entry: Entry): Promise<void> {
   try {
-    await removeStopped(context, entry);
+    await removeStopped(context, entry, { volumes: true });
   } catch (thrown) {
     context.logger.error({ err: asError(thrown), container: entry.container.id }, "automatic removal failed");
   }

@@ -1,6 +1,7 @@
 /** What is mounted into a container's root filesystem (OCI runtime spec, "Mounts"). */
-import { type Bind, cleanPath, parseBind, tmpfsOptions } from "./binds.ts";
+import { cleanPath } from "./mount-words.ts";
 import type { NetworkFiles } from "./paths.ts";
+import { tmpfsOptions } from "./tmpfs.ts";
 import type { HostConfig } from "./types.ts";
 
 export interface Mount {
@@ -39,15 +40,10 @@ function defaultMounts(hostConfig: HostConfig): readonly Mount[] {
   ];
 }
 
-const bindMount = (bind: Bind): Mount => ({
-  destination: bind.destination,
-  type: "bind",
-  source: bind.source,
-  options: [bind.recursive ? "rbind" : "bind", ...(bind.readonly ? ["ro"] : []), bind.propagation],
-});
-
 export interface MountInput {
   readonly hostConfig: HostConfig;
+  /** Binds and volumes. */
+  readonly mounts: readonly Mount[];
   readonly files: NetworkFiles;
   /** Another container's /dev/shm, or the host's, that comes in place of an own one. */
   readonly shm?: string;
@@ -62,7 +58,7 @@ export const INIT_PATH = "/sbin/docker-init";
 export function mountsOf(input: MountInput): readonly Mount[] {
   const { hostConfig, files } = input;
   const users = [
-    ...hostConfig.Binds.map(parseBind).map(bindMount),
+    ...input.mounts,
     ...Object.entries(hostConfig.Tmpfs).map(([destination, options]) => ({
       destination: cleanPath(destination),
       type: "tmpfs",
@@ -101,10 +97,3 @@ export function mountsOf(input: MountInput): readonly Mount[] {
 }
 
 const depth = (mount: Mount): number => mount.destination.split("/").length;
-
-/** The propagation that the root needs for a bind's own to have an effect (mount_namespaces(7)). */
-export function rootPropagation(hostConfig: HostConfig): string | undefined {
-  const asked = hostConfig.Binds.map((bind) => parseBind(bind).propagation);
-  if (asked.some((propagation) => propagation.endsWith("shared"))) return "shared";
-  return asked.some((propagation) => propagation.endsWith("slave")) ? "rslave" : undefined;
-}

@@ -5,12 +5,15 @@ import type { Logger } from "../lib/log.ts";
 import type { Turns } from "../lib/turns.ts";
 import type { Networks } from "../network/types.ts";
 import type { Store } from "../store/kv.ts";
+import type { Volumes } from "../volume/types.ts";
 import type { CompiledFilters } from "./compiled-filters.ts";
 import type { HostAbilities } from "./host.ts";
+import type { LogConfig } from "./log-options.ts";
 import type { LogEntry, LogOptions, Supervisor } from "./monitor-types.ts";
 import type { Registry } from "./registry.ts";
 import type { CgroupSettings } from "./spec.ts";
 import type { Container } from "./types.ts";
+import type { VolumeClaims } from "./volume-claims.ts";
 
 /** The lines of a log file; with `follow`, until `ended` resolves and the file is read to its end. */
 export type ReadLog = (path: string, options: LogOptions, ended: Promise<unknown>) => AsyncIterable<LogEntry>;
@@ -18,6 +21,7 @@ export type ReadLog = (path: string, options: LogOptions, ended: Promise<unknown
 export interface ContainersOptions {
   readonly store: Store;
   readonly images: Images;
+  readonly volumes: Volumes;
   readonly networks: Networks;
   readonly supervisor: Supervisor;
   readonly readLog: ReadLog;
@@ -30,6 +34,8 @@ export interface ContainersOptions {
     /** For containers that name none; `/drawbridge`, or `system.slice` under systemd. */
     readonly cgroupParent?: string;
     readonly cgroupDriver?: "cgroupfs" | "systemd";
+    /** For containers that name no driver; json-file without options. */
+    readonly defaultLog?: LogConfig;
     /** Bytes; Docker's 64 MiB by default. */
     readonly defaultShmSize?: number;
   };
@@ -40,9 +46,11 @@ export interface ContainersOptions {
 /** What the parts of this room share. */
 export interface Context extends Omit<ContainersOptions, "settings" | "host"> {
   readonly registry: Registry;
+  readonly claims: VolumeClaims;
   readonly host: HostAbilities;
   readonly cgroups: CgroupSettings;
   readonly shmSize: number;
+  readonly defaultLog: LogConfig;
   readonly filters: CompiledFilters;
   /** Health checks that are run at the same time. */
   readonly probes: Turns;

@@ -3,9 +3,12 @@
  * changes at each step. They have a key each, so that a step writes little: `container/<id>/config`, `container/<id>/state`.
  */
 import type { ContainerID } from "../lib/ids.ts";
+import { cgroupVersion } from "../linux/host.ts";
 import type { Change, Json, Store } from "../store/kv.ts";
+import { NOTHING_ASKED } from "./defaults.ts";
+import { formerBind } from "./former-binds.ts";
 import { containerOfMode } from "./namespaces.ts";
-import type { Container, State } from "./types.ts";
+import type { Container, HostConfig, State } from "./types.ts";
 
 /** What changes with each step of a container's life. */
 export type Changing = Pick<
@@ -32,8 +35,8 @@ export function stateChange(container: Container): Change {
 }
 
 export function description(container: Container): Change {
-  const { id, created, image, config, hostConfig, endpoints, path, args } = container;
-  const fixed = { id, created, image, config, hostConfig, endpoints, path, args };
+  const { id, created, image, config, hostConfig, endpoints, mounts, path, args } = container;
+  const fixed = { id, created, image, config, hostConfig, endpoints, mounts, path, args };
   return { key: `${PREFIX}${id}/config`, value: fixed as unknown as Json };
 }
 
@@ -70,8 +73,25 @@ export async function recordedIds(store: Store): Promise<ReadonlySet<string>> {
 
 type Fixed = Omit<Container, keyof Changing>;
 
-/** A record from before there were published ports named no network where it meant its mode's. */
+/** A record of an engine that carried out less than this one says nothing of the rest. */
 function whole(fixed: Fixed): Fixed {
+  const CgroupnsMode = cgroupVersion() === "2" ? "private" : "host";
+  const known = withMounts(withPorts(fixed));
+  const written: Partial<HostConfig> & Fixed["hostConfig"] = known.hostConfig;
+  return {
+    ...known,
+    hostConfig: { ...NOTHING_ASKED, ...written, CgroupnsMode: written.CgroupnsMode ?? CgroupnsMode },
+  };
+}
+
+/** From before there were volumes, binds were all that there was. */
+function withMounts(fixed: Fixed): Fixed {
+  if (Array.isArray(fixed.mounts)) return fixed;
+  return { ...fixed, mounts: (fixed.hostConfig.Binds ?? []).map(formerBind) };
+}
+
+/** From before there were published ports, it named no network where it meant its mode's. */
+function withPorts(fixed: Fixed): Fixed {
   const { hostConfig, endpoints } = fixed;
   if (Object.hasOwn(hostConfig, "PortBindings")) return fixed;
   const mode = hostConfig.NetworkMode;

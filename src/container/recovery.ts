@@ -11,6 +11,7 @@ import { Entry } from "./entry.ts";
 import { startByPolicy, takeDown, watch } from "./lifecycle.ts";
 import { legacyLinksOf } from "./links.ts";
 import type { Supervised } from "./monitor-types.ts";
+import { keepVolumes } from "./mount-sources.ts";
 import { containerOfMode } from "./namespaces.ts";
 import type { Context } from "./options.ts";
 import {
@@ -76,6 +77,9 @@ export async function recover(context: Context, adopted: Adopted): Promise<void>
   const entries = context.registry.all();
   const idle = entries.filter(({ active }) => !active).map(({ container }) => container.id);
   await endStrays(runtimeRootOf(context), new Set(idle));
+  // Before any ends are dealt with: a volume goes with the last that has it.
+  const running = entries.filter((entry) => isActive(entry.container) && adopted.has(entry.container.id));
+  await Promise.all(running.map(({ container }) => keepVolumes(context, container)));
   await Promise.all([
     ...entries.map((entry) => settle(context, entry, adopted.get(entry.container.id))),
     removeOrphans(context),
@@ -122,7 +126,10 @@ async function settle(context: Context, entry: Entry, supervised: Supervised | u
   const { container } = entry;
   try {
     await forgetExecs(context, container.id);
-    if (container.state.status === "removing") await entry.mutex.run(() => removeStopped(context, entry));
+    if (container.state.status === "removing")
+      await entry.mutex.run(() =>
+        removeStopped(context, entry, { volumes: container.hostConfig.AutoRemove }),
+      );
     else if (isActive(container)) await takeOver(context, entry, supervised);
     else await clearHalfDone(context, entry, supervised);
   } catch (thrown) {
@@ -156,6 +163,8 @@ function lostProcess({ monitor }: Container, exited: Supervised["exited"]): Supe
       throw new Error("there is no process");
     },
     resize: async () => {},
+    onOutput: () => {},
+    reopenLog: () => false,
     signal: () => false,
   };
 }

@@ -1,18 +1,25 @@
 /** A container's removal. */
 import { rm } from "node:fs/promises";
-import { conflict, inContext, kindOf, messageOf } from "../lib/errors.ts";
+import { asError, conflict, inContext, kindOf, messageOf } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
 import type { Entry } from "./entry.ts";
+import { dropVolumes } from "./mount-sources.ts";
+import { removeAnonymous } from "./mount-volumes.ts";
 import type { Context } from "./options.ts";
 import { directoryOf, runtimeDirectoryOf } from "./paths.ts";
 import { saveIfPossible } from "./save.ts";
+import { releaseShm } from "./shm.ts";
 
 /**
  * Layer, files, record, name: with the mutex held, of a container that does not run. It is marked first, so
  * that the next engine finishes what this one could not.
  * @throws what could not be removed; the container is `dead` then, and can be removed again
  */
-export async function removeStopped(context: Context, entry: Entry): Promise<void> {
+export async function removeStopped(
+  context: Context,
+  entry: Entry,
+  options: { readonly volumes: boolean },
+): Promise<void> {
   const { registry } = context;
   const { id, state } = entry.container;
   const last = { code: state.exitCode };
@@ -32,14 +39,28 @@ export async function removeStopped(context: Context, entry: Entry): Promise<voi
     throw error;
   }
   for (const session of entry.arrivals) session.abandon();
+  if (options.volumes) await removeVolumes(context, entry);
   context.tell(entry.container, "destroy");
   entry.waiters.removed(last);
 }
 
-/** One that is gone, or whose description is damaged, is mounted no more. */
-export async function unmountRoot({ images }: Context, id: ContainerID): Promise<void> {
+/** It is gone all the same where one of them stays. */
+async function removeVolumes(context: Context, { container }: Entry): Promise<void> {
   try {
-    await images.unmount(id);
+    await removeAnonymous(context, container);
+  } catch (thrown) {
+    context.logger.error(
+      { err: asError(thrown), container: container.id },
+      "its volumes could not be removed",
+    );
+  }
+}
+
+/** And its shm. One that is gone, or whose description is damaged, is mounted no more. */
+export async function unmountRoot(context: Context, id: ContainerID): Promise<void> {
+  releaseShm(context, id);
+  try {
+    await context.images.unmount(id);
   } catch (thrown) {
     if (kindOf(thrown) !== "not-found") throw thrown;
   }
@@ -53,6 +74,7 @@ async function removeFilesystem(context: Context, entry: Entry): Promise<void> {
       context.supervisor.delete(id),
       context.networks.closeSandbox(id),
       unmountRoot(context, id),
+      dropVolumes(context, entry.container),
     ]);
   }
   await context.images.removeLayer(id);
@@ -62,7 +84,7 @@ async function removeFilesystem(context: Context, entry: Entry): Promise<void> {
 export async function remove(
   context: Context,
   entry: Entry,
-  options: { readonly force: boolean; readonly kill: () => Promise<void> },
+  options: { readonly force: boolean; readonly volumes: boolean; readonly kill: () => Promise<void> },
 ): Promise<void> {
   const { id, name } = entry.container;
   if (entry.removing) throw conflict(`removal of container ${name} is already in progress`);
@@ -77,7 +99,7 @@ export async function remove(
         if (context.registry.get(id) !== entry) return true;
         // Somebody started it while we waited.
         if (entry.active || entry.container.state.status === "restarting") return false;
-        await removeStopped(context, entry);
+        await removeStopped(context, entry, options);
         return true;
       });
     }

@@ -2,17 +2,17 @@
 import { join } from "node:path";
 import type { Sandbox } from "../network/types.ts";
 import { grantedCapabilities } from "./capabilities.ts";
-import type { DeviceNode } from "./devices.ts";
+import type { DeviceNode, Devices } from "./devices.ts";
 import { environmentOf } from "./environment.ts";
 import type { HostAbilities } from "./host.ts";
-import { INIT_PATH, type Mount, mountsOf, rootPropagation } from "./mounts.ts";
+import { INIT_PATH, type Mount, mountsOf } from "./mounts.ts";
 import { type JoinedNamespaces, type Namespace, namespacesOf } from "./namespaces.ts";
 import type { NetworkFiles } from "./paths.ts";
-import { type Resources, type Rlimit, resourcesOf, rlimitsOf } from "./resources.ts";
+import { type FindDevice, type Resources, type Rlimit, resourcesOf, rlimitsOf } from "./resources.ts";
 import { builtinProfile, customProfile } from "./seccomp.ts";
 import type { SeccompProfile } from "./seccomp-profile.ts";
 import { parseSecurity } from "./security.ts";
-import type { Container, ExecRequest } from "./types.ts";
+import type { Container, ExecRequest, HostConfig } from "./types.ts";
 import type { ProcessUser } from "./user.ts";
 
 /** `process`. */
@@ -30,6 +30,7 @@ export interface Process {
   };
   readonly rlimits?: readonly Rlimit[];
   readonly noNewPrivileges: boolean;
+  readonly apparmorProfile?: string;
   readonly oomScoreAdj?: number;
 }
 
@@ -39,6 +40,7 @@ export interface Spec {
   readonly root: { readonly path: string; readonly readonly: boolean };
   readonly hostname?: string;
   readonly mounts: readonly Mount[];
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly linux: {
     readonly namespaces: readonly Namespace[];
     readonly cgroupsPath: string;
@@ -56,6 +58,9 @@ export interface SpecInput {
   readonly container: Container;
   /** Absolute, mounted. */
   readonly rootfs: string;
+  /** Binds and volumes. */
+  readonly mounts: readonly Mount[];
+  readonly rootPropagation?: string;
   readonly sandbox: Sandbox;
   readonly files: NetworkFiles;
   readonly user: ProcessUser;
@@ -66,8 +71,9 @@ export interface SpecInput {
   readonly shm?: string;
   readonly cgroups: CgroupSettings;
   readonly host: HostAbilities;
-  /** The host's own, for a privileged container. */
-  readonly devices: readonly DeviceNode[];
+  readonly devices: Devices;
+  /** Of block devices that limits name. */
+  readonly findDevice: FindDevice;
 }
 
 export interface CgroupSettings {
@@ -85,8 +91,7 @@ export function specOf(input: SpecInput): Spec {
   const init = hostConfig.Init && hostConfig.PidMode === "" ? host.init : undefined;
   const sysctl = sysctlsOf(container);
   const seccomp = seccompOf(container, security.seccomp, capabilities, host);
-  const propagation = rootPropagation(hostConfig);
-  const devices = hostConfig.Privileged ? input.devices : [];
+  const { nodes, rules } = input.devices;
   const rlimits = rlimitsOf(hostConfig.Ulimits);
   return {
     ociVersion: "1.0.2",
@@ -109,30 +114,40 @@ export function specOf(input: SpecInput): Spec {
       capabilities: sets(capabilities),
       ...(rlimits.length > 0 && { rlimits }),
       noNewPrivileges: security.noNewPrivileges,
+      ...profileOf(hostConfig, host),
       ...(hostConfig.OomScoreAdj !== 0 && { oomScoreAdj: hostConfig.OomScoreAdj }),
     },
     root: { path: input.rootfs, readonly: hostConfig.ReadonlyRootfs },
     ...(hostConfig.UTSMode !== "host" && { hostname: config.Hostname }),
     mounts: mountsOf({
       hostConfig,
+      mounts: input.mounts,
       files: input.files,
       ...(input.shm !== undefined && { shm: input.shm }),
       ...(init !== undefined && { init }),
     }),
+    ...(Object.keys(hostConfig.Annotations).length > 0 && { annotations: hostConfig.Annotations }),
     linux: {
-      namespaces: namespacesOf(hostConfig, sandbox, input.joined, host.cgroupVersion),
+      namespaces: namespacesOf(hostConfig, sandbox, input.joined),
       cgroupsPath: cgroupsPathOf(container, input.cgroups),
-      resources: resourcesOf(hostConfig),
-      ...(devices.length > 0 && { devices }),
+      resources: resourcesOf(hostConfig, rules, input.findDevice),
+      ...(nodes.length > 0 && { devices: nodes }),
       ...(Object.keys(sysctl).length > 0 && { sysctl }),
       ...(seccomp && { seccomp }),
       ...(!hostConfig.Privileged && {
         maskedPaths: hostConfig.MaskedPaths ?? [],
         readonlyPaths: hostConfig.ReadonlyPaths ?? [],
       }),
-      ...(propagation && { rootfsPropagation: propagation }),
+      ...(input.rootPropagation && { rootfsPropagation: input.rootPropagation }),
     },
   };
+}
+
+/** A profile by name is the user's choice, and the machine has to know it. */
+function profileOf({ SecurityOpt, Privileged }: HostConfig, host: HostAbilities): Partial<Process> {
+  const { appArmor } = parseSecurity(SecurityOpt);
+  if (!host.confinement.appArmor || appArmor === undefined) return {};
+  return Privileged && appArmor === "unconfined" ? {} : { apparmorProfile: appArmor };
 }
 
 const sets = (capabilities: readonly string[]): Process["capabilities"] => ({
@@ -209,6 +224,7 @@ export function execProcessOf(
     capabilities: sets(capabilities),
     ...(rlimits.length > 0 && { rlimits }),
     noNewPrivileges: parseSecurity(hostConfig.SecurityOpt).noNewPrivileges,
+    ...profileOf(hostConfig, host),
     ...(hostConfig.OomScoreAdj !== 0 && { oomScoreAdj: hostConfig.OomScoreAdj }),
   };
 }

@@ -4,19 +4,18 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { RootFilesystem } from "../image/types.ts";
-import { codeOf, conflict, inContext } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import { type UndoStack, undoing } from "../lib/undo.ts";
 import { expectMove } from "../linux/cgroup/move.ts";
 import type { Sandbox } from "../network/types.ts";
-import { parseBind } from "./binds.ts";
-import { hostDevices } from "./devices.ts";
+import { deviceNumberAt, devicesOf } from "./devices.ts";
 import { joinedEndpoints, joiningOrder } from "./endpoints.ts";
 import type { Entry } from "./entry.ts";
 import { healthAtStart } from "./health.ts";
 import { linkVariables } from "./links.ts";
 import type { MonitorRequest, Supervised } from "./monitor-types.ts";
-import { containerOfMode, type JoinedNamespaces } from "./namespaces.ts";
+import { dropVolumes, type MountSources, prepareMounts } from "./mount-sources.ts";
+import type { JoinedNamespaces } from "./namespaces.ts";
 import { networkOwner } from "./network-owner.ts";
 import type { Context } from "./options.ts";
 import { bundleOf, logPathOf, monitorDirectoryOf, runtimeDirectoryOf } from "./paths.ts";
@@ -25,6 +24,7 @@ import { unmountRoot } from "./removal.ts";
 import { makeDirectoryInRoot } from "./rootfs.ts";
 import { filesOf, sandboxRequestOf } from "./sandbox-request.ts";
 import type { SeccompProfile } from "./seccomp-profile.ts";
+import { joinedContainer, prepareShm } from "./shm.ts";
 import { specOf } from "./spec.ts";
 import type { Container, State } from "./types.ts";
 import { accountsIn, resolveUser } from "./user.ts";
@@ -64,7 +64,9 @@ export async function startProcess(
   if (container.monitor) await finishLastRun(context, container);
   return await undoing(async (undo) => {
     const { sandbox, rootfs } = await openBoth(context, container, undo);
-    const { bundle, profile } = writeBundle(context, container, sandbox, rootfs, undo);
+    const mounts = await prepareMounts(context, container, undo);
+    using _ = mounts.held;
+    const { bundle, profile } = writeBundle(context, container, { sandbox, rootfs, mounts }, undo);
     const endpoints = joinedEndpoints(joiningOrder(container, context.networks), sandbox);
     const { config } = container;
     const supervised = await context.supervisor.create(monitorRequestOf(context, container, bundle));
@@ -88,11 +90,13 @@ export async function startProcess(
 }
 
 /** Its end left something behind: once more. */
-async function finishLastRun(context: Context, { id }: Container): Promise<void> {
+async function finishLastRun(context: Context, container: Container): Promise<void> {
+  const { id } = container;
   await Promise.all([
     context.supervisor.delete(id),
     context.networks.closeSandbox(id),
     unmountRoot(context, id),
+    dropVolumes(context, container),
   ]);
 }
 
@@ -134,59 +138,52 @@ async function openBoth(
   return { sandbox: sandbox.value, rootfs: rootfs.value };
 }
 
+interface Opened {
+  readonly sandbox: Sandbox;
+  readonly rootfs: RootFilesystem;
+  readonly mounts: MountSources;
+}
+
 /** Small files on local disks: written at once, which is faster than to wait for a thread to do it. */
 function writeBundle(
   context: Context,
   container: Container,
-  sandbox: Sandbox,
-  rootfs: RootFilesystem,
+  { sandbox, rootfs, mounts }: Opened,
   undo: UndoStack,
 ): { readonly bundle: string; readonly profile: SeccompProfile | undefined } {
   const { config, hostConfig, id } = container;
   const user = resolveUser(config.User ?? "", hostConfig.GroupAdd, accountsIn(rootfs.path));
   if (config.WorkingDir && config.WorkingDir !== "/") makeDirectoryInRoot(rootfs.path, config.WorkingDir);
-  makeBindSources(hostConfig.Binds);
+  const shm = prepareShm(context, container, undo);
   const spec = specOf({
     container,
     rootfs: rootfs.path,
+    ...mounts,
     sandbox,
     files: filesOf(container, context.registry, context),
     user,
     joined: joinedNamespaces(context, container),
     linkEnvironment: linkVariables(container, context),
-    ...(hostConfig.IpcMode === "host" && { shm: "/dev/shm" }),
+    ...(shm !== undefined && { shm }),
     cgroups: context.cgroups,
     host: context.host,
-    devices: hostConfig.Privileged ? hostDevices() : [],
+    devices: devicesOf(hostConfig),
+    findDevice: deviceNumberAt,
   });
   const bundle = bundleOf(context, id, Date.now().toString(36));
   // A container that does not run has nothing else there.
   undo.push("remove the bundle", () => rm(runtimeDirectoryOf(context, id), { recursive: true, force: true }));
   mkdirSync(monitorDirectoryOf(bundle), { recursive: true, mode: 0o700 });
   const profile = spec.linux.seccomp;
-  const whole = { ...spec, annotations: context.filters.annotation(profile) };
+  const whole = { ...spec, annotations: { ...spec.annotations, ...context.filters.annotation(profile) } };
   writeFileSync(join(bundle, "config.json"), JSON.stringify(whole), { mode: 0o600 });
   return { bundle, profile };
 }
 
-/** With `-v`, a source that is missing is made: a directory of root's. @throws with what was being made */
-function makeBindSources(binds: readonly string[]): void {
-  for (const { source } of binds.map(parseBind)) {
-    try {
-      mkdirSync(source, { recursive: true, mode: 0o755 });
-    } catch (thrown) {
-      // A file, a socket, a device: there is something to bind.
-      if (codeOf(thrown) !== "EEXIST") {
-        throw inContext(`error while creating mount source path '${source}'`, thrown);
-      }
-    }
-  }
-}
-
-function joinedNamespaces(context: Context, container: Container): JoinedNamespaces {
-  const reference = containerOfMode(container.hostConfig.PidMode);
-  if (reference === undefined) return {};
-  const other = context.registry.find(reference);
-  if (!other.active) throw conflict(`cannot join PID of a non running container: ${other.container.id}`);
-  return { pid: `/proc/${other.container.state.pid}/ns/pid` };
+function joinedNamespaces({ registry }: Context, { hostConfig }: Container): JoinedNamespaces {
+  const [pid, ipc] = (["PID", "IPC"] as const).map((kind) => {
+    const other = joinedContainer(kind, kind === "PID" ? hostConfig.PidMode : hostConfig.IpcMode, registry);
+    return other && `/proc/${other.container.state.pid}/ns/${kind.toLowerCase()}`;
+  });
+  return { ...(pid !== undefined && { pid }), ...(ipc !== undefined && { ipc }) };
 }

@@ -6,6 +6,8 @@
 import type { Readable } from "node:stream";
 import type { FilesystemChange, Image, ImageConfig } from "../image/types.ts";
 import type { ContainerID, ExecID, ImageID } from "../lib/ids.ts";
+import type { BlockUse, CpuUse, MemoryUse, PidsUse } from "../linux/cgroup/parse.ts";
+import type { LinkTraffic } from "../linux/kernel.ts";
 import type { Sandbox } from "../network/types.ts";
 import type { Attachment, ExitStatus, LogEntry, LogOptions, MonitorRecord } from "./monitor-types.ts";
 
@@ -39,6 +41,16 @@ export interface DeviceMapping {
   readonly PathInContainer: string;
   /** `rwm`. */
   readonly CgroupPermissions: string;
+}
+
+/** What a driver of devices is asked for: `--gpus`. */
+export interface DeviceRequest {
+  readonly Driver?: string;
+  readonly Count?: number;
+  readonly DeviceIDs?: readonly string[] | null;
+  /** Any of these lists, of which it must have all. */
+  readonly Capabilities?: readonly (readonly string[])[] | null;
+  readonly Options?: Readonly<Record<string, string>> | null;
 }
 
 /** Docker's Mount: the long form of `-v` and `--tmpfs`. */
@@ -101,6 +113,10 @@ export interface MountPoint {
     readonly readonlyRecursive?: boolean;
     /** By `Mounts`: shown by inspect with HostConfig.Mounts and not with Binds. */
     readonly specified?: boolean;
+    /** It is not to run where mounts below can't be made read-only as well. */
+    readonly forceReadonlyRecursive?: boolean;
+    /** A volume that nobody named here: it goes with `docker rm -v`. */
+    readonly anonymous?: boolean;
   };
 }
 
@@ -167,7 +183,7 @@ export interface HostConfig {
   readonly StorageOpt: Readonly<Record<string, string>>;
   readonly Devices: readonly DeviceMapping[];
   readonly DeviceCgroupRules: readonly string[];
-  readonly DeviceRequests: readonly object[];
+  readonly DeviceRequests: readonly DeviceRequest[];
   readonly BlkioWeight: number;
   readonly BlkioWeightDevice: readonly DeviceWeight[];
   readonly BlkioDeviceReadBps: readonly DeviceRate[];
@@ -180,6 +196,11 @@ export interface HostConfig {
   readonly KernelMemoryTCP: number;
   readonly CpuRealtimePeriod: number;
   readonly CpuRealtimeRuntime: number;
+  /** Of Windows: shown as they were asked for, and refused or discarded with a warning as by dockerd on Linux. */
+  readonly CpuCount: number;
+  readonly CpuPercent: number;
+  readonly IOMaximumIOps: number;
+  readonly IOMaximumBandwidth: number;
 }
 
 /** What `docker update` may change. Absent: as it is. */
@@ -234,6 +255,8 @@ export interface CreateRequest {
   readonly endpoints: Readonly<Record<string, EndpointSettings>>;
   /** `linux/amd64`; refused where the image is for another. */
   readonly platform?: string;
+  /** The client is from before mounts below a read-only one could be read-only as well (API 1.44). */
+  readonly readonlyNonRecursive?: boolean;
 }
 
 export type Status = "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
@@ -354,60 +377,20 @@ export interface SessionOptions {
   readonly detachKeys?: string;
 }
 
-/** A container's use of the machine at one moment: numbers as the kernel tells them, in bytes and nanoseconds. */
+/** A container's use of the machine at one moment: numbers of 64 bits as the kernel tells them, in bytes and nanoseconds. */
 export interface StatsSample {
   /** RFC 3339, nine digits. */
   readonly read: string;
   readonly cgroupVersion: "1" | "2";
-  readonly cpu: {
-    readonly total: bigint;
-    readonly user: bigint;
-    readonly system: bigint;
-    /** By CPU; cgroup v1 only. */
-    readonly perCpu?: readonly bigint[];
-    readonly periods: number;
-    readonly throttledPeriods: number;
-    readonly throttledTime: bigint;
-  };
+  readonly cpu: CpuUse;
   /** All CPUs of the machine since boot, nanoseconds; and how many there are online. */
   readonly machine: { readonly cpu: bigint; readonly cpus: number };
-  readonly memory: {
-    readonly usage: number;
-    readonly maxUsage?: number;
-    readonly limit: number;
-    readonly failures?: number;
-    /** memory.stat, as it is. */
-    readonly stat: Readonly<Record<string, number>>;
-  };
-  readonly pids: { readonly current: number; readonly limit?: number };
-  readonly block: {
-    readonly bytes: readonly BlockCounter[];
-    readonly operations: readonly BlockCounter[];
-  };
-  /** By interface of its own network; empty where it shares another's or the host's. */
-  readonly networks: Readonly<
-    Record<
-      string,
-      {
-        readonly rxBytes: number;
-        readonly rxPackets: number;
-        readonly rxErrors: number;
-        readonly rxDropped: number;
-        readonly txBytes: number;
-        readonly txPackets: number;
-        readonly txErrors: number;
-        readonly txDropped: number;
-      }
-    >
-  >;
-}
-
-export interface BlockCounter {
-  readonly major: number;
-  readonly minor: number;
-  /** `read`, `write`. */
-  readonly op: string;
-  readonly value: number;
+  /** The machine's memory is the limit where there is no lower one. */
+  readonly memory: MemoryUse & { readonly limit: bigint };
+  readonly pids: PidsUse;
+  readonly block: BlockUse;
+  /** Of its network's interfaces: of the owner's where it shares another container's, none where it shares the host's. */
+  readonly networks: readonly LinkTraffic[];
 }
 
 /** X-Docker-Container-Path-Stat. */

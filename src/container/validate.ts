@@ -1,15 +1,17 @@
 /** What can never work, or is not carried out yet, is refused before anything is made. Pure but for the facts given. */
 import { invalid, notBuiltIn } from "../lib/errors.ts";
-import { checkDestinations, checkTmpfs, parseBind } from "./binds.ts";
 import { grantedCapabilities } from "./capabilities.ts";
+import { parseDeviceRule } from "./devices.ts";
 import { validateHealthcheck } from "./health-check.ts";
 import type { HostAbilities } from "./host.ts";
+import { validateLog } from "./log-options.ts";
 import { containerOfMode } from "./namespaces.ts";
 import { rlimitName } from "./resources.ts";
 import { customProfile } from "./seccomp.ts";
 import { parseSecurity } from "./security.ts";
 import { parseSignal } from "./signals.ts";
 import type { CgroupSettings } from "./spec.ts";
+import { checkTmpfs } from "./tmpfs.ts";
 import type { ContainerConfig, HostConfig } from "./types.ts";
 
 /** HOST_NAME_MAX (linux/limits.h). */
@@ -20,10 +22,15 @@ export interface ValidationContext {
   readonly cgroups: CgroupSettings;
   /** Names of OCI runtimes that may be asked for. */
   readonly runtimes: readonly string[];
+  /** Whether a `net.*` setting is one of this kernel's. */
+  readonly sysctlExists: (key: string) => boolean;
 }
 
+/** MAX_ARG_STRLEN (linux/binfmts.h): of one word of a command or an environment, its NUL included. */
+const MAX_WORD = 131_072;
+
 /** @throws invalid, not-built-in; in Docker's words where there are any */
-export function validateConfig(config: ContainerConfig, asked: Partial<ContainerConfig>): void {
+export function validateConfig(config: ContainerConfig): void {
   const hostname = config.Hostname;
   if (Buffer.byteLength(hostname) > MAX_HOSTNAME) {
     throw invalid(`hostname "${hostname}" is too long (maximum ${MAX_HOSTNAME} bytes)`);
@@ -37,7 +44,6 @@ export function validateConfig(config: ContainerConfig, asked: Partial<Container
   }
   checkWords([...(config.Env ?? []), ...(config.Entrypoint ?? []), ...(config.Cmd ?? [])]);
   if (config.StopSignal) parseSignal(config.StopSignal);
-  if (Object.keys(asked.Volumes ?? {}).length > 0) throw notBuiltIn("Volumes: volumes are not built in");
   validateHealthcheck(config.Healthcheck);
 }
 
@@ -45,6 +51,9 @@ export function validateConfig(config: ContainerConfig, asked: Partial<Container
 export function checkWords(words: readonly string[]): void {
   for (const word of words) {
     if (word.includes("\0")) throw invalid(`a NUL byte in ${JSON.stringify(word)}`);
+    if (Buffer.byteLength(word) >= MAX_WORD) {
+      throw invalid(`argument list too long: ${word.slice(0, 20)}… has ${Buffer.byteLength(word)} bytes`);
+    }
   }
 }
 
@@ -61,13 +70,18 @@ export function validateHostConfig(
   validateModes(hostConfig, asked);
   validateRestartPolicy(hostConfig);
   validateLog(hostConfig.LogConfig);
-  validateMounts(hostConfig);
+  checkTmpfs(hostConfig.Tmpfs);
   const capabilities = grantedCapabilities(hostConfig, host.capabilities);
-  const { seccomp } = parseSecurity(hostConfig.SecurityOpt);
+  const { seccomp, labels } = parseSecurity(hostConfig.SecurityOpt);
+  if (host.confinement.seLinux && labels.some((label) => label !== "disable")) {
+    throw notBuiltIn("SecurityOpt: SELinux labels are not built in");
+  }
+  validateIsolation(hostConfig);
+  validateDevices(hostConfig);
   if (seccomp !== "default" && seccomp !== "unconfined") {
     customProfile(seccomp, { machine: host.machine, kernel: host.kernel, capabilities });
   }
-  validateSysctls(hostConfig);
+  validateSysctls(hostConfig, context.sysctlExists);
   validateResolver(hostConfig);
   validateUlimits(hostConfig, host);
   if (hostConfig.Init && hostConfig.PidMode === "" && host.init === undefined) {
@@ -83,15 +97,19 @@ export function validateHostConfig(
 }
 
 function validateModes(hostConfig: HostConfig, asked: Partial<ContainerConfig>): void {
-  const { IpcMode, PidMode, UTSMode, NetworkMode } = hostConfig;
-  if (containerOfMode(IpcMode) !== undefined || IpcMode === "shareable") {
-    throw notBuiltIn(`IpcMode: ${IpcMode}: sharing IPC between containers is not built in`);
+  const { IpcMode, PidMode, UTSMode, NetworkMode, CgroupnsMode, UsernsMode } = hostConfig;
+  if (!["private", "none", "host", "shareable"].includes(IpcMode) && containerOfMode(IpcMode) === undefined) {
+    throw invalid(`invalid IPC mode: ${IpcMode}`);
   }
-  if (!["private", "none", "host"].includes(IpcMode)) throw invalid(`invalid IPC mode: ${IpcMode}`);
   if (!["", "host"].includes(PidMode) && containerOfMode(PidMode) === undefined) {
     throw invalid(`invalid PID mode: ${PidMode}`);
   }
   if (!["", "host"].includes(UTSMode)) throw invalid(`invalid UTS mode: ${UTSMode}`);
+  if (!["private", "host"].includes(CgroupnsMode)) {
+    throw invalid(`invalid cgroup namespace mode: ${CgroupnsMode}`);
+  }
+  // No users are remapped: the host's own user namespace is what each container has.
+  if (!["", "host"].includes(UsernsMode)) throw invalid(`invalid USER mode: ${UsernsMode}`);
   if (UTSMode === "host" && asked.Hostname) throw invalid("conflicting options: hostname and the UTS mode");
   if (NetworkMode === "host" && hostConfig.Links.length > 0) {
     throw invalid(
@@ -99,6 +117,34 @@ function validateModes(hostConfig: HostConfig, asked: Partial<ContainerConfig>):
     );
   }
   if (NetworkMode.startsWith("container:")) validateSharing(hostConfig, asked);
+}
+
+function validateIsolation({ Isolation, Annotations, StorageOpt, ShmSize }: HostConfig): void {
+  if (!["", "default"].includes(Isolation.toLowerCase())) {
+    throw invalid(`invalid isolation (${Isolation}): linux only supports 'default'`);
+  }
+  if (Object.hasOwn(Annotations, "")) {
+    throw invalid("invalid Annotations: the empty string is not permitted as an annotation key");
+  }
+  if (Object.keys(StorageOpt).length > 0) {
+    throw invalid("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
+  }
+  if (ShmSize < 0) throw invalid("SHM size can not be less than 0");
+}
+
+function validateDevices({ Devices, DeviceCgroupRules }: HostConfig): void {
+  for (const { PathOnHost, PathInContainer, CgroupPermissions } of Devices) {
+    if (!PathOnHost.startsWith("/")) throw invalid(`${PathOnHost} is not an absolute path`);
+    if (PathInContainer && !PathInContainer.startsWith("/")) {
+      throw invalid(`${PathInContainer} is not an absolute path`);
+    }
+    if (!/^[rwm]{0,3}$/.test(CgroupPermissions ?? "")) {
+      throw invalid(`invalid device mode: ${CgroupPermissions}`);
+    }
+  }
+  for (const rule of DeviceCgroupRules) {
+    if (!parseDeviceRule(rule)) throw invalid(`invalid device cgroup rule format: '${rule}'`);
+  }
 }
 
 /** Of who shares another's network: what is the owner's to ask for. */
@@ -124,7 +170,11 @@ function validateSharing(hostConfig: HostConfig, asked: Partial<ContainerConfig>
   }
 }
 
-function validateRestartPolicy({ RestartPolicy, AutoRemove }: HostConfig): void {
+/** @throws invalid in Docker's words */
+export function validateRestartPolicy({
+  RestartPolicy,
+  AutoRemove,
+}: Pick<HostConfig, "RestartPolicy" | "AutoRemove">): void {
   const { Name, MaximumRetryCount } = RestartPolicy;
   if (!["", "no", "always", "unless-stopped", "on-failure"].includes(Name)) {
     throw invalid(
@@ -140,35 +190,21 @@ function validateRestartPolicy({ RestartPolicy, AutoRemove }: HostConfig): void 
   }
 }
 
-/** What Docker's file drivers can be told. */
-const LOG_OPTIONS = ["max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag"];
-/** Of Docker's logging in general. */
-const LOG_MODES = ["mode", "max-buffer-size"];
-
-function validateLog({ Type, Config }: HostConfig["LogConfig"]): void {
-  if (!["json-file", "local", "none"].includes(Type)) {
-    throw invalid(`logger: no log driver named '${Type}' is registered`);
-  }
-  for (const [option, value] of Object.entries(Config)) {
-    if (option === "mode" && value === "blocking") continue;
-    if ([...LOG_OPTIONS, ...LOG_MODES].includes(option))
-      throw notBuiltIn(`LogConfig: log option ${option} is not built in`);
-    throw invalid(`unknown log opt '${option}' for ${Type} log driver`);
-  }
-}
-
-function validateMounts(hostConfig: HostConfig): void {
-  checkTmpfs(hostConfig.Tmpfs);
-  checkDestinations(hostConfig.Binds.map(parseBind), Object.keys(hostConfig.Tmpfs));
-}
-
 /** Those of namespaces that a container can have of its own (OCI runtimes refuse all others). */
 const IPC_SYSCTLS =
   /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\.[a-z_]+)$/;
 
-function validateSysctls({ Sysctls, IpcMode, UTSMode }: HostConfig): void {
+function validateSysctls(
+  { Sysctls, IpcMode, UTSMode }: HostConfig,
+  sysctlExists: ValidationContext["sysctlExists"],
+): void {
   for (const name of Object.keys(Sysctls)) {
-    if (name.startsWith("net.")) continue;
+    if (name.startsWith("net.")) {
+      if (sysctlExists(name)) continue;
+      throw invalid(
+        `invalid sysctl "${name}": open /proc/sys/${name.replaceAll(".", "/")}: no such file or directory`,
+      );
+    }
     if (IPC_SYSCTLS.test(name)) {
       if (IpcMode === "host") throw invalid(`sysctl "${name}" is not allowed in the hosts ipc namespace`);
     } else if (name === "kernel.domainname") {

@@ -24,8 +24,11 @@ import { createHostPorts } from "../network/port/host-ports.ts";
 import type { HostPorts } from "../network/port/types.ts";
 import { cleanNetworks } from "../network/reconcile/clean.ts";
 import type { Networks } from "../network/types.ts";
+import { createRegistry } from "../registry/registry.ts";
 import { EmbeddedStore } from "../store/embedded.ts";
 import type { Store } from "../store/kv.ts";
+import type { Volumes } from "../volume/types.ts";
+import { createVolumes } from "../volume/volumes.ts";
 import { EventLog } from "./events.ts";
 import type { EngineSettings, ReloadableSettings } from "./settings.ts";
 import { systemView } from "./system.ts";
@@ -48,6 +51,7 @@ export interface Between {
   readonly kernel?: (kernel: Kernel) => Kernel;
   readonly supervisor?: (supervisor: Supervisor) => Supervisor;
   readonly images?: (images: Images) => Images;
+  readonly volumes?: (volumes: Volumes) => Volumes;
   readonly networks?: (networks: Networks) => Networks;
   readonly ports?: (ports: HostPorts) => HostPorts;
   readonly dns?: (dns: Dns) => Dns;
@@ -121,6 +125,12 @@ export function createEngine(settings: EngineSettings, between: Between = {}): P
     const images = (between.images ?? itself)(createImages({ store, dataRoot, logger, publish }));
     await images.start();
     undo.push("stop images", () => images.stop());
+    const registry = createRegistry({ images, dataRoot, execRoot, settings, logger, publish });
+    await registry.start();
+    undo.push("stop transfers", () => registry.stop());
+    const volumes = (between.volumes ?? itself)(createVolumes({ store, dataRoot, logger, publish }));
+    await volumes.start();
+    undo.push("stop volumes", () => volumes.stop());
     const ports = (between.ports ?? itself)(createHostPorts({ reactor, logger }));
     undo.push("let go of host ports", () => ports.stop());
     const dns = (between.dns ?? itself)(createDns({ logger }));
@@ -132,6 +142,7 @@ export function createEngine(settings: EngineSettings, between: Between = {}): P
       readLog: (path, options, ended) => readLog(path, options, { ended }),
       store,
       images,
+      volumes,
       networks,
       supervisor,
       publish,
@@ -152,6 +163,8 @@ export function createEngine(settings: EngineSettings, between: Between = {}): P
     return {
       containers,
       images,
+      volumes,
+      registry,
       networks,
       events,
       system: async () =>

@@ -15,24 +15,15 @@ const NOT_BUILT_IN: readonly Refusal[] = [
   [["POST"], "/build", "building images is not built in: build elsewhere and docker import the result"],
   [["POST"], "/build/prune", "building images is not built in: there is no build cache"],
   [["POST"], "/build/cancel", "building images is not built in"],
-  [["POST"], "/auth", "registries are not built in: there is nothing to log in to"],
-  [["GET"], "/distribution/:name/json", "registries are not built in"],
-  [["GET"], "/images/search", "registries are not built in: there is nothing to search"],
+  [["GET"], "/images/search", "searching registries is not built in: look on the registry's own site"],
   [["GET"], "/images/get", "saving images is not built in"],
   [["GET"], "/images/:name/get", "saving images is not built in"],
   [["POST"], "/images/load", "loading images is not built in: docker import takes a root filesystem's tar"],
-  [["POST"], "/images/:name/push", "registries are not built in: images can't be pushed"],
   [["POST"], "/images/prune", "pruning images is not built in: docker rmi removes them by name"],
-  [["POST"], "/commit", "committing a container to an image is not built in"],
   [["GET"], "/containers/:id/top", "top is not built in: docker exec CONTAINER ps"],
   [["GET"], "/containers/:id/stats", "stats are not built in"],
-  [["GET"], "/containers/:id/changes", "diff is not built in"],
-  [["GET"], "/containers/:id/export", "export is not built in"],
   [["POST"], "/containers/:id/update", "updating a container's limits is not built in: make it anew"],
   [["GET", "POST"], "/containers/:id/checkpoints", "checkpoints are not built in"],
-  [["POST"], "/containers/prune", "pruning containers is not built in: docker rm removes them by name"],
-  [["POST"], "/volumes/create", "volumes are not built in: bind a directory with -v /path:/path"],
-  [["POST"], "/volumes/prune", "volumes are not built in"],
   [["GET", "POST"], "/plugins/:name/:action", "plugins are not built in"],
   [["POST"], "/plugins/create", "plugins are not built in"],
   [["POST"], "/plugins/pull", "plugins are not built in"],
@@ -61,14 +52,7 @@ export function absentRoutes(app: FastifyInstance): void {
     }
   }
   // Lists of what there is none of, and things by name that aren't there.
-  app.get("/volumes", async () => ({ Volumes: [], Warnings: null }));
   app.get("/plugins", async () => []);
-  app.get<{ Params: { readonly name: string } }>("/volumes/:name", async ({ params }) => {
-    throw notFound(`get ${params.name}: no such volume`);
-  });
-  app.delete<{ Params: { readonly name: string } }>("/volumes/:name", async ({ params }) => {
-    throw notFound(`get ${params.name}: no such volume`);
-  });
   app.get<{ Params: { readonly name: string } }>("/plugins/:name/json", async ({ params }) => {
     throw notFound(`plugin "${params.name}" not found`);
   });

@@ -7,6 +7,7 @@ import { containerSummary } from "../shapes/container.ts";
 import { imageSummary } from "../shapes/image.ts";
 import { networkIdsOf } from "../shapes/network.ts";
 import { type Counts, systemInfo, systemVersion } from "../shapes/system.ts";
+import { volumesUsage } from "../shapes/volume.ts";
 import type { Minor } from "../version.ts";
 
 export function systemRoutes(app: FastifyInstance, { engine }: Context): void {
@@ -65,7 +66,7 @@ async function diskUsage(engine: Engine, minor: Minor, types: readonly string[])
     LayersSize: [...layers.values()].reduce((sum, size) => sum + size, 0),
     Images: wants("image") ? images.map((image) => imageSummary(image, minor, users(image.id))) : null,
     Containers: wants("container") ? await containers() : null,
-    Volumes: wants("volume") ? [] : null,
+    Volumes: wants("volume") ? await volumesUsage(engine) : null,
     BuildCache: wants("build-cache") ? [] : null,
   };
 }

@@ -47,7 +47,7 @@ export function containerInspect(view: ContainerView, given: ShownWith, sizes?: 
     HostConfig: hostConfigOf(container.hostConfig),
     GraphDriver: { Data: { ID: container.id, ...view.graphDriver.data }, Name: view.graphDriver.name },
     ...(sizes && { SizeRw: sizes.writable, SizeRootFs: sizes.total }),
-    Mounts: mountsOf(container.hostConfig),
+    Mounts: mountsOf(container),
     Config: configOf(container, given.minor),
     NetworkSettings: networkSettings(view, given.networkIdOf, given.minor),
   };
@@ -101,7 +101,7 @@ export function containerSummary(view: ContainerView, given: ShownWith, sizes?: 
     Status: statusText(container.state, given.now),
     HostConfig: { NetworkMode: container.hostConfig.NetworkMode },
     NetworkSettings: { Networks: listedNetworks(view, given) },
-    Mounts: mountsOf(container.hostConfig),
+    Mounts: mountsOf(container),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { HostConfig } from "../../container/types.ts";
+import { mountRequest } from "./mounts.ts";
 
 /** What dockerd shows of everything that was not asked for (Engine API, HostConfig). */
 const UNASKED = {
@@ -76,8 +77,9 @@ const NULL_WHEN_EMPTY = [
   "GroupAdd",
   "Links",
   "SecurityOpt",
+  "VolumesFrom",
 ] as const;
-const ABSENT_WHEN_EMPTY = ["Tmpfs", "Sysctls"] as const;
+const ABSENT_WHEN_EMPTY = ["Mounts", "Tmpfs", "Sysctls"] as const;
 
 const isEmpty = (value: object | null | undefined) => !value || Object.keys(value).length === 0;
 
@@ -96,6 +98,7 @@ export function hostConfigOf(config: HostConfig): object {
     ...UNASKED,
     ...config,
     PortBindings: shownBindings(config.PortBindings),
+    Mounts: config.Mounts.map(mountRequest),
   };
   for (const name of NULL_WHEN_EMPTY) if (isEmpty(config[name])) shown[name] = null;
   for (const name of ABSENT_WHEN_EMPTY) if (isEmpty(config[name])) delete shown[name];
