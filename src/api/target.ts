@@ -9,6 +9,7 @@ const ACTIONS: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
     POST: /^(.+)\/(tag|push)$/,
     DELETE: /^(.+)()$/,
   },
+  distribution: { GET: /^(.+)\/(json)$/ },
   networks: { GET: /^(.+)()$/, POST: /^(.+)\/(connect|disconnect)$/, DELETE: /^(.+)()$/ },
 };
 
@@ -30,7 +31,7 @@ export function parseTarget(method: string, url: string): Target {
 function joinName(method: string, url: string): string {
   const end = url.indexOf("?");
   const path = end < 0 ? url : url.slice(0, end);
-  const [, kind = "", rest = ""] = /^\/(images|networks)\/(.+)$/.exec(path) ?? [];
+  const [, kind = "", rest = ""] = /^\/(images|distribution|networks)\/(.+)$/.exec(path) ?? [];
   const [, name, action] = ACTIONS[kind]?.[method]?.exec(rest) ?? [];
   if (!name?.includes("/")) return url;
   const joined = `/${kind}/${name.replaceAll("/", "%2F")}${action ? `/${action}` : ""}`;

@@ -1,17 +1,20 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import type { Engine } from "../../engine/types.ts";
-import { EngineError, invalid, kindOf, messageOf, notBuiltIn } from "../../lib/errors.ts";
+import { invalid, notBuiltIn } from "../../lib/errors.ts";
+import { parseReference } from "../../lib/reference.ts";
 import type { Context } from "../app.ts";
+import { credentialsIn } from "../credentials.ts";
+import { answerWithProgress } from "../progress.ts";
 import { type Query, query } from "../schema.ts";
-import { familiar } from "../shapes/image.ts";
+import { withTag } from "./registry.ts";
 
 const once = ["fromImage", "fromSrc", "repo", "tag", "message", "platform"] as const;
 
 type CreateQuery = Query<(typeof once)[number]> & { readonly changes?: string | readonly string[] };
 
 /** `docker import` and `docker pull`. The body, where there is one, is the image's tar as it comes. */
-export function imageCreateRoutes(app: FastifyInstance, { engine }: Context): void {
+export function imageCreateRoutes(app: FastifyInstance, { engine, closing }: Context): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
 
@@ -20,17 +23,33 @@ export function imageCreateRoutes(app: FastifyInstance, { engine }: Context): vo
     { schema: { querystring: query(once, ["changes"]) } },
     async (request, reply) => {
       const given = request.query;
-      const lines = given.fromImage
-        ? await pull(engine, given.fromImage, given.tag)
-        : await importTar(engine, given, request.body);
-      return reply.type("application/json").send(lines.map((line) => `${JSON.stringify(line)}\r\n`).join(""));
+      if (!given.fromImage) {
+        const line = await importTar(engine, given, request.body);
+        return reply.type("application/json").send(`${JSON.stringify(line)}\r\n`);
+      }
+      // `docker pull -a` may send a name that ends in a colon.
+      const reference = withTag(given.fromImage.replace(/:$/, ""), given.tag);
+      const { tag, digest } = parseReference(reference);
+      const { registry } = engine;
+      return answerWithProgress(request, reply, closing, async (onProgress, signal) => {
+        const options = {
+          ...credentialsIn(request.headers),
+          ...(given.platform && { platform: given.platform }),
+          onProgress,
+          signal,
+        };
+        if (tag ?? digest) await registry.pull(reference, options);
+        else await registry.pullAll(reference, options);
+      });
     },
   );
 }
 
-type Progress = { readonly status: string; readonly id?: string };
-
-async function importTar({ images }: Engine, given: CreateQuery, body: unknown): Promise<Progress[]> {
+async function importTar(
+  { images }: Engine,
+  given: CreateQuery,
+  body: unknown,
+): Promise<{ readonly status: string }> {
   const { fromSrc, repo, tag, platform } = given;
   if (fromSrc !== "-") {
     if (!fromSrc) throw invalid("give fromSrc=- and a tar as the body, or fromImage");
@@ -47,23 +66,5 @@ async function importTar({ images }: Engine, given: CreateQuery, body: unknown):
     message: given.message || "Imported from -",
     ...(platform && { platform }),
   });
-  return [{ status: image.id }];
-}
-
-/** No registry is asked: what is here, or can be made here, is all there is. @throws not-found with what to do */
-async function pull({ images }: Engine, name: string, tag: string | undefined): Promise<Progress[]> {
-  const repository = name.replace(/:$/, "");
-  // The tag may be a digest.
-  const given = !tag ? repository : `${repository}${tag.includes(":") ? "@" : ":"}${tag}`;
-  const reference = familiar(given);
-  const there = images.find(reference);
-  try {
-    await images.resolve(reference);
-  } catch (thrown) {
-    if (kindOf(thrown) !== "not-found") throw thrown;
-    const story = `pull access denied for ${familiar(repository).replace(/:latest$/, "")}, no registry is asked`;
-    throw new EngineError("not-found", `${story}: ${messageOf(thrown)}`, { cause: thrown });
-  }
-  if (there) return [{ status: `Status: Image is up to date for ${reference}` }];
-  return [{ status: `Status: Made ${reference} from this machine's own busybox` }];
+  return { status: image.id };
 }
