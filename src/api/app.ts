@@ -9,6 +9,8 @@ import { ApiRequest, minorOf, rawOf } from "./request.ts";
 import { absentRoutes } from "./routes/absent.ts";
 import { archiveRoutes } from "./routes/archive.ts";
 import { containerFileRoutes } from "./routes/container-files.ts";
+import { archiveRoutes } from "./routes/archive.ts";
+import { containerFileRoutes } from "./routes/container-files.ts";
 import { containerStreamRoutes } from "./routes/container-streams.ts";
 import { containerRoutes } from "./routes/containers.ts";
 import { eventRoutes } from "./routes/events.ts";
