@@ -158,16 +158,23 @@ class ContainerRoom implements Containers {
     const container = { ...entry.container, hostConfig: { ...hostConfig, Links } };
     const image = images.find(container.image);
     const sandbox = entry.active ? networks.sandboxOf(container.id) : undefined;
+    const context = this.#context;
     return {
       container,
       ...(image && { image }),
       ...(sandbox && { sandbox }),
       execs: [...entry.execs.values()].filter(({ exitCode }) => exitCode === null).map(({ id }) => id),
-      paths: {
-        log: container.hostConfig.LogConfig.Type === "none" ? "" : logPathOf(this.#context, container.id),
-        ...filesOf(container, registry, this.#context),
+      // A list of hundreds asks for neither.
+      get paths() {
+        const logs = container.hostConfig.LogConfig.Type !== "none";
+        return {
+          log: logs ? logPathOf(context, container.id) : "",
+          ...filesOf(container, registry, context),
+        };
       },
-      graphDriver: graphDriverOf(images, container.id),
+      get graphDriver() {
+        return graphDriverOf(images, container.id);
+      },
     };
   }
 
