@@ -3,6 +3,7 @@
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "../lib/detach-keys.ts";
 import { conflict, notBuiltIn } from "../lib/errors.ts";
 import type { Entry } from "./entry.ts";
+import { type LogAttributes, logAttributesOf } from "./log-attributes.ts";
 import type { LogEntry, LogOptions, OutputFrame } from "./monitor-types.ts";
 import type { Context } from "./options.ts";
 import { logPathOf } from "./paths.ts";
@@ -42,6 +43,23 @@ async function* written(entries: AsyncIterable<LogEntry>): AsyncGenerator<Output
   for await (const { stream, data } of entries) yield { stream, data };
 }
 
+/** No generator: `return` must end the reading at once, even while it waits. */
+const withAttributes = (
+  entries: AsyncIterable<LogEntry>,
+  attributes: LogAttributes,
+): AsyncIterable<LogEntry> => ({
+  [Symbol.asyncIterator]() {
+    const iterator = entries[Symbol.asyncIterator]();
+    return {
+      async next() {
+        const result = await iterator.next();
+        return result.done ? result : { done: false, value: { ...result.value, attributes } };
+      },
+      return: async () => (await iterator.return?.()) ?? { done: true, value: undefined },
+    };
+  },
+});
+
 /** With `follow`, until the present run ends. @throws not-built-in where nothing is logged, in Docker's words */
 export function logs(context: Context, entry: Entry, options: LogOptions): AsyncIterable<LogEntry> {
   const { id, hostConfig } = entry.container;
@@ -49,9 +67,11 @@ export function logs(context: Context, entry: Entry, options: LogOptions): Async
     throw notBuiltIn("configured logging driver does not support reading");
   }
   const ended = entry.active ? entry.run?.supervised.exited : undefined;
-  return context.readLog(
+  const entries = context.readLog(
     logPathOf(context, id),
     { ...options, follow: options.follow && ended !== undefined },
     ended ?? Promise.resolve(),
   );
+  const attributes = logAttributesOf(entry.container);
+  return Object.keys(attributes).length > 0 ? withAttributes(entries, attributes) : entries;
 }

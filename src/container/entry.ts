@@ -2,6 +2,7 @@
 import type { ExecID } from "../lib/ids.ts";
 import { Mutex } from "../lib/mutex.ts";
 import type { HealthWatch } from "./health.ts";
+import type { LogRotation } from "./log-rotation.ts";
 import type { Supervised } from "./monitor-types.ts";
 import type { StreamSession } from "./session.ts";
 import type { Container, ExecRequest } from "./types.ts";
@@ -36,6 +37,8 @@ export class Entry {
   run: Run | undefined;
   /** While it runs, is not paused, and has a health check. */
   healthWatch: HealthWatch | undefined;
+  /** While it runs, and has a log that is not to grow without end. */
+  logRotation: LogRotation | undefined;
   /** The restart that is to come. */
   restart: NodeJS.Timeout | undefined;
   /** The delay before the present run, in milliseconds; 0 where a user started it. */

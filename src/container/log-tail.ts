@@ -6,11 +6,17 @@ import type { LogEntry } from "./monitor-types.ts";
 
 type Stream = LogEntry["stream"];
 
-/** From which offset on each stream's lines belong to the tail. */
+/** From which offset in a file on each stream's lines belong to the tail. */
 export type TailStart = Record<Stream, number>;
 
 /** How far before the last lines their first pieces are looked for. */
 const SEARCH_LIMIT = 1 << 20;
+
+export interface FoundTail {
+  readonly start: TailStart;
+  /** Lines that are still to be found, in what came before this file. */
+  readonly left: number;
+}
 
 /**
  * The last `count` lines before `end`, among the streams that are `wanted`. The pieces of two streams' lines
@@ -21,7 +27,7 @@ export async function findTail(
   end: number,
   count: number,
   wanted: Readonly<Record<Stream, boolean>>,
-): Promise<TailStart> {
+): Promise<FoundTail> {
   const start: TailStart = { stdout: end, stderr: end };
   /** Streams whose earliest counted line may have pieces further before. */
   const open = new Set<Stream>();
@@ -45,5 +51,5 @@ export async function findTail(
     }
     start[line.stream] = offset;
   }
-  return start;
+  return { start, left };
 }

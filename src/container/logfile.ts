@@ -4,15 +4,25 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { codeOf, doing } from "../lib/errors.ts";
 import { LineReader } from "./log-blocks.ts";
+import { fullLogs, lastSequence, openFullLog } from "./log-files.ts";
 import { LineJoiner, type LogLine, parseLine } from "./log-line.ts";
 import { findTail, type TailStart } from "./log-tail.ts";
 import type { LogEntry, LogOptions } from "./monitor-types.ts";
 
 const FROM_THE_START: TailStart = { stdout: 0, stderr: 0 };
 
+/** A file of the log that is being read. */
+interface Place {
+  readonly file: FileHandle;
+  /** Its number among the full ones; that it will have, where it is written to. */
+  readonly sequence: number;
+  readonly current: boolean;
+  readonly start: TailStart;
+}
+
 /**
- * The entries of the log at `path`, the pieces of a line joined. A file that is not there is empty; damaged
- * lines are left out. With `follow`, what comes until the process has ended, through rotation by rename.
+ * The entries of the log at `path` and of the full files before it, the pieces of a line joined. What is not there
+ * is empty; damaged lines are left out. With `follow`, what comes until the process has ended, through rotation by rename.
  * `return` on the iterator and the signal end it at once, even while it waits.
  * @throws EngineError that names the file, where it can't be read
  */
@@ -58,49 +68,89 @@ class LogReading {
   }
 
   async *entries(ended: Promise<unknown>): AsyncGenerator<LogEntry, undefined> {
-    let file: FileHandle | undefined;
+    let place: Place | undefined;
     try {
       if (this.#options.follow) this.#changes.start(ended);
-      file = await this.#firstFile();
-      let start = file ? await this.#start(file) : FROM_THE_START;
-      while (file && !this.#past) {
-        yield* this.#file(file, start);
-        const next = await this.#successor(file);
-        await file.close();
-        file = next;
-        start = FROM_THE_START;
+      place = await this.#begin();
+      while (place && !this.#past) {
+        yield* this.#file(place);
+        const next: Place | undefined = await this.#after(place);
+        await place.file.close();
+        place = next;
       }
       if (!this.#past && !this.#changes.stopped) yield* this.#joiner.flush();
       return undefined;
     } finally {
       this.#changes.stop();
-      await file?.close();
+      await place?.file.close();
     }
   }
 
   /** A container that was never started has no log yet. */
-  async #firstFile(): Promise<FileHandle | undefined> {
+  async #begin(): Promise<Place | undefined> {
     for (;;) {
       const over = !this.#options.follow || this.#changes.over;
-      const file = await openIfThere(this.#path);
-      if (file || over) return file;
+      const place =
+        this.#options.tail === undefined ? await this.#open(0) : await this.#tail(this.#options.tail);
+      if (place || over) return place;
       await this.#changes.next();
     }
   }
 
-  async #start(file: FileHandle): Promise<TailStart> {
-    const { tail } = this.#options;
-    if (tail === undefined) return FROM_THE_START;
-    return findTail(file, (await file.stat()).size, tail, this.#options);
+  /** In the newest file that the last lines reach back to. */
+  async #tail(count: number): Promise<Place | undefined> {
+    let place = await this.#open(Number.POSITIVE_INFINITY);
+    for (let wanted = count; place; ) {
+      const { start, left } = await findTail(
+        place.file,
+        (await place.file.stat()).size,
+        wanted,
+        this.#options,
+      );
+      place = { ...place, start };
+      if (left === 0) return place;
+      const before = await this.#before(place.sequence);
+      if (!before) return place;
+      await place.file.close();
+      place = before;
+      wanted = left;
+    }
+    return undefined;
+  }
+
+  async #before(sequence: number): Promise<Place | undefined> {
+    const full = fullLogs(this.#path).findLast((each) => each.sequence < sequence);
+    const file = full && (await openFullLog(full));
+    return file && { file, sequence: full.sequence, current: false, start: FROM_THE_START };
+  }
+
+  /** The first file from this number on; of a number that there is none of yet, the one that is written to. */
+  async #open(sequence: number): Promise<Place | undefined> {
+    for (;;) {
+      const before = fullLogs(this.#path);
+      const full = before.find((each) => each.sequence >= sequence);
+      const file = await (full ? openFullLog(full) : openIfThere(this.#path));
+      if (full && file) return { file, sequence: full.sequence, current: false, start: FROM_THE_START };
+      const last = before.at(-1)?.sequence ?? 0;
+      if (full || lastSequence(this.#path) !== last) {
+        await file?.close(); // it took another place while it was opened
+        continue;
+      }
+      // Between one file and the next there is none that is written to: its lines still go to the one before.
+      if (!file && sequence === Number.POSITIVE_INFINITY) return this.#before(sequence);
+      return file && { file, sequence: last + 1, current: true, start: FROM_THE_START };
+    }
   }
 
   /** To the file's end; with `follow`, until another takes its place or there is nothing more to wait for. */
-  async *#file(file: FileHandle, start: TailStart): AsyncGenerator<LogEntry, undefined> {
+  async *#file(place: Place): AsyncGenerator<LogEntry, undefined> {
+    const { file } = place;
+    let { start } = place;
     let reader = new LineReader(file, Math.min(start.stdout, start.stderr));
     let last = false;
     for (;;) {
       // Asked before reading to the end: nothing is written to this file after that.
-      last = !this.#options.follow || this.#changes.over || (await this.#isReplaced(file));
+      last = !this.#options.follow || this.#changes.over || (await this.#isComplete(place));
       for (let lines = await reader.more(); lines; lines = await reader.more()) {
         for (const { offset, bytes } of lines) {
           const line = parseLine(bytes);
@@ -130,15 +180,17 @@ class LogReading {
     return this.#joiner.add(line);
   }
 
-  async #isReplaced(file: FileHandle): Promise<boolean> {
+  /** Whether nothing more is written to it: conmon closes a file before it makes the next. */
+  async #isComplete({ file, sequence }: Place): Promise<boolean> {
+    if (lastSequence(this.#path) > sequence) return true;
     const [now, ours] = await Promise.all([statIfThere(this.#path), file.stat({ bigint: true })]);
     return now !== undefined && (now.ino !== ours.ino || now.dev !== ours.dev);
   }
 
-  /** The file that took this one's place. */
-  async #successor(file: FileHandle): Promise<FileHandle | undefined> {
-    if (!this.#options.follow || this.#changes.stopped || !(await this.#isReplaced(file))) return undefined;
-    return openIfThere(this.#path);
+  async #after(place: Place): Promise<Place | undefined> {
+    if (this.#changes.stopped) return undefined;
+    const goesOn = this.#options.follow ? await this.#isComplete(place) : !place.current;
+    return goesOn ? this.#open(place.sequence + 1) : undefined;
   }
 }
 

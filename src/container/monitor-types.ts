@@ -76,6 +76,10 @@ export interface Supervised {
   attach(options: AttachOptions): Attachment;
   /** Columns and rows. @throws conflict where the process has no terminal or has ended */
   resize(size: { readonly columns: number; readonly rows: number }): Promise<void>;
+  /** Have `listener` called when it has written, after that is in its log. One at a time; undefined for none. */
+  onOutput(listener: (() => void) | undefined): void;
+  /** Have the monitor close its log and open it anew, by its name. @returns false where the monitor has gone */
+  reopenLog(): boolean;
   /** By number, race-free (pidfd). @returns false where the process had ended */
   signal(number: number): boolean;
 }
@@ -152,6 +156,8 @@ export interface LogEntry {
   readonly time: string;
   /** With its newline, where it had one. */
   readonly data: Uint8Array;
+  /** What the log's options say of the container: labels, variables, a tag. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 export interface LogOptions {

@@ -35,6 +35,7 @@ export class Streams {
   readonly #limits: OutputLimits;
   readonly #taps = new Set<Tap>();
   readonly #onEnd: () => void;
+  #onOutput: (() => void) | undefined;
   #reading = true;
   #expectsRoom = false;
   #connected = true;
@@ -125,7 +126,13 @@ export class Streams {
     this.#socket.close();
   }
 
+  /** conmon writes a log's line before it passes it on. */
+  onOutput(listener: (() => void) | undefined): void {
+    this.#onOutput = listener;
+  }
+
   #share(bytes: Uint8Array): void {
+    this.#onOutput?.();
     const stream = STREAMS[bytes[0] ?? 0];
     if (!stream || this.#taps.size === 0) return;
     // A copy: the buffer is used again for the next packet.

@@ -2,6 +2,8 @@
 import { join } from "node:path";
 import { conflict } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
+import { KernelError } from "../linux/ffi.ts";
+import { FifoWriter } from "../linux/fifo.ts";
 import { Pidfd } from "../linux/pidfd.ts";
 import { statOf } from "../linux/process.ts";
 import type { Reactor } from "../linux/reactor.ts";
@@ -83,6 +85,15 @@ export class MonitoredProcess implements Supervised {
     await this.#window.resize(size, ended);
   }
 
+  onOutput(listener: (() => void) | undefined): void {
+    this.#streams?.onOutput(listener);
+  }
+
+  reopenLog(): boolean {
+    if (this.#hasExited || (this.#monitor?.ended ?? true)) return false;
+    return reopenLog(join(socketsOf(this.#request), "ctl"));
+  }
+
   signal(number: number): boolean {
     return !this.#hasExited && (this.#process?.signal(number) ?? false);
   }
@@ -116,6 +127,23 @@ export class MonitoredProcess implements Supervised {
       });
       this.#release.push(() => watch.close());
     });
+  }
+}
+
+/** conmon's `REOPEN_LOGS_EVENT` (src/ctrl.c): three numbers, of which the last two mean nothing here. */
+function reopenLog(path: string): boolean {
+  try {
+    const control = new FifoWriter(path);
+    try {
+      control.write("2 0 0\n");
+    } finally {
+      control.close();
+    }
+    return true;
+  } catch (thrown) {
+    // Nobody reads it any more, it was never there, or conmon is far behind.
+    if (thrown instanceof KernelError && ["ENXIO", "ENOENT", "EAGAIN"].includes(thrown.code)) return false;
+    throw thrown;
   }
 }
 

@@ -122,6 +122,12 @@ export class FakeProcess implements Supervised {
 
   async resize(): Promise<void> {}
 
+  onOutput(): void {}
+
+  reopenLog(): boolean {
+    return false;
+  }
+
   signal(number: number): boolean {
     if (this.#over) return false;
     this.signals.push(number);

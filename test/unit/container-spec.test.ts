@@ -16,7 +16,7 @@ import type { NetnsPath } from "../../src/linux/plan.ts";
 import { HOST, IMAGE, request } from "../support/container-fakes.ts";
 
 const ID = "c0".repeat(32) as ContainerID;
-const DEFAULTS = { host: HOST, shmSize: 64 << 20, runtime: "crun" };
+const DEFAULTS = { host: HOST, shmSize: 64 << 20, runtime: "crun", log: { Type: "json-file", Config: {} } };
 
 function containerOf({ config, hostConfig }: CreateRequest): Container {
   const whole = hostConfigOf(hostConfig, DEFAULTS);

@@ -185,8 +185,20 @@ interface LogFormat {
   readonly details: boolean;
 }
 
+/** `a=1,b=2`, in the order of names, as Go's url.QueryEscape writes them. */
+function detailsOf(attributes: Readonly<Record<string, string>>): string {
+  const names = Object.keys(attributes).toSorted();
+  return names.map((name) => `${queryEscape(name)}=${queryEscape(attributes[name] ?? "")}`).join(",");
+}
+
+const queryEscape = (text: string): string =>
+  encodeURIComponent(text)
+    .replaceAll("%20", "+")
+    .replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
+
 function logPiece(entry: LogEntry, format: LogFormat): Uint8Array {
-  const prefix = `${format.timestamps ? `${entry.time} ` : ""}${format.details ? " " : ""}`;
+  const details = format.details ? `${detailsOf(entry.attributes ?? {})} ` : "";
+  const prefix = `${format.timestamps ? `${entry.time} ` : ""}${details}`;
   const data = prefix === "" ? entry.data : Buffer.concat([Buffer.from(prefix), entry.data]);
   return format.framed ? Buffer.concat([frameHeader(entry.stream, data.length), data]) : data;
 }
