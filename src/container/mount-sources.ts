@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { codeOf, inContext, internal, invalid, kindOf } from "../lib/errors.ts";
 import type { UndoStack } from "../lib/undo.ts";
 import { type MountEntry, mounts as mountTable } from "../linux/mount.ts";
-import { openSubpath } from "./mount-subpath.ts";
+import { mountSubpath } from "./mount-subpath.ts";
 import type { Mount } from "./mounts.ts";
 import type { Context } from "./options.ts";
 import { whyNoRecursiveReadonly } from "./recursive-readonly.ts";
@@ -50,7 +50,9 @@ async function sourceOf(
   }
   const directory = await useVolume(context, container, point, undo);
   const { subpath } = point.plan;
-  return subpath === undefined ? directory : held.use(openSubpath(directory, subpath)).path;
+  return subpath === undefined
+    ? directory
+    : held.use(mountSubpath(context.execRoot, directory, subpath)).path;
 }
 
 /** With `-v`, a source that is missing is made: a directory of root's. @throws with what was being made */

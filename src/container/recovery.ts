@@ -12,6 +12,7 @@ import { startByPolicy, takeDown, watch } from "./lifecycle.ts";
 import { legacyLinksOf } from "./links.ts";
 import type { Supervised } from "./monitor-types.ts";
 import { keepVolumes } from "./mount-sources.ts";
+import { clearSubpaths } from "./mount-subpath.ts";
 import { containerOfMode } from "./namespaces.ts";
 import type { Context } from "./options.ts";
 import {
@@ -77,6 +78,7 @@ export async function recover(context: Context, adopted: Adopted): Promise<void>
   const entries = context.registry.all();
   const idle = entries.filter(({ active }) => !active).map(({ container }) => container.id);
   await endStrays(runtimeRootOf(context), new Set(idle));
+  clearSubpaths(context.execRoot);
   // Before any ends are dealt with: a volume goes with the last that has it.
   const running = entries.filter((entry) => isActive(entry.container) && adopted.has(entry.container.id));
   await Promise.all(running.map(({ container }) => keepVolumes(context, container)));
