@@ -8,8 +8,7 @@ import { refuseBrowsers } from "./guard.ts";
 import { ApiRequest, minorOf, rawOf } from "./request.ts";
 import { absentRoutes } from "./routes/absent.ts";
 import { archiveRoutes } from "./routes/archive.ts";
-import { containerFileRoutes } from "./routes/container-files.ts";
-import { archiveRoutes } from "./routes/archive.ts";
+import { buildRoutes } from "./routes/build.ts";
 import { containerFileRoutes } from "./routes/container-files.ts";
 import { containerStreamRoutes } from "./routes/container-streams.ts";
 import { containerRoutes } from "./routes/containers.ts";
@@ -102,6 +101,7 @@ export function createApp(engine: Engine, options: Omit<Context, "engine">): Fas
   }
   // Its body is an image: it has a reader of its own.
   app.register(async (child) => imageCreateRoutes(child, context));
+  app.register(async (child) => buildRoutes(child, context));
   app.register(async (child) => archiveRoutes(child, context));
   return app;
 }

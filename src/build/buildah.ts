@@ -14,6 +14,8 @@ export interface BuildahOptions {
   readonly execRoot: string;
   /** As the engine's own images are kept: what works for them works here. */
   readonly storageDriver: () => "overlay2" | "vfs";
+  /** Of RUN steps; what the builder gives by itself differs between its releases. */
+  readonly capabilities: readonly string[];
 }
 
 export interface RunOptions {
@@ -22,24 +24,6 @@ export interface RunOptions {
   readonly onStderr?: (text: string) => void;
   readonly cwd?: string;
 }
-
-/** What a command of RUN may do, as Docker's default has it; newer releases of the builder allow less. */
-const CAPABILITIES = [
-  "CHOWN",
-  "DAC_OVERRIDE",
-  "FSETID",
-  "FOWNER",
-  "MKNOD",
-  "NET_RAW",
-  "SETGID",
-  "SETUID",
-  "SETFCAP",
-  "SETPCAP",
-  "NET_BIND_SERVICE",
-  "SYS_CHROOT",
-  "KILL",
-  "AUDIT_WRITE",
-];
 
 const WITHOUT =
   "building images needs buildah, which is not installed: apt-get install buildah (dnf install buildah)";
@@ -67,7 +51,7 @@ export class Buildah {
 
   /** Write what it is told instead of the machine's settings, so that nothing of those has a say. */
   configure(): void {
-    const { execRoot, dataRoot } = this.#options;
+    const { execRoot, dataRoot, capabilities } = this.#options;
     for (const directory of ["home", "hooks"]) mkdirSync(join(execRoot, directory), { recursive: true });
     for (const directory of ["tmp", "storage"]) mkdirSync(join(dataRoot, directory), { recursive: true });
     const list = (words: readonly string[]) => words.map((word) => JSON.stringify(word)).join(", ");
@@ -78,7 +62,7 @@ export class Buildah {
       "mounts.conf": "",
       ignore: "",
       "storage.conf": `[storage]\ndriver = "${this.#driver}"\ngraphroot = "${this.storage}"\nrunroot = "${join(execRoot, "run")}"\n`,
-      "containers.conf": `[containers]\ndefault_capabilities = [${list(CAPABILITIES)}]\ndefault_ulimits = []\nhttp_proxy = false\n`,
+      "containers.conf": `[containers]\ndefault_capabilities = [${list(capabilities)}]\ndefault_ulimits = []\nhttp_proxy = false\n`,
     };
     for (const [name, content] of Object.entries(files)) writeFileSync(join(execRoot, name), content);
   }

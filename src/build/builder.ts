@@ -6,7 +6,6 @@ import type { Image, Images } from "../image/types.ts";
 import { invalid, notBuiltIn, throwAll } from "../lib/errors.ts";
 import type { EngineEvent } from "../lib/events.ts";
 import { type ContainerID, type ImageID, randomHex, shortId } from "../lib/ids.ts";
-import type { Logger } from "../lib/log.ts";
 import { familiar, parseReference } from "../lib/reference.ts";
 import { UndoStack } from "../lib/undo.ts";
 import type { Networks } from "../network/types.ts";
@@ -34,13 +33,14 @@ export interface BuilderOptions {
   readonly findContainer: (reference: string) => ContainerID;
   readonly openArchive: OpenArchive;
   readonly publish: (event: Omit<EngineEvent, "time">) => void;
-  readonly logger: Logger;
   readonly dataRoot: string;
   readonly execRoot: string;
   /** Below every hierarchy's root. */
   readonly cgroupParent: string;
   /** The engine's own: a path. */
   readonly runtime: string;
+  /** Of RUN steps, as in capabilities(7). */
+  readonly capabilities: readonly string[];
   /** The filter of RUN steps' system calls, as the OCI runtime specification has it. */
   readonly seccompProfile: object;
 }
@@ -71,6 +71,7 @@ class ImageBuilder implements Builder {
       dataRoot: this.#dataRoot,
       execRoot: this.#execRoot,
       storageDriver: () => images.storageDriver,
+      capabilities: options.capabilities,
     });
     const directory = join(this.#dataRoot, "work");
     this.#transfer = new Transfer({ buildah: this.#buildah, images, directory });
@@ -287,7 +288,7 @@ class ImageBuilder implements Builder {
   }
 
   async #prune() {
-    const { publish, logger } = this.#options;
+    const { publish } = this.#options;
     const deleted = this.#transfer.ids();
     const reclaimed = await this.usage();
     await rm(this.#buildah.storage, { recursive: true, force: true });
@@ -297,7 +298,6 @@ class ImageBuilder implements Builder {
       action: "prune",
       actor: { id: "", attributes: { reclaimed: String(reclaimed) } },
     });
-    logger.debug?.({ reclaimed }, "build cache pruned");
     return { deleted, reclaimed };
   }
 }

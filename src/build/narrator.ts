@@ -115,7 +115,10 @@ export class Narrator {
   end(code: number): void {
     if (this.#stdout !== "") this.#line(this.#stdout, "");
     this.#stdout = "";
-    if (code !== 0) return;
+    if (code !== 0) {
+      this.#announce();
+      return;
+    }
     this.#flushComplaint();
     this.#close();
   }
@@ -134,6 +137,8 @@ export class Narrator {
       return;
     }
     const [, before = "", image] = IMAGE.exec(line) ?? [];
+    // Of a file with nothing but FROM, it is the base itself.
+    if (image !== undefined && before === "" && this.#committing && !this.#open) return;
     if (image !== undefined && this.#open) {
       if (before !== "") this.#output(before);
       this.#image = this.#options.completeId(image);

@@ -29,6 +29,7 @@ import { EmbeddedStore } from "../store/embedded.ts";
 import type { Store } from "../store/kv.ts";
 import type { Volumes } from "../volume/types.ts";
 import { createVolumes } from "../volume/volumes.ts";
+import { builderWith } from "./builds.ts";
 import { EventLog } from "./events.ts";
 import type { EngineSettings, ReloadableSettings } from "./settings.ts";
 import { systemView } from "./system.ts";
@@ -157,6 +158,19 @@ export function createEngine(settings: EngineSettings, between: Between = {}): P
     await networks.start(await containers.alive());
     undo.push("stop networks", () => networks.stop());
     await containers.start();
+    const builder = builderWith({
+      images,
+      registry,
+      networks,
+      containers,
+      publish,
+      dataRoot,
+      execRoot,
+      cgroupParent: (cgroupDriver === "cgroupfs" && settings.cgroupParent) || "drawbridge",
+      runtime: supervisor.runtime.path,
+    });
+    await builder.start();
+    undo.push("stop builds", () => builder.stop());
 
     const id = await engineId(store);
     let current = settings;
@@ -165,6 +179,7 @@ export function createEngine(settings: EngineSettings, between: Between = {}): P
       images,
       volumes,
       registry,
+      builder,
       networks,
       events,
       system: async () =>

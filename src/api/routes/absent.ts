@@ -12,9 +12,6 @@ type Refusal = readonly [methods: readonly HTTPMethods[], url: string, sentence:
 const NOT_BUILT_IN: readonly Refusal[] = [
   [["POST"], "/session", BUILDKIT],
   [["POST"], "/grpc", BUILDKIT],
-  [["POST"], "/build", "building images is not built in: build elsewhere and docker import the result"],
-  [["POST"], "/build/prune", "building images is not built in: there is no build cache"],
-  [["POST"], "/build/cancel", "building images is not built in"],
   [["GET"], "/images/search", "searching registries is not built in: look on the registry's own site"],
   [["GET"], "/images/get", "saving images is not built in"],
   [["GET"], "/images/:name/get", "saving images is not built in"],

@@ -1,0 +1,30 @@
+/** The builder, with what containers have: steps of a build are confined as containers are. */
+import { release } from "node:os";
+import { createBuilder } from "../build/builder.ts";
+import type { Builder } from "../build/types.ts";
+import { DEFAULT_CAPABILITIES } from "../container/capabilities.ts";
+import { builtinProfile } from "../container/seccomp.ts";
+import type { Containers } from "../container/types.ts";
+import { decompress } from "../image/tar/decompress.ts";
+import { TarReader } from "../image/tar/reader.ts";
+import { hostFacts } from "../linux/host.ts";
+
+type Parts = Omit<
+  Parameters<typeof createBuilder>[0],
+  "findContainer" | "openArchive" | "capabilities" | "seccompProfile"
+>;
+
+export function builderWith(parts: Parts & { readonly containers: Containers }): Builder {
+  const { containers, ...rest } = parts;
+  return createBuilder({
+    ...rest,
+    findContainer: (reference) => containers.inspect(reference).container.id,
+    openArchive: async (tar) => new TarReader(await decompress(tar)),
+    capabilities: DEFAULT_CAPABILITIES,
+    seccompProfile: builtinProfile({
+      machine: hostFacts().architecture,
+      kernel: release(),
+      capabilities: DEFAULT_CAPABILITIES,
+    }),
+  });
+}
