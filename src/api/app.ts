@@ -1,15 +1,16 @@
 import { Readable } from "node:stream";
 import fastify, { type FastifyInstance } from "fastify";
 import type { Engine } from "../engine/types.ts";
-import { invalid } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { failureOf, pageNotFound, schemaFailure, sendFailure } from "./errors.ts";
 import { refuseBrowsers } from "./guard.ts";
+import { parseBody } from "./json.ts";
 import { ApiRequest, minorOf, rawOf } from "./request.ts";
 import { absentRoutes } from "./routes/absent.ts";
 import { archiveRoutes } from "./routes/archive.ts";
 import { buildRoutes } from "./routes/build.ts";
 import { containerFileRoutes } from "./routes/container-files.ts";
+import { containerResourceRoutes } from "./routes/container-resources.ts";
 import { containerStreamRoutes } from "./routes/container-streams.ts";
 import { containerRoutes } from "./routes/containers.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -21,6 +22,7 @@ import { portRoutes } from "./routes/ports.ts";
 import { registryRoutes } from "./routes/registry.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { volumeRoutes } from "./routes/volumes.ts";
+import type { Schema } from "./schema.ts";
 import { parseTarget } from "./target.ts";
 import { formatVersion, NEWEST } from "./version.ts";
 
@@ -46,6 +48,7 @@ export function createApp(engine: Engine, options: Omit<Context, "engine">): Fas
   const context: Context = { engine, ...options };
   const app = fastify({
     bodyLimit: BODY_LIMIT,
+    exposeHeadRoutes: false, // Docker answers HEAD where it says so
     routerOptions: { maxParamLength: 16 << 10 }, // as Node limits a request's head
     rewriteUrl: (raw) => {
       const target = parseTarget(raw.method ?? "", raw.url ?? "/");
@@ -73,7 +76,8 @@ export function createApp(engine: Engine, options: Omit<Context, "engine">): Fas
     reply.headers(COMMON_HEADERS);
     const { listener } = rawOf(request);
     if (listener?.kind === "tcp") refuseBrowsers(request.headers, { hostMustBeLoopback: !listener.tls });
-    minorOf(request);
+    // Docker looks a page up before it looks at the version.
+    if (!request.is404) minorOf(request);
     done();
   });
   // Docker's clients compare the whole value: with a charset, they take an error's JSON for its message.
@@ -88,6 +92,7 @@ export function createApp(engine: Engine, options: Omit<Context, "engine">): Fas
     eventRoutes,
     containerRoutes,
     containerStreamRoutes,
+    containerResourceRoutes,
     containerFileRoutes,
     execRoutes,
     imageRoutes,
@@ -130,28 +135,12 @@ function readBodies(app: FastifyInstance): void {
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (request, body, done) => {
-    if (request.routeOptions.schema?.body === undefined) return done(null);
+    const schema = request.routeOptions.schema?.body;
+    if (schema === undefined) return done(null);
     try {
-      done(null, parseBody(request.headers["content-type"], body as Buffer));
+      done(null, parseBody(request.headers["content-type"], body as Buffer, schema as Schema));
     } catch (error) {
       done(error as Error);
     }
   });
-}
-
-/** @throws invalid, in Docker's words */
-function parseBody(contentType: string | undefined, body: Buffer): unknown {
-  const media = contentType?.split(";")[0]?.trim().toLowerCase();
-  if (media !== "application/json") {
-    throw invalid(`unsupported Content-Type header (${contentType ?? ""}): must be 'application/json'`);
-  }
-  const text = body.toString("utf8");
-  if (text.trim() === "") throw invalid("invalid JSON: got EOF while reading request body");
-  // A member of this name would be taken for an object's prototype further on.
-  if (text.includes('"__proto__"')) throw invalid("invalid JSON: __proto__ is no name for a member");
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw invalid(`invalid JSON: ${error instanceof Error ? error.message : error}`, error);
-  }
 }

@@ -6,6 +6,7 @@ import { endpointsOf, withMac, withSysctls } from "./endpoints.ts";
 import { moveInterfaceSysctls } from "./interface-sysctls.ts";
 import { mountRequests, mountsSchema, volumeDriverWarning } from "./mount-requests.ts";
 import { type PortMapBody, portMapOf, portMapSchema } from "./port-map.ts";
+import { asOfVersion, resourceSchemas, wholeResources } from "./resource-schemas.ts";
 import {
   anything,
   boolean,
@@ -14,7 +15,6 @@ import {
   list,
   map,
   object,
-  oneOf,
   type Schema,
   text,
   withoutNulls,
@@ -24,6 +24,7 @@ import type { Minor } from "./version.ts";
 const DURATION = integer; // nanoseconds
 
 const hostConfigSchema = object({
+  ...resourceSchemas,
   NetworkMode: text,
   AutoRemove: boolean,
   Privileged: boolean,
@@ -46,27 +47,16 @@ const hostConfigSchema = object({
   PidMode: text,
   IpcMode: text,
   UTSMode: text,
-  UsernsMode: text,
   CgroupParent: text,
-  ShmSize: { ...integer, minimum: 0 },
-  OomScoreAdj: { ...integer, minimum: -1000, maximum: 1000 },
-  Memory: integer,
-  MemoryReservation: integer,
-  MemorySwap: integer,
-  NanoCpus: integer,
-  CpuShares: integer,
-  CpuPeriod: integer,
-  CpuQuota: integer,
-  CpusetCpus: text,
-  CpusetMems: text,
-  PidsLimit: integer,
+  ShmSize: integer,
+  OomScoreAdj: integer,
   Ulimits: list({
     type: "object",
     properties: { Name: { type: "string" }, Soft: integer, Hard: integer },
     required: ["Name"],
   }),
   RestartPolicy: object({
-    Name: oneOf("", "no", "always", "unless-stopped", "on-failure", null),
+    Name: text,
     MaximumRetryCount: integer,
   }),
   LogConfig: object({ Type: text, Config: map({ type: "string" }) }),
@@ -99,6 +89,7 @@ export const createSchema: Schema = object({
   WorkingDir: text,
   NetworkDisabled: boolean,
   MacAddress: text,
+  ArgsEscaped: boolean,
   OnBuild: list({ type: "string" }),
   StopSignal: text,
   StopTimeout: integer,
@@ -155,7 +146,7 @@ export function createRequest(
   };
   const { ConsoleSize, PortBindings, Mounts, ...host } = withoutNulls(HostConfig);
   const hostConfig = {
-    ...host,
+    ...asOfVersion({ ...host, ...wholeResources(host) }, minor),
     NetworkMode: networkMode(host.NetworkMode),
     ...(PortBindings && { PortBindings: portMapOf(PortBindings) }),
     ...(Mounts && { Mounts: mountRequests(Mounts, minor) }),

@@ -36,13 +36,13 @@ export function capabilitiesOfMask(hex: string): readonly string[] {
   return ALL_CAPABILITIES.filter((_, number) => (mask >> BigInt(number)) & 1n);
 }
 
-/** `net_admin`, `NET_ADMIN`, `CAP_NET_ADMIN` and `ALL`, as Docker takes them. @throws invalid */
-function normalize(names: readonly string[]): readonly string[] {
+/** `net_admin`, `NET_ADMIN`, `CAP_NET_ADMIN` and `ALL`, as Docker takes them. @throws invalid in its words */
+function normalize(field: "CapAdd" | "CapDrop", names: readonly string[]): readonly string[] {
   return names.map((name) => {
     const upper = name.toUpperCase();
     if (upper === "ALL") return upper;
     const full = upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
-    if (!ALL_CAPABILITIES.includes(full)) throw invalid(`unknown capability: "${name}"`);
+    if (!ALL_CAPABILITIES.includes(full)) throw invalid(`invalid ${field}: unknown capability: "${full}"`);
     return full;
   });
 }
@@ -59,11 +59,15 @@ export interface CapabilityRequest {
  * @throws invalid
  */
 export function grantedCapabilities(request: CapabilityRequest, held: readonly string[]): readonly string[] {
+  const add = normalize("CapAdd", request.CapAdd);
+  const drop = normalize("CapDrop", request.CapDrop);
   if (request.Privileged) return held;
-  const add = normalize(request.CapAdd);
-  const drop = normalize(request.CapDrop);
-  const missing = add.filter((name) => name !== "ALL" && !held.includes(name));
-  if (missing.length > 0) throw invalid(`capability not available on this machine: ${missing.join(", ")}`);
+  const missing = add.find((name) => name !== "ALL" && !held.includes(name));
+  if (missing !== undefined) {
+    throw invalid(
+      `invalid CapAdd: capability not supported by your kernel or not available in the current environment: "${missing}"`,
+    );
+  }
   const base = drop.includes("ALL") ? [] : add.includes("ALL") ? held : DEFAULT_CAPABILITIES;
   // With `--cap-drop ALL --cap-add ALL` the addition wins, as with Docker.
   const added = add.includes("ALL") ? held.filter((name) => !drop.includes(name)) : add;

@@ -4,6 +4,7 @@ import { cpus, hostname, release } from "node:os";
 import { findProgram } from "../lib/programs.ts";
 import { bootId, cgroupVersion, hostFacts } from "../linux/host.ts";
 import { capabilitiesOfMask } from "./capabilities.ts";
+import { type CgroupAbility, cgroupAbilities, cpusetAvailable } from "./cgroup-abilities.ts";
 
 export interface HostAbilities {
   /** `uname -m`, `uname -r`. */
@@ -15,6 +16,10 @@ export interface HostAbilities {
   readonly cgroupVersion: "1" | "2";
   /** `memory`, `cpu`, `cpuset`, `pids` …: those that are mounted or delegated. */
   readonly controllers: ReadonlySet<string>;
+  /** What else of cgroups there is. */
+  readonly cgroupAbilities: ReadonlySet<CgroupAbility>;
+  /** Lists of cpuset(7): the processors and the memory nodes that containers can be bound to. */
+  readonly cpuset: { readonly cpus: string; readonly mems: string };
   /** Whether swap is counted (memory.memsw, memory.swap.max). */
   readonly swapLimit: boolean;
   /** The engine's own effective capabilities. */
@@ -22,6 +27,8 @@ export interface HostAbilities {
   /** The engine's own hard limits, by OCI name; Infinity for none. */
   readonly hardLimits: Readonly<Record<string, number>>;
   readonly oomScoreAdj: number;
+  /** Which of the kernel's security modules are at work. */
+  readonly confinement: { readonly appArmor: boolean; readonly seLinux: boolean };
   /** Of docker-init or tini, where installed. */
   readonly init: string | undefined;
   /** Default masked and read-only paths that exist only on some machines. */
@@ -31,6 +38,7 @@ export interface HostAbilities {
 /** @throws where /proc is not what it is on Linux */
 export function readHostAbilities(): HostAbilities {
   const version = cgroupVersion();
+  const controllers = version === "2" ? unifiedControllers() : mountedControllers();
   return {
     machine: hostFacts().architecture,
     kernel: release(),
@@ -38,11 +46,17 @@ export function readHostAbilities(): HostAbilities {
     bootId: bootId(),
     cpus: cpus().length,
     cgroupVersion: version,
-    controllers: version === "2" ? unifiedControllers() : mountedControllers(),
+    controllers,
+    cgroupAbilities: cgroupAbilities(version, controllers),
+    cpuset: cpusetAvailable(version),
     swapLimit: version === "2" || existsSync("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"),
     capabilities: effectiveCapabilities(readFileSync("/proc/self/status", "utf8")),
     hardLimits: parseLimits(readFileSync("/proc/self/limits", "utf8")),
     oomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "utf8")),
+    confinement: {
+      appArmor: existsSync("/sys/kernel/security/apparmor/profiles"),
+      seLinux: existsSync("/sys/fs/selinux/enforce"),
+    },
     init: findProgram(...INITS),
     maskedCpuPaths: thermalPaths(),
   };

@@ -141,6 +141,8 @@ export interface Supervisor {
   adopt(request: MonitorRequest, record: MonitorRecord): Promise<Supervised>;
   pause(container: ContainerID): Promise<void>;
   resume(container: ContainerID): Promise<void>;
+  /** Give a running container other limits: `resources` is a file of the OCI spec's `linux.resources`. @throws RuntimeError */
+  update(container: ContainerID, resources: string): Promise<void>;
   /** Remove what the runtime keeps of a container: cgroup, state, any process left. No failure where nothing is left. */
   delete(container: ContainerID): Promise<void>;
   /** Forget one that has ended, and whose cgroups are gone: all that `delete` would do is done. */

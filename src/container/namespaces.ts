@@ -25,7 +25,6 @@ export function namespacesOf(
   hostConfig: HostConfig,
   sandbox: Sandbox,
   joined: JoinedNamespaces,
-  cgroupVersion: "1" | "2",
 ): readonly Namespace[] {
   const own = (type: Namespace["type"], mode: string, path?: string): readonly Namespace[] =>
     mode === "host" ? [] : [{ type, ...(path !== undefined && { path }) }];
@@ -35,7 +34,6 @@ export function namespacesOf(
     ...own("uts", hostConfig.UTSMode),
     ...own("pid", hostConfig.PidMode, joined.pid),
     ...own("ipc", hostConfig.IpcMode, joined.ipc),
-    // Docker's default: private where the hierarchy is unified, the host's elsewhere.
-    ...own("cgroup", cgroupVersion === "2" ? "private" : "host"),
+    ...own("cgroup", hostConfig.CgroupnsMode),
   ];
 }

@@ -58,6 +58,11 @@ export class Runtime {
     await this.#command("resume", container);
   }
 
+  /** @param resources a file: both runtimes read one, and crun nothing else */
+  async update(container: ContainerID, resources: string): Promise<void> {
+    await this.#command("update", "--resources", resources, container);
+  }
+
   /** Whatever is left of it: processes are killed. Nothing to do where nothing is known of it. */
   async delete(container: ContainerID): Promise<void> {
     if (existsSync(join(this.root, container))) await this.#command("delete", "--force", container);

@@ -1,53 +1,65 @@
 /** `--security-opt` (Docker API, SecurityOpt). */
-import { invalid, notBuiltIn } from "../lib/errors.ts";
+import { invalid } from "../lib/errors.ts";
 
 export interface Security {
   readonly noNewPrivileges: boolean;
   /** `default`, `unconfined`, or a profile's own JSON. */
   readonly seccomp: string;
+  /** A profile by name, or `unconfined`. */
+  readonly appArmor?: string;
+  /** SELinux: `disable`, `type:t`, `level:s0` … */
+  readonly labels: readonly string[];
+  /** Its cgroups can be written to, within its own cgroup namespace. */
+  readonly writableCgroups: boolean;
 }
 
-const BOOLEANS: Readonly<Record<string, boolean>> = {
-  "": true,
-  true: true,
-  "1": true,
-  false: false,
-  "0": false,
-};
+/** As Go reads one (strconv.ParseBool). */
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ...["1", "t", "T", "true", "TRUE", "True"].map((word): [string, boolean] => [word, true]),
+  ...["0", "f", "F", "false", "FALSE", "False"].map((word): [string, boolean] => [word, false]),
+]);
 
-/** @throws invalid; not-built-in for confinement that this engine can't give */
+/** What may stand alone, for `true` or, of SELinux, for its label. */
+const ALONE = ["no-new-privileges", "writable-cgroups", "disable"];
+
+/** @throws invalid, in Docker's words; a profile's JSON is looked at elsewhere */
 export function parseSecurity(options: readonly string[]): Security {
-  let noNewPrivileges = false;
-  let seccomp = "default";
-  for (const option of options) {
-    // `=` separates; the colon is Docker's older way.
-    const [, key = option, value = ""] = /^([^=:]+)[=:](.*)$/s.exec(option) ?? [];
-    switch (key) {
-      case "no-new-privileges": {
-        const wanted = BOOLEANS[value];
-        if (wanted === undefined) throw invalid(`invalid --security-opt: "${option}"`);
-        noNewPrivileges = wanted;
-        break;
-      }
-      case "seccomp":
-        if (value === "") throw invalid(`invalid --security-opt: "${option}"`);
-        seccomp = value === "builtin" ? "default" : value;
-        break;
-      case "apparmor":
-        // Containers run unconfined by AppArmor already: only a profile would be a promise.
-        if (value !== "unconfined") throw notBuiltIn(`--security-opt ${option}: AppArmor is not built in`);
-        break;
-      case "label":
-      case "disable":
-        if (key === "label" && value !== "disable") {
-          throw notBuiltIn(`--security-opt ${option}: SELinux labels are not built in`);
-        }
-        break;
-      case "writable-cgroups":
-        throw notBuiltIn(`--security-opt ${option} is not built in`);
-      default:
-        throw invalid(`invalid --security-opt: "${option}"`);
-    }
+  let security: Security = {
+    noNewPrivileges: false,
+    seccomp: "default",
+    labels: [],
+    writableCgroups: false,
+  };
+  for (const option of options) security = { ...security, ...read(option, security) };
+  return security;
+}
+
+function read(option: string, { labels }: Security): Partial<Security> {
+  // `=` separates; the colon is Docker's older way.
+  const separator = option.includes("=") ? "=" : ":";
+  const at = option.indexOf(separator);
+  if (at < 0 && !ALONE.includes(option)) throw invalid(`invalid --security-opt 1: ${JSON.stringify(option)}`);
+  const [key, value] = at < 0 ? [option, "true"] : [option.slice(0, at), option.slice(at + 1)];
+  const wrong = () => invalid(`invalid --security-opt 2: ${JSON.stringify(option)}`);
+  const boolean = (): boolean => {
+    const meant = BOOLEANS.get(value);
+    if (meant === undefined) throw wrong();
+    return meant;
+  };
+  switch (key) {
+    case "no-new-privileges":
+      return { noNewPrivileges: boolean() };
+    case "writable-cgroups":
+      return { writableCgroups: boolean() };
+    case "seccomp":
+      return { seccomp: value === "builtin" || value === "" ? "default" : value };
+    case "apparmor":
+      return value === "" ? {} : { appArmor: value };
+    case "label":
+      return { labels: [...labels, value] };
+    case "disable":
+      return { labels: [...labels, "disable"] };
+    default:
+      throw wrong();
   }
-  return { noNewPrivileges, seccomp };
 }

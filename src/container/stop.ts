@@ -126,7 +126,10 @@ export async function restart(context: Context, entry: Entry, options: StopOptio
 export function pause(context: Context, entry: Entry): Promise<void> {
   return entry.mutex.run(async () => {
     const { id, state } = entry.container;
-    if (!entry.active) throw conflict(`Container ${id} is not running`);
+    if (state.status === "restarting") {
+      throw conflict(`Container ${id} is restarting, wait until the container is running`);
+    }
+    if (!entry.active) throw conflict(`container ${id} is not running`);
     if (state.status === "paused") throw conflict(`Container ${id} is already paused`);
     const health = endHealthWatch(entry);
     await context.supervisor.pause(id).catch((thrown: unknown) => {
@@ -138,11 +141,11 @@ export function pause(context: Context, entry: Entry): Promise<void> {
   });
 }
 
-/** @throws conflict where it is not paused */
+/** @throws internal where it is not paused: Docker's status for it is 500 */
 export function unpause(context: Context, entry: Entry): Promise<void> {
   return entry.mutex.run(async () => {
     const { id, state } = entry.container;
-    if (state.status !== "paused") throw conflict(`Container ${id} is not paused`);
+    if (state.status !== "paused") throw internal(`Container ${id} is not paused`);
     await context.supervisor.resume(id);
     await context.registry.save(entry, { state: { ...state, status: "running" } });
     watchHealth(context, entry);

@@ -143,6 +143,10 @@ class ConmonSupervisor implements Supervisor {
     return this.runtime.resume(container);
   }
 
+  update(container: ContainerID, resources: string): Promise<void> {
+    return this.runtime.update(container, resources);
+  }
+
   delete(container: ContainerID): Promise<void> {
     return this.runtime.delete(container);
   }

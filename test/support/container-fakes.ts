@@ -55,6 +55,7 @@ export const HOST: HostAbilities = {
   capabilities: ALL_CAPABILITIES,
   hardLimits: { RLIMIT_NOFILE: 20_000 },
   oomScoreAdj: 0,
+  confinement: { appArmor: false, seLinux: false },
   init: "/usr/bin/tini",
   maskedCpuPaths: [],
 };
@@ -199,6 +200,7 @@ export class World {
     },
     pause: () => this.step("pause"),
     resume: () => this.step("resume"),
+    update: () => this.step("update"),
     delete: this.#delete,
     forget: this.#delete,
     close: async () => {},

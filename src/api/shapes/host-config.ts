@@ -73,13 +73,16 @@ const NULL_WHEN_EMPTY = [
   "Binds",
   "CapAdd",
   "CapDrop",
+  "DeviceCgroupRules",
+  "DeviceRequests",
   "ExtraHosts",
   "GroupAdd",
   "Links",
   "SecurityOpt",
   "VolumesFrom",
 ] as const;
-const ABSENT_WHEN_EMPTY = ["Mounts", "Tmpfs", "Sysctls"] as const;
+const ABSENT_WHEN_EMPTY = ["Mounts", "Tmpfs", "Sysctls", "Annotations", "StorageOpt"] as const;
+const ABSENT_WHEN_ZERO = ["KernelMemory", "KernelMemoryTCP"] as const;
 
 const isEmpty = (value: object | null | undefined) => !value || Object.keys(value).length === 0;
 
@@ -102,5 +105,6 @@ export function hostConfigOf(config: HostConfig): object {
   };
   for (const name of NULL_WHEN_EMPTY) if (isEmpty(config[name])) shown[name] = null;
   for (const name of ABSENT_WHEN_EMPTY) if (isEmpty(config[name])) delete shown[name];
+  for (const name of ABSENT_WHEN_ZERO) if (config[name] === 0) delete shown[name];
   return shown;
 }
