@@ -16,6 +16,7 @@ import { Bus } from "../../src/lib/bus.ts";
 import { conflict, EngineError, forbidden, invalid, notFound, unchanged } from "../../src/lib/errors.ts";
 import { type EngineEvent, formatTime, nowNanoseconds } from "../../src/lib/events.ts";
 import { type ContainerID, type ExecID, newId } from "../../src/lib/ids.ts";
+import { FakeVolumes } from "../support/volume-fakes.ts";
 import {
   bindingsOf,
   CONFIG,
@@ -28,6 +29,7 @@ import {
   viewOf,
 } from "./fake-container.ts";
 import { fakeImages } from "./fake-images.ts";
+import { fakeMounts } from "./fake-mounts.ts";
 import { fakeNetworks } from "./fake-networks.ts";
 import { FakeSession, Program } from "./fake-program.ts";
 
@@ -87,6 +89,7 @@ export class FakeEngine implements Engine {
 
   readonly images = fakeImages(this.imported);
   readonly networks = fakeNetworks(this.entries);
+  readonly volumes = new FakeVolumes("/var/lib/drawbridge/volumes");
   readonly bridge = this.networks.find("bridge");
   readonly containers: Containers = this.#containers();
 
@@ -180,6 +183,7 @@ export class FakeEngine implements Engine {
           hostConfig: { ...HOST_CONFIG, ...request.hostConfig },
           // As the engine has it: the mode's network, where none was asked for.
           endpoints: Object.keys(request.endpoints).length > 0 ? request.endpoints : { bridge: {} },
+          mounts: await fakeMounts(request, this.volumes),
           path,
           args,
           state: {
@@ -207,6 +211,10 @@ export class FakeEngine implements Engine {
       },
       list: () => [...this.entries.values()].reverse().map((entry) => this.#view(entry)),
       inspect: (reference) => this.#view(this.entry(reference)),
+      usersOf: (volume) =>
+        [...this.entries.values()]
+          .filter(({ container }) => container.mounts.some(({ Name }) => Name === volume))
+          .map(({ container }) => container.id),
       sizes: async () => ({ writable: 42, total: 1000 }),
       startContainer: start,
       stopContainer: async (reference, options) => {

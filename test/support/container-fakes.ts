@@ -26,6 +26,7 @@ import { silent } from "../../src/lib/log.ts";
 import type { Networks, SandboxRequest } from "../../src/network/types.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { FakeNetworks } from "./container-network-fakes.ts";
+import { FakeVolumes } from "./volume-fakes.ts";
 
 export const IMAGE: Image = {
   id: `sha256:${"ab".repeat(32)}` as ImageID,
@@ -259,6 +260,7 @@ export class World {
   };
 
   readonly networks = new FakeNetworks(this);
+  readonly volumes = new FakeVolumes(join(this.root, "volumes"));
 
   /** An engine's containers, over this store and these processes. */
   containers(more: Partial<ContainersOptions> = {}): Containers {
@@ -267,6 +269,7 @@ export class World {
       store: this.store,
       images: this.images,
       networks: this.networks as unknown as Networks,
+      volumes: this.volumes,
       supervisor: this.supervisor,
       readLog: async function* () {
         yield* log;
