@@ -8,20 +8,21 @@ export const NEWEST: Minor = 50;
 
 export const formatVersion = (minor: Minor): string => `1.${minor}`;
 
-/** @throws invalid for one that this engine doesn't speak, in Docker's words */
+/**
+ * As Docker compares versions: number by number, a missing one is 0. @throws invalid for one that this engine
+ * doesn't speak, in Docker's words
+ */
 export function parseVersion(text: string): Minor {
-  const [, major, minor] = /^(\d{1,4})\.(\d{1,4})$/.exec(text) ?? [];
-  if (major === undefined || minor === undefined) throw invalid(`invalid API version: ${text}`);
-  const [release, number] = [Number(major), Number(minor)];
-  if (release < 1 || (release === 1 && number < OLDEST)) {
+  const [major = 0, minor = 0, patch = 0] = text.split(".").map(Number);
+  if (major < 1 || (major === 1 && minor < OLDEST)) {
     throw invalid(
       `client version ${text} is too old. Minimum supported API version is ${formatVersion(OLDEST)}, please upgrade your client to a newer version`,
     );
   }
-  if (release > 1 || number > NEWEST) {
+  if (major > 1 || minor > NEWEST || (minor === NEWEST && patch > 0)) {
     throw invalid(
       `client version ${text} is too new. Maximum supported API version is ${formatVersion(NEWEST)}`,
     );
   }
-  return number;
+  return minor;
 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import type { Session } from "../../container/types.ts";
+import type { ExecView, Session, Status } from "../../container/types.ts";
 import { invalid, messageOf } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";
 import { carry, lingerThenClose, writeFrame } from "../carry.ts";
@@ -58,6 +58,9 @@ interface StartBody {
 
 const startSchema = object({ Detach: boolean, Tty: boolean, ConsoleSize: consoleSize });
 
+const canStart = ({ running, exitCode }: ExecView, status: Status): boolean =>
+  !running && exitCode === null && status === "running";
+
 export function execRoutes(app: FastifyInstance, context: Context): void {
   const { containers } = context.engine;
 
@@ -89,34 +92,36 @@ export function execRoutes(app: FastifyInstance, context: Context): void {
     { schema: { ...byId, body: startSchema } },
     async (request, reply) => {
       const reference = execReference(request.params.id);
-      const { request: asked, exitCode: earlier } = containers.inspectExec(reference);
+      const exec = containers.inspectExec(reference);
       const { Detach: detach, ConsoleSize: size } = request.body ?? {};
       const minor = minorOf(request);
+      const { terminal, stdin } = exec.request;
       const options = {
         detach: detach ?? false,
-        ...(size && asked.terminal && minor >= 42 && { consoleSize: size }),
+        ...(size && terminal && minor >= 42 && { consoleSize: size }),
       };
       if (options.detach) {
         await containers.startExec(reference, options);
         return reply.code(200).send();
       }
       const connection = connectionOf(request);
-      const type = streamType(asked.terminal, minor);
+      const accept = () => acceptConnection(request, reply, streamType(terminal, minor));
+      // Where it can start, the head goes out before it does: some clients lose output that comes with the head.
+      const startable = canStart(exec, containers.inspect(exec.container).container.state.status);
+      if (startable) accept();
       let session: Session | undefined;
       try {
         session = await containers.startExec(reference, options);
       } catch (thrown) {
-        // A command that can't be run has ended with 126 or 127: clients look for its code, after a stream.
-        if (earlier !== null || containers.inspectExec(reference).exitCode === null) throw thrown;
-        acceptConnection(request, reply, type);
+        if (!startable) throw thrown;
         const line = Buffer.from(`${messageOf(thrown)}\r\n`);
-        if (asked.terminal) connection.stream.write(line);
+        if (terminal) connection.stream.write(line);
         else writeFrame(connection.stream, "stdout", line);
         return lingerThenClose(connection.stream);
       }
       if (!session) throw new TypeError("an exec that was not detached has a session");
-      acceptConnection(request, reply, type);
-      await carry(connection, session, { stdin: asked.stdin });
+      if (!startable) accept();
+      await carry(connection, session, { stdin });
     },
   );
 
