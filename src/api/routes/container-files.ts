@@ -9,6 +9,7 @@ import { PRUNE_FILTERS, prunable } from "../prune-filters.ts";
 import { flag } from "../query.ts";
 import { containerReference } from "../references.ts";
 import { path, type Query, query, withoutNulls } from "../schema.ts";
+import { familiar } from "../shapes/image.ts";
 
 interface ById {
   readonly id: string;
@@ -77,7 +78,7 @@ function commitOptions(given: CommitQuery, body: CreateBody | null): CommitOptio
   if (repo?.includes("@")) throw invalid("cannot import digest reference");
   const config = body && Object.keys(body).length > 0 ? configOf(body) : undefined;
   return {
-    ...(repo && { reference: `${repo}${tag ? `:${tag}` : hasTag(repo) ? "" : ":latest"}` }),
+    ...(repo && { reference: familiar(tag ? `${repo}:${tag}` : repo) }),
     comment,
     author,
     pause: pause === undefined || pause === "" || flag(pause),
@@ -85,8 +86,6 @@ function commitOptions(given: CommitQuery, body: CreateBody | null): CommitOptio
     ...(config && { config }),
   };
 }
-
-const hasTag = (repo: string): boolean => repo.slice(repo.lastIndexOf("/") + 1).includes(":");
 
 function configOf(body: CreateBody): Partial<ContainerConfig> {
   const { HostConfig: _host, NetworkingConfig: _networks, Cmd, Entrypoint, ...rest } = body;

@@ -113,7 +113,7 @@ function destinationOf(view: View, given: string, container: string): string {
 }
 
 /** @throws invalid, in Docker's words */
-export function checkWritable({ mounts = [], hostConfig }: Container, path: string): void {
+export function checkWritable({ mounts, hostConfig }: Container, path: string): void {
   const above = mounts
     .filter(({ Destination }) => path === Destination || path.startsWith(`${Destination}/`))
     .toSorted((a, b) => b.Destination.length - a.Destination.length)[0];

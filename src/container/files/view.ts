@@ -12,7 +12,7 @@ import type { Entry } from "../entry.ts";
 import type { Context } from "../options.ts";
 import type { Container } from "../types.ts";
 import { assemble } from "./assemble.ts";
-import { stoppedMounts } from "./stopped-mounts.ts";
+import { withStoppedMounts } from "./stopped-mounts.ts";
 
 export interface View {
   /** A descriptor as by O_PATH. */
@@ -76,12 +76,10 @@ async function openStopped(context: Context, entry: Entry): Promise<View> {
         }
       });
     try {
-      const mounts = await stoppedMounts(context, container);
-      try {
-        return viewOf(raise(assemble(context.execRoot, path, mounts.list)), container, release);
-      } finally {
-        await mounts.release();
-      }
+      const root = await withStoppedMounts(context, container, (mounts) =>
+        assemble(context.execRoot, path, mounts),
+      );
+      return viewOf(raise(root), container, release);
     } catch (thrown) {
       entry.views -= 1;
       if (entry.views === 0) await images.unmount(container.id);
@@ -109,7 +107,7 @@ function viewOf(root: number, container: Container, release: () => Promise<void>
 }
 
 /** The runtime's own /dev: its nodes belong to the run, not to the container's files. */
-function deviceDirectory(root: number, { mounts = [] }: Container): string | undefined {
+function deviceDirectory(root: number, { mounts }: Container): string | undefined {
   if (mounts.some(({ Destination }) => Destination === "/dev")) return undefined;
   let descriptor: number;
   try {
