@@ -84,12 +84,17 @@ export class ApiClient {
   async stream(
     method: "GET" | "POST",
     path: string,
-    options: { readonly query?: Query; readonly body?: Readable | object } = {},
+    options: {
+      readonly query?: Query;
+      readonly body?: Readable | object;
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
   ): Promise<IncomingMessage> {
     const { body } = options;
     const isTar = body instanceof Readable;
     const text = body && !isTar ? JSON.stringify(body) : "";
     const headers = {
+      ...options.headers,
       ...(isTar && { "Content-Type": "application/x-tar" }),
       ...(text && {
         "Content-Type": "application/json",

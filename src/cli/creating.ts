@@ -3,7 +3,6 @@ import { existsSync, writeFileSync } from "node:fs";
 import { messageOf } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
 import { createBody } from "./create-request.ts";
-import { isNotBuiltIn } from "./engine-client.ts";
 import { pullImage } from "./pull.ts";
 import type { RunOptions } from "./run-flags.ts";
 import { terminalSize } from "./session.ts";
@@ -46,21 +45,7 @@ async function create(context: Context, options: RunOptions, words: readonly str
     return await post();
   } catch (thrown) {
     if (options.pull === "never" || !/No such image/i.test(messageOf(thrown))) throw thrown;
-    await pullMissing(context, image, options, thrown);
-    return await post();
-  }
-}
-
-/** @throws what creating said, where the engine pulls no images: that tells what to do instead */
-async function pullMissing(
-  context: Context,
-  image: string,
-  options: RunOptions,
-  refusal: unknown,
-): Promise<void> {
-  try {
     await pullImage(context, image, { ...options, announce: true });
-  } catch (thrown) {
-    throw isNotBuiltIn(thrown) ? refusal : thrown;
+    return await post();
   }
 }

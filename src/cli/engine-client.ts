@@ -24,7 +24,11 @@ export interface EngineClient {
   stream(
     method: "GET" | "POST",
     path: string,
-    options: { readonly query?: Query; readonly body?: Readable },
+    options: {
+      readonly query?: Query;
+      readonly body?: Readable;
+      readonly headers?: Readonly<Record<string, string>>;
+    },
   ): Promise<Readable>;
   output(path: string, query?: Query): Promise<Output>;
   connect(path: string, options: { readonly query?: Query; readonly body?: object }): Promise<Connection>;
@@ -44,7 +48,6 @@ const hasStatus = (thrown: unknown, status: number) =>
   thrown instanceof DaemonError && thrown.status === status;
 export const isNotFound = (thrown: unknown): boolean => hasStatus(thrown, 404);
 export const isInvalid = (thrown: unknown): boolean => hasStatus(thrown, 400);
-export const isNotBuiltIn = (thrown: unknown): boolean => hasStatus(thrown, 501);
 
 /** Why no engine could be reached, and what to do about it. */
 function unreachable(host: string, error: NodeJS.ErrnoException): Error {

@@ -1,12 +1,9 @@
+import { canonical, familiar, parseReference, withDefaultTag } from "../lib/reference.ts";
 import type { Context } from "./context.ts";
-import { lines } from "./lines.ts";
-
-interface Progress {
-  readonly status?: string;
-  readonly id?: string;
-  readonly progress?: string;
-  readonly error?: string;
-}
+import { ExitError } from "./errors.ts";
+import { showProgress } from "./progress.ts";
+import { authHeaders } from "./registry-auth.ts";
+import { flag, verb } from "./verb.ts";
 
 /** `repository`, `repository:tag` or `repository@digest`, with Docker's default tag. */
 export function splitReference(image: string): { readonly repository: string; readonly tag: string } {
@@ -28,14 +25,43 @@ export async function pullImage(
   const { repository, tag } = splitReference(image);
   const stream = await client.stream("POST", "/images/create", {
     query: { fromImage: repository, tag, platform: options.platform },
+    headers: authHeaders(image),
   });
   if (options.announce && !options.quiet) {
     const name = image.includes("@") ? image : `${repository}:${tag}`;
     err(`Unable to find image '${name}' locally\n`);
   }
-  for await (const line of lines(stream)) {
-    const { status, id, progress, error } = JSON.parse(line) as Progress;
-    if (error) throw new Error(error);
-    if (status && !progress && !options.quiet) err(`${id ? `${id}: ` : ""}${status}\n`);
-  }
+  await showProgress(stream, options.quiet ? () => {} : err);
 }
+
+interface Options {
+  readonly allTags: boolean;
+  readonly platform?: string;
+  readonly quiet: boolean;
+}
+
+export default verb<Options>({
+  usage: "[OPTIONS] NAME[:TAG|@DIGEST]",
+  about: "Download an image from a registry",
+  flags: [
+    flag("-a, --all-tags", "bool", "Download all tagged images in the repository"),
+    flag("--platform", "string", "Set platform if server is multi-platform capable"),
+    flag("-q, --quiet", "bool", "Suppress verbose output"),
+  ],
+  least: 1,
+  most: 1,
+  async run({ client, out }, [image = ""], { allTags, platform, quiet }) {
+    const given = parseReference(image);
+    const named = given.tag !== undefined || given.digest !== undefined;
+    if (allTags && named) throw new ExitError(1, "tag can't be used with --all-tags/-a");
+    const whole = allTags ? given : withDefaultTag(given);
+    if (!allTags && !named && !quiet) out("Using default tag: latest\n");
+    const { domain, path, tag, digest } = whole;
+    const stream = await client.stream("POST", "/images/create", {
+      query: { fromImage: familiar({ domain, path }), tag: digest ?? tag, platform },
+      headers: authHeaders(image),
+    });
+    await showProgress(stream, quiet ? () => {} : out);
+    out(`${canonical(whole)}\n`);
+  },
+});

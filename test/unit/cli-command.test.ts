@@ -83,15 +83,15 @@ test("run: refusals keep the engine's words, and the shell's statuses", async ()
   assert.match(ran.stderr, /^drawbridge: Error response from daemon: exec: "nope"/);
 });
 
-test("run: an image that isn't there, on an engine that pulls none, is told with the first refusal", async () => {
+test("run: an image that isn't there is pulled; what keeps it from being so is told", async () => {
   await using engine = await fakeEngine({
-    "POST /containers/create": { status: 404, message: "No such image: x:latest: import it" },
-    "POST /images/create": { status: 501, message: "pulling is not built in" },
+    "POST /containers/create": { status: 404, message: "No such image: x:latest" },
+    "POST /images/create": { status: 501, message: "skopeo is not installed" },
   });
   const ran = await drawbridge(engine.host, ["run", "x"]);
   assert.deepEqual(
     [ran.status, ran.stderr.split("\n")[0]],
-    [125, "drawbridge: Error response from daemon: No such image: x:latest: import it"],
+    [125, "drawbridge: Error response from daemon: skopeo is not installed"],
   );
 });
 
