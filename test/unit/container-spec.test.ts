@@ -301,9 +301,9 @@ describe("checks", () => {
     ],
     [
       "log options",
-      { LogConfig: { Type: "json-file", Config: { "max-size": "1m" } } },
-      "not-built-in",
-      /max-size/,
+      { LogConfig: { Type: "json-file", Config: { "max-size": "big" } } },
+      "invalid",
+      /^invalid size: 'big'$/,
     ],
     [
       "AutoRemove with a policy",
