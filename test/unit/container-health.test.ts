@@ -222,7 +222,7 @@ describe("a container's health", () => {
     outcomes = [code(0)];
     await containers.unpause(id);
     await until(() => health(id)?.status === "healthy");
-    await until(() => world.story().at(-1) === "exec_start: x");
+    await until(() => world.story().at(-1) === "exec_start: x ");
     await containers.stopContainer(id, {});
     assert.ok(killed > 0, "the probe that was running is ended");
     assert.equal(health(id)?.status, "unhealthy");
