@@ -1,12 +1,14 @@
 /** Images and containers' root filesystems: the parts of this room put together. */
 import * as fs from "node:fs";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { notFound } from "../lib/errors.ts";
 import type { EngineEvent } from "../lib/events.ts";
 import type { ContainerID, ImageID } from "../lib/ids.ts";
 import type { Logger } from "../lib/log.ts";
 import { Mutex } from "../lib/mutex.ts";
 import type { Store } from "../store/kv.ts";
+import { Archives } from "./archives.ts";
 import { archive, busyboxContents, busyboxDescription, findBusybox } from "./busybox.ts";
 import { Catalog } from "./catalog.ts";
 import { applyChanges } from "./describe/changes.ts";
@@ -26,6 +28,8 @@ import type {
   Images,
   ImportRequest,
   IncomingImage,
+  Loaded,
+  OnLayer,
   OutgoingImage,
   Removed,
   RootFilesystem,
@@ -54,6 +58,7 @@ class LocalImages implements Images {
   readonly #keeper: LayerKeeper;
   readonly #intake: Intake;
   readonly #removing: Removing;
+  readonly #archives: Archives;
   readonly #rootfs: RootFilesystems;
   /** What is in use and what goes must not be decided twice at a time. */
   readonly #turn = new Mutex();
@@ -80,6 +85,13 @@ class LocalImages implements Images {
     this.#removing = new Removing(this.#catalog, this.#keeper, (action, image) =>
       this.#publish(action, image.id, image.id, action === "delete" ? {} : image.config.Labels),
     );
+    this.#archives = new Archives({
+      catalog: this.#catalog,
+      intake: this.#intake,
+      trash: this.#trash,
+      contents: (image) => this.contents(image),
+      publish: (action, image) => this.#publish(action, image.id, image.id, image.config.Labels),
+    });
   }
 
   get storageDriver(): DriverName {
@@ -167,6 +179,17 @@ class LocalImages implements Images {
       open: () => this.#keeper.open(diffId),
     }));
     return { image, config: Buffer.from(config), layers: await Promise.all(layers) };
+  }
+
+  save(references: readonly string[], { platform }: { readonly platform?: string } = {}): Promise<Readable> {
+    return this.#archives.save(references, platform);
+  }
+
+  load(
+    tar: Readable,
+    options: { readonly platform?: string; readonly onLayer?: OnLayer } = {},
+  ): Promise<readonly Loaded[]> {
+    return this.#archives.load(tar, options);
   }
 
   async remove(

@@ -68,6 +68,22 @@ export class Intake {
     }
   }
 
+  /** Note what an image was made from, where that is here and its history says so too. */
+  adoptParent(id: ImageID, parent: ImageID): Promise<void> {
+    return this.#turn.run(async () => {
+      const [config, image, above] = [
+        this.#catalog.config(id),
+        this.#catalog.images().get(id),
+        this.#catalog.images().get(parent),
+      ];
+      if (config === undefined || !image || !above || id === parent) return;
+      const steps = image.history.slice(0, above.history.length);
+      const grown = image.history.length - above.history.length === 1;
+      if (!grown || JSON.stringify(steps) !== JSON.stringify(above.history)) return;
+      await this.#catalog.commit({ add: { id, record: { config, parent } } });
+    });
+  }
+
   #register(config: string, { references, parent, tagged }: Standing): Promise<Image> {
     const id = imageIdOf(config);
     return this.#turn.run(async () => {

@@ -1,7 +1,7 @@
 /** What removing an image comes to, by Docker's rules and in its words; carried out elsewhere. */
 import { conflict } from "../lib/errors.ts";
 import { type ImageID, shortId } from "../lib/ids.ts";
-import { parseReference } from "./reference.ts";
+import { parseReference, repositoryOf } from "./reference.ts";
 import type { UsedBy } from "./types.ts";
 
 export interface Removal {
@@ -105,24 +105,20 @@ function withParents({ image, prune, family }: Asked): ImageID[] {
 
 const isDigest = (name: string): boolean => name.includes("@");
 
-function repositoryOf(name: string): string {
-  const { domain, path } = parseReference(name);
-  return `${domain}/${path}`;
-}
+const repository = (name: string): string => repositoryOf(parseReference(name));
 
 /** At most one tag, and all of one repository. */
 function isSingle(names: readonly string[]): boolean {
   return (
     names.length > 0 &&
     names.filter((name) => !isDigest(name)).length <= 1 &&
-    new Set(names.map(repositoryOf)).size === 1
+    new Set(names.map(repository)).size === 1
   );
 }
 
 /** Names by digest that go with the last tag of their repository. */
 function lonelyDigests(name: string, names: readonly string[]): string[] {
   if (isDigest(name)) return [];
-  const repository = repositoryOf(name);
-  const others = names.filter((other) => other !== name && repositoryOf(other) === repository);
+  const others = names.filter((other) => other !== name && repository(other) === repository(name));
   return others.every(isDigest) ? others : [];
 }

@@ -79,6 +79,8 @@ export interface ImportRequest {
 export interface IncomingLayer {
   /** Known beforehand from the config; what comes must have it. */
   readonly diffId: DiffID;
+  /** Bytes of what `open` gives, where they are known. */
+  readonly size?: number;
   /** Its tar, compressed or not. Called only where the layer is not here. @throws what reading throws */
   open(): Promise<Readable>;
 }
@@ -92,8 +94,24 @@ export interface IncomingImage {
   /** Tags, and names by digest. */
   readonly references: readonly string[];
   readonly parent?: ImageID;
-  /** Told of each layer as it is taken: `exists` where it is here already. */
-  readonly onLayer?: (diffId: DiffID, step: "exists" | "extracting" | "complete", bytes: number) => void;
+  readonly onLayer?: OnLayer;
+}
+
+/** Told of each layer as it is taken: `exists` where it is here already. `bytes` of `total` are read. */
+export type OnLayer = (
+  diffId: DiffID,
+  step: "exists" | "extracting" | "complete",
+  bytes: number,
+  total?: number,
+) => void;
+
+/** An image that `load` brought. */
+export interface Loaded {
+  readonly image: Image;
+  /** Tags that it was given, familiar form. */
+  readonly references: readonly string[];
+  /** Of these, what other images had until now. */
+  readonly replaced: readonly { readonly reference: string; readonly image: ImageID }[];
 }
 
 /** An image as it goes elsewhere: bit for bit what it was made of. */
@@ -170,11 +188,8 @@ export interface Images {
   /** `docker load`: Docker's archive or an OCI layout, compressed or not. */
   load(
     tar: Readable,
-    options?: {
-      readonly platform?: string;
-      readonly onLayer?: (diffId: DiffID, step: "exists" | "extracting" | "complete", bytes: number) => void;
-    },
-  ): Promise<readonly { readonly image: Image; readonly references: readonly string[] }[]>;
+    options?: { readonly platform?: string; readonly onLayer?: OnLayer },
+  ): Promise<readonly Loaded[]>;
   /** What the container wrote becomes a layer on its image's. The container must stand still meanwhile. */
   commit(request: CommitRequest): Promise<Image>;
   /** What the container changed, in order of path. */

@@ -8,14 +8,12 @@ import type { Mutex } from "../../lib/mutex.ts";
 import { undoing } from "../../lib/undo.ts";
 import type { Catalog } from "../catalog.ts";
 import { decompress } from "../tar/decompress.ts";
-import type { DiffID, IncomingImage, IncomingLayer } from "../types.ts";
+import type { DiffID, IncomingLayer, OnLayer } from "../types.ts";
 import type { Layers } from "./layers.ts";
 import { type LayerFiles, tarAgain, verified } from "./tar-again.ts";
 import type { Trash } from "./trash.ts";
 import { treeTar } from "./tree-tar.ts";
 import { type Unpacked, unpack } from "./unpack.ts";
-
-type Told = NonNullable<IncomingImage["onLayer"]>;
 
 interface Parts {
   readonly layers: Layers;
@@ -43,7 +41,7 @@ export class LayerKeeper {
    * work; where it fails, the next tries with its own.
    * @throws invalid where what comes is damaged, or has another digest
    */
-  async take(layer: IncomingLayer, tell: Told = () => {}): Promise<void> {
+  async take(layer: IncomingLayer, tell: OnLayer = () => {}): Promise<void> {
     const { diffId } = layer;
     this.#hold(diffId);
     try {
@@ -147,22 +145,19 @@ export class LayerKeeper {
     });
   }
 
-  #bring(layer: IncomingLayer, tell: Told): Promise<void> {
+  #bring(layer: IncomingLayer, tell: OnLayer): Promise<void> {
     return this.#staged(async (staged) => {
       let bytes = 0;
-      const source = await decompress(await layer.open());
-      const unpacked = await this.#unpack(
-        counted(source, (length) => {
-          bytes += length;
-          tell(layer.diffId, "extracting", bytes);
-        }),
-        staged,
-      );
+      const source = counted(await layer.open(), (length) => {
+        bytes += length;
+        tell(layer.diffId, "extracting", bytes, layer.size);
+      });
+      const unpacked = await this.#unpack(await decompress(source), staged);
       if (unpacked.diffId !== layer.diffId) {
         throw invalid(`layer ${layer.diffId} is damaged: what came has the digest ${unpacked.diffId}`);
       }
       await this.#adopt(staged, unpacked);
-      tell(layer.diffId, "complete", unpacked.tarSize);
+      tell(layer.diffId, "complete", bytes, layer.size);
     });
   }
 

@@ -1,9 +1,9 @@
 /** A layer's tar, from its recipe and its files. */
-import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { internal } from "../../lib/errors.ts";
+import { checked } from "../tar/checked.ts";
 import type { DiffID } from "../types.ts";
 import { readRecipe } from "./recipe.ts";
 
@@ -60,17 +60,10 @@ async function* contentOf(
 }
 
 /** The same bytes as a stream, which fails at its end where they don't have the digest that they should. */
-export function verified(diffId: DiffID, source: AsyncIterable<Buffer>, why: string): Readable {
-  return Readable.from(
-    (async function* () {
-      const hash = createHash("sha256");
-      for await (const chunk of source) {
-        hash.update(chunk);
-        yield chunk;
-      }
-      const digest = `sha256:${hash.digest("hex")}`;
-      if (digest !== diffId) throw internal(`layer ${diffId}: its tar would be ${digest}: ${why}`);
-    })(),
+export const verified = (diffId: DiffID, source: AsyncIterable<Buffer>, why: string): Readable =>
+  Readable.from(
+    checked(source, (digest) =>
+      digest === diffId ? undefined : internal(`layer ${diffId}: its tar would be ${digest}: ${why}`),
+    ),
     { objectMode: false, highWaterMark: PIECE },
   );
-}

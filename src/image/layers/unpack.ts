@@ -1,11 +1,11 @@
 /** From a tar archive to a layer's directory, in one pass. */
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { promisify } from "node:util";
 import { asError, EngineError, invalid } from "../../lib/errors.ts";
 import { makePace } from "../pace.ts";
 import type { TarEntry } from "../tar/entry.ts";
-import { type Piece, TarReader } from "../tar/reader.ts";
+import { writePiece } from "../tar/file.ts";
+import { TarReader } from "../tar/reader.ts";
 import type { DiffID } from "../types.ts";
 import { componentsOf } from "./contain.ts";
 import { RecipeWriter } from "./recipe.ts";
@@ -24,11 +24,6 @@ export interface Unpacked {
   /** Extended attributes that the file system can't hold, by name: left out. */
   readonly leftOut: readonly string[];
 }
-
-/** Writing more than this goes through the thread pool, so that a slow disk holds nobody up. */
-const SMALL = 1 << 20;
-
-const write = promisify(fs.write);
 
 /**
  * Unpack into `root`, and take down in `recipe` how the archive is made again from it; both exist and are empty. Whatever an archive says, nothing outside is touched;
@@ -197,28 +192,6 @@ class Unpacker {
     if (found === "directory") this.#tree.makeOpaque(path);
     else if (found === "missing") this.#tree.node(path, "character-device", 0, 0);
   }
-}
-
-/** What of a large file is all zeros becomes a hole: it reads the same. */
-async function writePiece(file: number, { data, position }: Piece, size: number): Promise<void> {
-  if (size > SMALL && isZeros(data)) return;
-  for (let at = 0; at < data.length; ) {
-    const left = data.length - at;
-    at +=
-      size <= SMALL
-        ? fs.writeSync(file, data, at, left, position + at)
-        : (await write(file, data, at, left, position + at)).bytesWritten;
-  }
-}
-
-const ZEROS = Buffer.alloc(1 << 16);
-
-function isZeros(data: Buffer): boolean {
-  for (let at = 0; at < data.length; at += ZEROS.length) {
-    const end = Math.min(at + ZEROS.length, data.length);
-    if (data.compare(ZEROS, 0, end - at, at, end) !== 0) return false;
-  }
-  return true;
 }
 
 /** Names are shown as text, as far as they are. */

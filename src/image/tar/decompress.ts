@@ -28,8 +28,8 @@ function compressionOf(head: Buffer): Compression {
  * The archive itself, out of whatever it is wrapped in. Errors of `source` and damage to the wrapping come
  * out as errors of the stream.
  */
-export async function decompress(source: Readable): Promise<AsyncIterable<Buffer>> {
-  const chunks: AsyncIterator<Buffer> = source[Symbol.asyncIterator]();
+export async function decompress(source: AsyncIterable<Buffer>): Promise<AsyncIterable<Buffer>> {
+  const chunks = source[Symbol.asyncIterator]();
   let head: Buffer = Buffer.alloc(0);
   while (head.length < LONGEST_MAGIC) {
     const next = await chunks.next();
