@@ -8,6 +8,7 @@ import type { ContainerID } from "../lib/ids.ts";
 import { agree } from "./agreement.ts";
 import { wasStarted } from "./create.ts";
 import { Entry } from "./entry.ts";
+import { sweepViews } from "./files/assemble.ts";
 import { startByPolicy, takeDown, watch } from "./lifecycle.ts";
 import { legacyLinksOf } from "./links.ts";
 import type { Supervised } from "./monitor-types.ts";
@@ -24,7 +25,7 @@ import {
 } from "./paths.ts";
 import { readContainers, recordedIds } from "./record.ts";
 import type { Registry } from "./registry.ts";
-import { removeStopped } from "./removal.ts";
+import { removeStopped, unmountRoot } from "./removal.ts";
 import { restartsWithEngine } from "./restart-policy.ts";
 import { monitorRequestOf } from "./start.ts";
 import { endStrays } from "./strays.ts";
@@ -79,6 +80,9 @@ export async function recover(context: Context, adopted: Adopted): Promise<void>
   const idle = entries.filter(({ active }) => !active).map(({ container }) => container.id);
   await endStrays(runtimeRootOf(context), new Set(idle));
   clearSubpaths(context.execRoot);
+  sweepViews(context.execRoot);
+  // Somebody may have been looking at its files when the last engine went.
+  await Promise.all(idle.map((id) => unmountRoot(context, id)));
   // Before any ends are dealt with: a volume goes with the last that has it.
   const running = entries.filter((entry) => isActive(entry.container) && adopted.has(entry.container.id));
   await Promise.all(running.map(({ container }) => keepVolumes(context, container)));
