@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Image } from "../image/types.ts";
-import { notBuiltIn, notFound } from "../lib/errors.ts";
+import { invalid, notBuiltIn, notFound } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import { type ContainerID, newId } from "../lib/ids.ts";
 import { undoing } from "../lib/undo.ts";
@@ -167,8 +167,9 @@ function ignored({ CpuCount, SecurityOpt }: HostConfig, { confinement }: HostAbi
 }
 
 /**
- * Names of containers become ids, so that a new name does not part the two. Unknown ones in a mode surface at start.
- * @throws invalid for links to unknown ones
+ * Names of containers become ids, so that a new name does not part the two. Who shares the network of an unknown
+ * one is told at its start.
+ * @throws invalid for all other unknown ones
  */
 function withIds({ registry, networks }: Context, hostConfig: HostConfig): HostConfig {
   const resolve = (mode: string) => {
@@ -176,11 +177,19 @@ function withIds({ registry, networks }: Context, hostConfig: HostConfig): HostC
     const other = reference === undefined ? undefined : registry.lookUp(reference);
     return other ? `container:${other.container.id}` : mode;
   };
+  const resolveKnown = (mode: string) => {
+    const resolved = resolve(mode);
+    const reference = containerOfMode(resolved);
+    if (reference !== undefined && !registry.lookUp(reference)) {
+      throw invalid(`No such container: ${reference}`);
+    }
+    return resolved;
+  };
   return {
     ...hostConfig,
     NetworkMode: resolve(modeOf(hostConfig, networks)),
-    PidMode: resolve(hostConfig.PidMode),
-    IpcMode: resolve(hostConfig.IpcMode),
+    PidMode: resolveKnown(hostConfig.PidMode),
+    IpcMode: resolveKnown(hostConfig.IpcMode),
     Links: legacyLinks(hostConfig, registry),
   };
 }

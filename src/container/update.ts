@@ -3,11 +3,13 @@ import { writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { conflict, internal, messageOf } from "../lib/errors.ts";
+import { giveBackLimits, keepLimits, liftPidsLimit } from "../linux/cgroup/limits.ts";
 import type { Entry, Run } from "./entry.ts";
 import { type Limits, NO_LIMITS } from "./fitting.ts";
 import { fitLimits } from "./limits.ts";
 import type { Context } from "./options.ts";
 import { type Resources, resourcesOf } from "./resources.ts";
+import { cgroupOf } from "./stats.ts";
 import type { HostConfig, UpdateRequest } from "./types.ts";
 import { validateRestartPolicy } from "./validate.ts";
 
@@ -29,14 +31,15 @@ export async function update(
     const refusal = conflictOf(hostConfig, limits, RestartPolicy);
     if (refusal !== undefined) throw conflict(`${failed}: ${refusal}`);
     const updated = updatedHostConfig(hostConfig, limits, RestartPolicy);
-    const limitsChange = Object.keys(limitsOf(updated, limits)).length > 0;
-    const run = entry.active && limitsChange ? entry.run : undefined;
-    if (run) await applied(context, entry, run, updated, limits, failed);
+    const change = changeOf(updated, limits);
+    const changes = change.liftsPids || Object.keys(change.resources).length > 0;
+    const run = entry.active && changes ? entry.run : undefined;
+    const giveBack = run && (await apply(context, entry, run, change));
     try {
       await context.registry.save(entry, { hostConfig: updated });
     } catch (thrown) {
       entry.container = { ...entry.container, hostConfig };
-      if (run) await applied(context, entry, run, hostConfig, limits, failed);
+      giveBack?.();
       throw thrown;
     }
     context.tell(entry.container, "update");
@@ -62,12 +65,9 @@ export function conflictOf(
   if (asked.CpuQuota > 0 && present.NanoCpus > 0) {
     return "Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set";
   }
-  // Without a limit on memory there is none on swap either: then any will do.
-  const swap = present.MemorySwap > 0 || present.Memory > 0;
-  if (asked.Memory !== 0 && asked.MemorySwap === 0 && swap && asked.Memory > present.MemorySwap) {
-    if (present.MemorySwap !== -1) {
-      return "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time";
-    }
+  // So it is where there was no limit at all: Docker wants both said then.
+  if (asked.Memory !== 0 && asked.MemorySwap === 0 && asked.Memory > present.MemorySwap) {
+    return "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time";
   }
   if (policy?.Name && policy.Name !== "no" && present.AutoRemove) {
     return "Restart policy cannot be updated because AutoRemove is enabled for the container";
@@ -92,55 +92,49 @@ export function updatedHostConfig(
   };
 }
 
-/** The parts of what a container is limited by that a change is about, whole: half of one would mean something else. */
-function limitsOf(hostConfig: HostConfig, asked: Limits): Partial<Resources> {
-  const whole = resourcesOf(hostConfig, [], () => ({ major: 0, minor: 0 }));
-  const wants = (...names: readonly (keyof Limits)[]) =>
-    names.some((name) => asked[name] !== NO_LIMITS[name]);
-  const { memory, cpu, blockIO } = whole;
-  return {
-    ...(memory && wants("Memory", "MemorySwap", "MemoryReservation", "KernelMemory") && { memory }),
-    ...(cpu &&
-      wants(
-        "NanoCpus",
-        "CpuShares",
-        "CpuPeriod",
-        "CpuQuota",
-        "CpuRealtimePeriod",
-        "CpuRealtimeRuntime",
-        "CpusetCpus",
-        "CpusetMems",
-      ) && { cpu }),
-    ...(asked.PidsLimit !== null && { pids: { limit: asked.PidsLimit > 0 ? asked.PidsLimit : -1 } }),
-    ...(blockIO?.weight !== undefined && wants("BlkioWeight") && { blockIO: { weight: blockIO.weight } }),
-  };
+interface Change {
+  readonly resources: Partial<Resources>;
+  readonly liftsPids: boolean;
 }
 
-/** By the runtime, which knows how this machine's cgroups are written. @throws internal with what it was before */
-async function applied(
-  context: Context,
-  { container }: Entry,
-  run: Run,
-  wanted: HostConfig,
-  asked: Limits,
-  failed: string,
-): Promise<void> {
-  const give = async (hostConfig: HostConfig): Promise<void> => {
-    const file = join(run.bundle, "resources.json");
-    writeFileSync(file, JSON.stringify(limitsOf(hostConfig, asked)), { mode: 0o600 });
-    try {
-      await context.supervisor.update(container.id, file);
-    } finally {
-      await rm(file, { force: true });
-    }
+/** The parts of what a container is limited by that are asked about, each whole: half of one would mean something else. */
+export function changeOf(updated: HostConfig, asked: Limits): Change {
+  const wants = (...names: readonly (keyof Limits)[]) =>
+    names.some((name) => asked[name] !== NO_LIMITS[name]);
+  const { memory, cpu, blockIO, pids } = resourcesOf(updated, [], () => ({ major: 0, minor: 0 }));
+  const resources: Partial<Resources> = {
+    ...(memory && wants("Memory", "MemorySwap", "MemoryReservation", "KernelMemory") && { memory }),
+    ...(cpu && wants("NanoCpus", "CpuShares", "CpuPeriod", "CpuQuota", ...CPU_REST) && { cpu }),
+    ...(pids && wants("PidsLimit") && { pids }),
+    ...(blockIO?.weight !== undefined && wants("BlkioWeight") && { blockIO: { weight: blockIO.weight } }),
   };
+  return { resources, liftsPids: asked.PidsLimit !== null && asked.PidsLimit <= 0 };
+}
+
+const CPU_REST = ["CpuRealtimePeriod", "CpuRealtimeRuntime", "CpusetCpus", "CpusetMems"] as const;
+
+/**
+ * By the runtime, which knows how this machine's cgroups are written; but that there is no limit on processes, which
+ * crun has no word for.
+ * @throws internal; then all is as it was
+ */
+async function apply(context: Context, entry: Entry, run: Run, change: Change): Promise<() => void> {
+  const { id } = entry.container;
+  const location = cgroupOf(entry);
+  if (!location) throw internal(`Cannot update container ${id}: its cgroup is not found`);
+  const kept = keepLimits(location);
+  const file = join(run.bundle, "resources.json");
   try {
-    await give(wanted);
+    if (Object.keys(change.resources).length > 0) {
+      writeFileSync(file, JSON.stringify(change.resources), { mode: 0o600 });
+      await context.supervisor.update(id, file);
+    }
+    if (change.liftsPids) liftPidsLimit(location);
   } catch (thrown) {
-    // It may have written some of it before it failed.
-    await give(container.hostConfig).catch((again: unknown) => {
-      context.logger.error({ container: container.id }, `give back its limits: ${messageOf(again)}`);
-    });
-    throw internal(`${failed}: ${messageOf(thrown)}`, thrown);
+    giveBackLimits(kept);
+    throw internal(`Cannot update container ${id}: ${messageOf(thrown)}`, thrown);
+  } finally {
+    await rm(file, { force: true });
   }
+  return () => giveBackLimits(kept);
 }
