@@ -106,12 +106,15 @@ export const createSchema: Schema = object({
   NetworkingConfig: object({ EndpointsConfig: map(endpointSchema) }),
 });
 
+type HealthcheckBody = NonNullable<ContainerConfig["Healthcheck"]>;
+
 /** As the schema lets it through, as far as it is looked into here. */
 export interface CreateBody extends Readonly<Record<string, unknown>> {
   readonly Image?: string | null;
   readonly MacAddress?: string | null;
   readonly Cmd?: string | readonly string[] | null;
   readonly Entrypoint?: string | readonly string[] | null;
+  readonly Healthcheck?: HealthcheckBody | null;
   readonly HostConfig?:
     | (Partial<Omit<HostConfig, "PortBindings">> & {
         readonly PortBindings?: PortMapBody | null;
@@ -136,13 +139,23 @@ export function createRequest(
   minor: Minor,
 ): { readonly request: CreateRequest; readonly warnings: readonly string[] } {
   if (!body) throw invalid("config cannot be empty in order to create a container");
-  const { HostConfig, NetworkingConfig, MacAddress: mac, Image, Cmd, Entrypoint, ...rest } = body;
+  const {
+    HostConfig,
+    NetworkingConfig,
+    MacAddress: mac,
+    Image,
+    Cmd,
+    Entrypoint,
+    Healthcheck,
+    ...rest
+  } = body;
   if (!Image) throw invalid("no image specified: give Image in order to create a container");
   const config: Partial<ContainerConfig> & { Image: string } = {
     ...withoutNulls(rest),
     Image,
     ...(Cmd && { Cmd: asList(Cmd) }),
     ...(Entrypoint && { Entrypoint: asList(Entrypoint) }),
+    ...(Healthcheck && { Healthcheck: healthcheckFor(Healthcheck, minor) }),
   };
   const { ConsoleSize, PortBindings, Mounts, ...host } = withoutNulls(HostConfig);
   const hostConfig = {
@@ -172,6 +185,12 @@ export function createRequest(
       ...(moved ? [moved.warning] : []),
     ],
   };
+}
+
+/** What goes before the first success is unknown to clients before 1.44. */
+function healthcheckFor(given: HealthcheckBody, minor: Minor): NonNullable<ContainerConfig["Healthcheck"]> {
+  const { StartInterval, ...rest } = withoutNulls(given);
+  return minor >= 44 && StartInterval !== undefined ? { ...rest, StartInterval } : rest;
 }
 
 const MAC_WARNING =

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { readEnvironment, readLabels } from "./environment.ts";
 import { ExitError, UsageError } from "./errors.ts";
+import { healthcheckOf } from "./health-flags.ts";
 import { parseNetworks } from "./network-flag.ts";
 import { pair, pairs } from "./pairs.ts";
 import { parseExposed, parsePortSpecs } from "./port-spec.ts";
@@ -149,6 +150,7 @@ function config(options: RunOptions, image: string, command: readonly string[]) 
     ExposedPorts: exposedPorts(options),
     StopSignal: options.stopSignal,
     StopTimeout: options.stopTimeout,
+    Healthcheck: healthcheckOf(options),
   };
 }
 

@@ -1,8 +1,9 @@
 /** The flags of `run`, by Docker's names. */
 import { UsageError } from "./errors.ts";
+import type { HealthOptions } from "./health-flags.ts";
 import { type Flag, flag, type Kind } from "./verb.ts";
 
-export interface RunOptions {
+export interface RunOptions extends HealthOptions {
   readonly addHost: readonly string[];
   readonly attach: readonly string[];
   readonly capAdd: readonly string[];
@@ -81,13 +82,6 @@ const ABSENT = [
   ["--mount", "list"],
   ["--volumes-from", "list"],
   ["--volume-driver", "string"],
-  ["--health-cmd", "string"],
-  ["--health-interval", "string"],
-  ["--health-retries", "string"],
-  ["--health-start-interval", "string"],
-  ["--health-start-period", "string"],
-  ["--health-timeout", "string"],
-  ["--no-healthcheck", "bool"],
   ["--device", "list"],
   ["--device-cgroup-rule", "list"],
   ["--device-read-bps", "list"],
@@ -143,6 +137,20 @@ export const runFlags = (): readonly Flag[] => [
   flag("--env-file", "list", "Read in a file of environment variables"),
   flag("--expose", "list", "Expose a port or a range of ports"),
   flag("--group-add", "list", "Add additional groups to join"),
+  flag("--health-cmd", "string", "Command to run to check health"),
+  flag("--health-interval", "string", "Time between running the check (ms|s|m|h) (default 0s)"),
+  flag("--health-retries", "int", "Consecutive failures needed to report unhealthy"),
+  flag(
+    "--health-start-interval",
+    "string",
+    "Time between running the check during the start period (ms|s|m|h) (default 0s)",
+  ),
+  flag(
+    "--health-start-period",
+    "string",
+    "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)",
+  ),
+  flag("--health-timeout", "string", "Maximum time to allow one check to run (ms|s|m|h) (default 0s)"),
   flag("-h, --hostname", "string", "Container host name"),
   flag(
     "--init",
@@ -168,6 +176,7 @@ export const runFlags = (): readonly Flag[] => [
   flag("--net", "network", "Connect a container to a network").hideHelp(),
   flag("--network-alias", "list", "Add network-scoped alias for the container"),
   flag("--net-alias", "list", "Add network-scoped alias for the container").hideHelp(),
+  flag("--no-healthcheck", "bool", "Disable any container-specified HEALTHCHECK"),
   flag("--oom-score-adj", "int", "Tune host's OOM preferences (-1000 to 1000)"),
   flag("--pid", "string", "PID namespace to use"),
   flag("--pids-limit", "int", "Tune container pids limit (set -1 for unlimited)"),

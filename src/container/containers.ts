@@ -18,7 +18,7 @@ import { changes, commit, exportFiles } from "./files/commit.ts";
 import { readHostAbilities } from "./host.ts";
 import { cancelRestart, startByUser } from "./lifecycle.ts";
 import { shownLinks } from "./links.ts";
-import { DEFAULT_LOG } from "./log-options.ts";
+import { checkDefaultLog, DEFAULT_LOG } from "./log-options.ts";
 import type { LogEntry, LogOptions } from "./monitor-types.ts";
 import { usersOf } from "./mount-volumes.ts";
 import { checkName } from "./names.ts";
@@ -72,6 +72,8 @@ class ContainerRoom implements Containers {
   #phase: "running" | "stopping" | "detached" = "running";
 
   constructor({ settings, host, ...rest }: ContainersOptions) {
+    const defaultLog = settings.defaultLog ?? DEFAULT_LOG;
+    checkDefaultLog(defaultLog);
     const driver = settings.cgroupDriver ?? "cgroupfs";
     this.#context = {
       ...rest,
@@ -85,7 +87,7 @@ class ContainerRoom implements Containers {
       filters: new CompiledFilters(rest.execRoot),
       probes: new Turns(probesAtATime()),
       shmSize: settings.defaultShmSize ?? DEFAULT_SHM_SIZE,
-      defaultLog: settings.defaultLog ?? DEFAULT_LOG,
+      defaultLog,
       tell: (container, action, attributes) => rest.publish(containerEvent(container, action, attributes)),
       isStopping: () => this.#phase !== "running",
       isDetached: () => this.#phase === "detached",

@@ -1,5 +1,5 @@
 /** What a container's log is told to be: driver and options, checked in Docker's words. Pure. */
-import { invalid } from "../lib/errors.ts";
+import { inContext, invalid } from "../lib/errors.ts";
 import { tryParseGoBoolean, whyNoGoBoolean } from "../lib/go-boolean.ts";
 import { checkLogAttributes } from "./log-attributes.ts";
 import type { HostConfig } from "./types.ts";
@@ -68,6 +68,15 @@ export function validateLog({ Type, Config }: LogConfig): void {
   }
   logLimitsOf({ Type, Config });
   checkLogAttributes(Config);
+}
+
+/** The engine's own default. @throws invalid in Docker's words */
+export function checkDefaultLog(log: LogConfig): void {
+  try {
+    validateLog(log);
+  } catch (thrown) {
+    throw inContext("failed to set log opts", thrown);
+  }
 }
 
 /** @returns undefined where a log grows as it likes. @throws invalid in Docker's words */

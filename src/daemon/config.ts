@@ -178,6 +178,7 @@ function engine(read: Reader): DaemonConfig["engine"] {
     ...(gateways.length > 0 && { hostGatewayIps: gateways }),
     ...(cgroupParent && { cgroupParent }),
     ...(cgroupDriver && { cgroupDriver }),
+    defaultLog: { Type: read.text("log-driver") ?? "json-file", Config: read.map("log-opts") },
     labels: labels(read),
     shutdownTimeout: read.number("shutdown-timeout", 15, -1, 86_400),
     liveRestore: read.boolean("live-restore", true),

@@ -125,6 +125,8 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = [
   carried("shutdown-timeout", "int", "Seconds for containers to stop with the engine"),
   carried("cgroup-parent", "string", "Parent cgroup of all containers"),
   carried({ key: "exec-opts", flag: "exec-opt" }, "list", "native.cgroupdriver=cgroupfs or systemd"),
+  carried("log-driver", "string", "Log driver of containers that name none (default json-file)"),
+  carried({ key: "log-opts", flag: "log-opt" }, "map", "Option of that driver: key=value"),
   carried({ key: "labels", flag: "label" }, "list", "Label of the engine: key=value"),
   carried(
     { key: "insecure-registries", flag: "insecure-registry" },
@@ -193,7 +195,7 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = [
   ...passedOver(
     "string",
     "bridge-accept-fwmark containerd containerd-namespace default-cgroupns-mode default-init default-ipc-mode",
-    "default-shm-size firewall-backend http-proxy https-proxy init-path log-driver metrics-addr no-proxy",
+    "default-shm-size firewall-backend http-proxy https-proxy init-path metrics-addr no-proxy",
     "swarm-default-advertise-addr userland-proxy-path",
   ),
   ...passedOver(
@@ -209,7 +211,6 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = [
   ignored({ key: "storage-driver", flag: "storage-driver", short: "s" }, "string"),
   ignored({ key: "storage-opts", flag: "storage-opt" }, "list"),
   ignored({ key: "features", flag: "feature" }, "map"),
-  ignored({ key: "log-opts", flag: "log-opt" }, "map"),
   ignored({ key: "default-ulimits", flag: "default-ulimit" }, "map"),
   ignored({ key: "node-generic-resources", flag: "node-generic-resource" }, "list"),
   ignored({ key: "cdi-spec-dirs", flag: "cdi-spec-dir" }, "list"),

@@ -44,6 +44,14 @@ export class Reader {
     return otherwise;
   }
 
+  /** A map of texts; empty where it is unset. */
+  map(key: string): Readonly<Record<string, string>> {
+    const value = this.#values.get(key)?.value ?? {};
+    // Of a list or a lone value, its reading has told already.
+    const entries = typeof value === "object" && !Array.isArray(value) ? Object.entries(value) : [];
+    return Object.fromEntries(entries.map(([name, each]) => [name, String(each)]));
+  }
+
   /** A map of maps; undefined where it is unset. */
   options(key: string): Readonly<Record<string, Readonly<Record<string, string>>>> | undefined {
     const said = this.#values.get(key);

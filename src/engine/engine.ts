@@ -153,6 +153,7 @@ export function createEngine(settings: EngineSettings, between: Between = {}): P
       settings: {
         cgroupDriver,
         ...(settings.cgroupParent !== undefined && { cgroupParent: settings.cgroupParent }),
+        ...(settings.defaultLog && { defaultLog: settings.defaultLog }),
       },
     });
     await networks.start(await containers.alive());

@@ -27,6 +27,11 @@ export interface EngineSettings extends ReloadableSettings, NetworkSettings {
   readonly cgroupParent?: string;
   /** `--exec-opt native.cgroupdriver=…`; undefined: systemd on cgroup v2 under systemd, else cgroupfs. */
   readonly cgroupDriver?: "cgroupfs" | "systemd";
+  /** `--log-driver`, `--log-opt`: for containers that name no driver, or the same one; json-file without options. */
+  readonly defaultLog?: {
+    readonly Type: string;
+    readonly Config: Readonly<Record<string, string>>;
+  };
   /** Carried for the registry client; `registry[:port]`, CIDR, or URL as dockerd takes them. */
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];

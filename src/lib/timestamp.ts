@@ -12,7 +12,7 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 
 /** Go's time.ParseDuration (`1h30m`, `1.5s`), in milliseconds; undefined for anything else. */
-function parseDuration(text: string): number | undefined {
+export function parseDuration(text: string): number | undefined {
   const parts = /^(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/.test(text)
     ? [...text.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g)]
     : [];
