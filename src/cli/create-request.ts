@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { readEnvironment, readLabels } from "./environment.ts";
 import { ExitError, UsageError } from "./errors.ts";
-import { healthcheckOf } from "./health-flags.ts";
+import { parseMount } from "./mount-flag.ts";
 import { parseNetworks } from "./network-flag.ts";
 import { pair, pairs } from "./pairs.ts";
 import { parseExposed, parsePortSpecs } from "./port-spec.ts";
@@ -150,7 +150,6 @@ function config(options: RunOptions, image: string, command: readonly string[]) 
     ExposedPorts: exposedPorts(options),
     StopSignal: options.stopSignal,
     StopTimeout: options.stopTimeout,
-    Healthcheck: healthcheckOf(options),
   };
 }
 
@@ -170,6 +169,9 @@ function hostConfig(options: RunOptions, networkMode: string, size: readonly [nu
     SecurityOpt: options.securityOpt.map(securityOption),
     GroupAdd: options.groupAdd,
     Binds: mounts(options.volume).Binds,
+    Mounts: options.mount.map(parseMount),
+    VolumesFrom: options.volumesFrom,
+    VolumeDriver: options.volumeDriver,
     Tmpfs: pairs(options.tmpfs, ":"),
     Dns: options.dns,
     DnsSearch: options.dnsSearch,

@@ -6,11 +6,13 @@ import { imagePath } from "./image-path.ts";
 import { type InspectOptions, inspectAll } from "./inspecting.ts";
 import { networkPath } from "./network-path.ts";
 import { flag, verb } from "./verb.ts";
+import { volumePath } from "./volume-path.ts";
 
 const PATHS: Readonly<Record<string, (reference: string) => string>> = {
   container: (reference) => containerPath(reference, "json"),
   image: (reference) => imagePath(reference, "json"),
   network: networkPath,
+  volume: volumePath,
 };
 
 async function lookUp(

@@ -1,9 +1,8 @@
 /** The flags of `run`, by Docker's names. */
 import { UsageError } from "./errors.ts";
-import type { HealthOptions } from "./health-flags.ts";
 import { type Flag, flag, type Kind } from "./verb.ts";
 
-export interface RunOptions extends HealthOptions {
+export interface RunOptions {
   readonly addHost: readonly string[];
   readonly attach: readonly string[];
   readonly capAdd: readonly string[];
@@ -44,6 +43,7 @@ export interface RunOptions extends HealthOptions {
   readonly memory?: number;
   readonly memoryReservation?: number;
   readonly memorySwap?: number;
+  readonly mount: readonly string[];
   readonly name?: string;
   readonly network: readonly string[];
   readonly net: readonly string[];
@@ -74,14 +74,20 @@ export interface RunOptions extends HealthOptions {
   readonly user?: string;
   readonly uts?: string;
   readonly volume: readonly string[];
+  readonly volumeDriver?: string;
+  readonly volumesFrom: readonly string[];
   readonly workdir?: string;
 }
 
 /** Docker's flags that this engine does not carry out yet: known, so that nobody takes them for a slip. */
 const ABSENT = [
-  ["--mount", "list"],
-  ["--volumes-from", "list"],
-  ["--volume-driver", "string"],
+  ["--health-cmd", "string"],
+  ["--health-interval", "string"],
+  ["--health-retries", "string"],
+  ["--health-start-interval", "string"],
+  ["--health-start-period", "string"],
+  ["--health-timeout", "string"],
+  ["--no-healthcheck", "bool"],
   ["--device", "list"],
   ["--device-cgroup-rule", "list"],
   ["--device-read-bps", "list"],
@@ -137,20 +143,6 @@ export const runFlags = (): readonly Flag[] => [
   flag("--env-file", "list", "Read in a file of environment variables"),
   flag("--expose", "list", "Expose a port or a range of ports"),
   flag("--group-add", "list", "Add additional groups to join"),
-  flag("--health-cmd", "string", "Command to run to check health"),
-  flag("--health-interval", "string", "Time between running the check (ms|s|m|h) (default 0s)"),
-  flag("--health-retries", "int", "Consecutive failures needed to report unhealthy"),
-  flag(
-    "--health-start-interval",
-    "string",
-    "Time between running the check during the start period (ms|s|m|h) (default 0s)",
-  ),
-  flag(
-    "--health-start-period",
-    "string",
-    "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)",
-  ),
-  flag("--health-timeout", "string", "Maximum time to allow one check to run (ms|s|m|h) (default 0s)"),
   flag("-h, --hostname", "string", "Container host name"),
   flag(
     "--init",
@@ -171,12 +163,12 @@ export const runFlags = (): readonly Flag[] => [
   flag("-m, --memory", "bytes", "Memory limit"),
   flag("--memory-reservation", "bytes", "Memory soft limit"),
   flag("--memory-swap", "bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap"),
+  flag("--mount", "list", "Attach a filesystem mount to the container"),
   flag("--name", "string", "Assign a name to the container"),
   flag("--network", "network", "Connect a container to a network"),
   flag("--net", "network", "Connect a container to a network").hideHelp(),
   flag("--network-alias", "list", "Add network-scoped alias for the container"),
   flag("--net-alias", "list", "Add network-scoped alias for the container").hideHelp(),
-  flag("--no-healthcheck", "bool", "Disable any container-specified HEALTHCHECK"),
   flag("--oom-score-adj", "int", "Tune host's OOM preferences (-1000 to 1000)"),
   flag("--pid", "string", "PID namespace to use"),
   flag("--pids-limit", "int", "Tune container pids limit (set -1 for unlimited)"),
@@ -206,6 +198,8 @@ export const runFlags = (): readonly Flag[] => [
   flag("-u, --user", "string", "Username or UID (format: <name|uid>[:<group|gid>])"),
   flag("--uts", "string", "UTS namespace to use"),
   flag("-v, --volume", "list", "Bind mount a volume"),
+  flag("--volume-driver", "string", "Optional volume driver for the container"),
+  flag("--volumes-from", "list", "Mount volumes from the specified container(s)"),
   flag("-w, --workdir", "string", "Working directory inside the container"),
   ...ABSENT.map(([spelling, kind]) => absent(spelling, kind)),
 ];

@@ -38,6 +38,15 @@ export const ENTRIES: readonly Entry[] = [
   entry("network ls, network list", "List networks", () => import("./network-ls.ts")),
   entry("network prune", "Remove all unused networks", () => import("./network-prune.ts")),
   entry("network rm, network remove", "Remove one or more networks", () => import("./network-rm.ts")),
+  entry("volume create", "Create a volume", () => import("./volume-create.ts")),
+  entry(
+    "volume inspect",
+    "Display detailed information on one or more volumes",
+    () => import("./volume-inspect.ts"),
+  ),
+  entry("volume ls, volume list", "List volumes", () => import("./volume-ls.ts")),
+  entry("volume prune", "Remove unused local volumes", () => import("./volume-prune.ts")),
+  entry("volume rm, volume remove", "Remove one or more volumes", () => import("./volume-rm.ts")),
   entry(
     "container inspect",
     "Display detailed information on one or more containers",
@@ -94,6 +103,7 @@ export const GROUPS: ReadonlyMap<string, string> = new Map([
   ["image", "Manage images"],
   ["network", "Manage networks"],
   ["system", "Manage Drawbridge"],
+  ["volume", "Manage volumes"],
 ]);
 
 /** The entry that the words begin with, and how many of them name it. */

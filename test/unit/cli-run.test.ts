@@ -161,9 +161,57 @@ test("what can't go together is refused before anything is asked", () => {
     ["-m 3x b", /invalid argument "3x" for "-m, --memory" flag: invalid suffix: 'x'/],
     ["--stop-timeout x b", /invalid argument "x" for "--stop-timeout" flag: strconv.ParseInt/],
     ["--rm=maybe b", /invalid argument "maybe" for "--rm" flag: strconv.ParseBool/],
-    ["--mount type=bind b", /^--mount is not built in yet$/],
+    ["--mount type=bind b", /for "--mount" flag: target is required$/],
   ] as const;
   for (const [line, message] of table) assert.throws(() => body(line), { message }, line);
+});
+
+test("mounts in their long form", () => {
+  const mount = (text: string) =>
+    (body(`--mount ${text} b`).HostConfig as { Mounts?: unknown[] }).Mounts?.[0];
+  const table = [
+    ["type=bind,src=/a,dst=/b,ro", { Type: "bind", Source: "/a", Target: "/b", ReadOnly: true }],
+    [
+      "type=bind,source=/a,target=/b,bind-propagation=rslave,bind-recursive=disabled",
+      {
+        Type: "bind",
+        Source: "/a",
+        Target: "/b",
+        BindOptions: { Propagation: "rslave", NonRecursive: true },
+      },
+    ],
+    [
+      "src=data,dst=/d,volume-nocopy,volume-label=a=b,volume-label=c,volume-driver=local,volume-opt=type=tmpfs",
+      {
+        Type: "volume",
+        Source: "data",
+        Target: "/d",
+        VolumeOptions: {
+          NoCopy: true,
+          Labels: { a: "b", c: "" },
+          DriverConfig: { Name: "local", Options: { type: "tmpfs" } },
+        },
+      },
+    ],
+    [
+      "type=tmpfs,destination=/t,tmpfs-size=1m,tmpfs-mode=1770",
+      { Type: "tmpfs", Target: "/t", TmpfsOptions: { SizeBytes: 1 << 20, Mode: 0o1770 } },
+    ],
+    ['type=bind,"src=/a,b",dst=/b', { Type: "bind", Source: "/a,b", Target: "/b" }],
+  ] as const;
+  for (const [text, expected] of table) assert.deepEqual(mount(text), expected, text);
+  const refused = [
+    ["type=bind,src=/a", /target is required/],
+    ["target=/a,bind-propagation=shared", /cannot mix 'bind-\*' options with mount type 'volume'/],
+    ["target=/a,what=b", /unexpected key 'what' in 'what=b'/],
+    ["target=/a,src", /invalid field 'src' must be a key=value pair/],
+    ["target=/a,ro=maybe", /invalid value for ro: maybe/],
+    ["type=tmpfs,target=/a,tmpfs-mode=9", /invalid value for tmpfs-mode: 9/],
+    ["type=bind,target=/a,src=/a,bind-recursive=readonly", /requires 'readonly' to be specified/],
+    ["type=bind,target=/a,src=/a,bind-recursive=some", /invalid value for bind-recursive: some/],
+    ["type=volume,target=/a,constructor=x", /unexpected key 'constructor'/],
+  ] as const;
+  for (const [text, message] of refused) assert.throws(() => mount(text), { message }, text);
 });
 
 test("environment: own values are taken, files come first", () => {
