@@ -69,7 +69,7 @@ function checkName(name: string): void {
 function checkOptions(options: Readonly<Record<string, string>>): void {
   const unknown = Object.keys(options).find((option) => !Object.hasOwn(OPTIONS, option));
   if (unknown !== undefined) throw invalid(`invalid option: ${JSON.stringify(unknown)}`);
-  if (options.type === "cifs" && options.device && /^\w+:\/\/[^/]*:\d+(\/|$)/.test(options.device)) {
+  if (options.type === "cifs" && options.device && /^(?:\w+:)?\/\/[^/]*:\d+(\/|$)/.test(options.device)) {
     throw invalid("port not allowed in CIFS device URL, include 'port' in 'o='");
   }
   if (options.size !== undefined && sizeOf(options.size) > 0) {
