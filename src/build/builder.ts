@@ -23,7 +23,7 @@ import { type Recipe, recipeOf } from "./recipe.ts";
 import { imagesOf, type Stages, stagesOf } from "./stages.ts";
 import { Transfer } from "./transfer.ts";
 import type { Builder, BuildMessage, BuildRequest } from "./types.ts";
-import type { OpenArchive } from "./unpack.ts";
+import type { ArchiveReaders } from "./unpack.ts";
 import { bytesBelow } from "./usage.ts";
 
 export interface BuilderOptions {
@@ -31,7 +31,7 @@ export interface BuilderOptions {
   readonly registry: Registry;
   readonly networks: Networks;
   readonly findContainer: (reference: string) => ContainerID;
-  readonly openArchive: OpenArchive;
+  readonly archives: ArchiveReaders;
   readonly publish: (event: Omit<EngineEvent, "time">) => void;
   readonly dataRoot: string;
   readonly execRoot: string;
@@ -129,7 +129,7 @@ class ImageBuilder implements Builder {
         request.context,
         join(directory, "context"),
         request.dockerfile,
-        this.#options.openArchive,
+        this.#options.archives,
       );
       const dockerfile = parseDockerfile(context.dockerfile, request.dockerfile || "Dockerfile");
       const plan = stagesOf(dockerfile, request);

@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import type { Readable } from "node:stream";
 import { codeOf, forbidden, internal } from "../lib/errors.ts";
 import { ignoreMatcher } from "../lib/ignore-patterns.ts";
-import { type OpenArchive, unpackContext } from "./unpack.ts";
+import { type ArchiveReaders, unpackContext } from "./unpack.ts";
 
 export interface Context {
   readonly directory: string;
@@ -19,10 +19,10 @@ export async function readContext(
   tar: Readable,
   directory: string,
   dockerfile: string,
-  open: OpenArchive,
+  archives: ArchiveReaders,
 ): Promise<Context> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  await unpackContext(tar, directory, open);
+  await unpackContext(tar, directory, archives);
   const name = dockerfile || DEFAULT_NAME;
   const path =
     (await pathWithin(directory, name)) ??

@@ -1,7 +1,7 @@
 /** A request as the builder's command line: buildah-build(1). Pure. */
 import type { BuildRequest } from "./types.ts";
 
-/** Limits of RUN steps, and what else the request says of how they run. */
+/** Limits of RUN steps (sizes in bytes, without a unit: the runtime is handed them as they are), and what else the request says of how they run. */
 export function requestFlags(request: BuildRequest): string[] {
   const sized: readonly (readonly [string, number])[] = [
     ["--shm-size", request.shmSize],
@@ -16,7 +16,7 @@ export function requestFlags(request: BuildRequest): string[] {
     ["--cpuset-mems", request.cpusetMems],
   ];
   return [
-    ...sized.flatMap(([flag, value]) => (value === 0 ? [] : [flag, sizeOf(flag, value)])),
+    ...sized.flatMap(([flag, value]) => (value === 0 ? [] : [flag, String(value)])),
     ...named.flatMap(([flag, value]) => (value === "" ? [] : [flag, value])),
     ...request.ulimits.flatMap(({ Name, Soft, Hard }) => ["--ulimit", `${Name}=${Soft}:${Hard}`]),
     ...Object.entries(request.buildArgs).flatMap(([name, value]) =>
@@ -26,11 +26,6 @@ export function requestFlags(request: BuildRequest): string[] {
     ...(request.platform === "" ? [] : ["--platform", request.platform]),
   ];
 }
-
-const BYTES: ReadonlySet<string> = new Set(["--shm-size", "--memory", "--memory-swap"]);
-
-const sizeOf = (flag: string, value: number): string =>
-  BYTES.has(flag) && value > 0 ? `${value}b` : String(value);
 
 /** What every build is told. `layers`: each step is an image, found again by the next build. */
 export const ALWAYS: readonly string[] = [

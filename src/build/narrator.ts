@@ -137,8 +137,8 @@ export class Narrator {
       return;
     }
     const [, before = "", image] = IMAGE.exec(line) ?? [];
-    // Of a file with nothing but FROM, it is the base itself.
-    if (image !== undefined && before === "" && this.#committing && !this.#open) return;
+    // A stage of nothing but FROM is its base.
+    if (image !== undefined && before === "" && !this.#open && this.#number === 1) return;
     if (image !== undefined && this.#open) {
       if (before !== "") this.#output(before);
       this.#image = this.#options.completeId(image);

@@ -31,25 +31,37 @@ export interface ContextReader {
   close(): Promise<void>;
 }
 
-/** Plain or compressed. @throws invalid */
-export type OpenArchive = (tar: Readable) => Promise<ContextReader>;
+/** Who knows archives: the image's own parts. */
+export interface ArchiveReaders {
+  /** Plain, or compressed in whatever way. @throws invalid */
+  readonly decompress: (stream: Readable) => Promise<AsyncIterable<Buffer>>;
+  readonly readTar: (bytes: AsyncIterable<Buffer>) => ContextReader;
+}
 
 const write = promisify(fs.write);
 const MOST_LINKS = 40;
 const NEW = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_NOFOLLOW;
 
+const BLOCK = 512;
+
 /**
  * Owners are not kept: what a build copies belongs to root, or to whom it says. Devices are left out.
  * @throws invalid for an archive that is none
  */
-export async function unpackContext(tar: Readable, directory: string, open: OpenArchive): Promise<void> {
-  const reader = await open(tar);
+export async function unpackContext(
+  archive: Readable,
+  directory: string,
+  { decompress, readTar }: ArchiveReaders,
+): Promise<void> {
+  const source = new Completed(await decompress(archive));
+  const reader = readTar(source.bytes());
   const tree = new ContextTree(directory);
   try {
     let count = 0;
     for (let entry = await reader.next(); entry; entry = await reader.next()) {
       try {
         await tree.put(entry, reader);
+        if (source.ended) throw invalid("the archive is cut short");
       } catch (thrown) {
         const shown = Buffer.from(entry.name, "latin1").toString();
         if (kindOf(thrown) === "invalid") throw inContext(`context: ${shown}`, thrown);
@@ -61,6 +73,30 @@ export async function unpackContext(tar: Readable, directory: string, open: Open
     tree.finish();
   } finally {
     await reader.close();
+  }
+}
+
+/**
+ * An archive with the end that it should have. `docker build -f -` leaves out what follows the last file's data: the
+ * padding to a whole block, and the two empty blocks at the end.
+ */
+class Completed {
+  /** Whether what is missing was asked for: no entry's data may be in there. */
+  ended = false;
+  readonly #source: AsyncIterable<Buffer>;
+
+  constructor(source: AsyncIterable<Buffer>) {
+    this.#source = source;
+  }
+
+  async *bytes(): AsyncGenerator<Buffer> {
+    let length = 0;
+    for await (const chunk of this.#source) {
+      length += chunk.length;
+      yield chunk;
+    }
+    this.ended = true;
+    yield Buffer.alloc(((BLOCK - (length % BLOCK)) % BLOCK) + 2 * BLOCK);
   }
 }
 

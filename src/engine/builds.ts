@@ -11,7 +11,7 @@ import { hostFacts } from "../linux/host.ts";
 
 type Parts = Omit<
   Parameters<typeof createBuilder>[0],
-  "findContainer" | "openArchive" | "capabilities" | "seccompProfile"
+  "findContainer" | "archives" | "capabilities" | "seccompProfile"
 >;
 
 export function builderWith(parts: Parts & { readonly containers: Containers }): Builder {
@@ -19,7 +19,7 @@ export function builderWith(parts: Parts & { readonly containers: Containers }):
   return createBuilder({
     ...rest,
     findContainer: (reference) => containers.inspect(reference).container.id,
-    openArchive: async (tar) => new TarReader(await decompress(tar)),
+    archives: { decompress, readTar: (bytes) => new TarReader(bytes) },
     capabilities: DEFAULT_CAPABILITIES,
     seccompProfile: builtinProfile({
       machine: hostFacts().architecture,
