@@ -35,6 +35,20 @@ export function lastWord(stderr: string): string {
 /** From `mark` on; the whole text where it is not in there. */
 const from = (text: string, mark: RegExp): string => text.slice(Math.max(text.search(mark), 0));
 
+/** What goes without saying of an error (OCI distribution spec, "Error Codes"): skopeo leaves it out, Docker says it. */
+const USUAL: Readonly<Record<string, string>> = {
+  "manifest unknown": "manifest unknown",
+  "name unknown": "repository name not known to registry",
+  denied: "requested access to the resource is denied",
+  unauthorized: "authentication required",
+};
+
+/** An error's code and its message, of those that `text` ends with. */
+function coded(text: string, code: string): string {
+  const at = text.lastIndexOf(`${code}: `);
+  return at >= 0 ? text.slice(at) : `${code}: ${USUAL[code] ?? code}`;
+}
+
 const NETWORK =
   /connection refused|no such host|i\/o timeout|no route to host|network is unreachable|server misbehaving|Temporary failure in name resolution|TLS handshake timeout|context deadline exceeded/;
 
@@ -54,27 +68,21 @@ export function refusal(thrown: unknown, reference: Reference, verb: "pull" | "p
   const because = (message: string) => notFound(message, thrown);
   if (NETWORK.test(text)) return new UnreachableError(from(text, /(?:Get|Head|Put|Post|Patch) "/), thrown);
   if (/manifest unknown/.test(text)) {
-    return because(`manifest for ${familiar(reference)} not found: ${from(text, /manifest unknown/)}`);
+    return because(`manifest for ${familiar(reference)} not found: ${coded(text, "manifest unknown")}`);
   }
   if (/name unknown|invalid status code from registry 404/.test(text)) {
-    const said = /name unknown/.test(text)
-      ? from(text, /name unknown/)
-      : "name unknown: repository name not known to registry";
-    return because(`repository ${name} not found: ${said}`);
+    return because(`repository ${name} not found: ${coded(text, "name unknown")}`);
   }
-  if (/access to the resource is denied|denied:/.test(text)) {
-    const said = /denied:/.test(text)
-      ? from(text, /denied:/)
-      : "denied: requested access to the resource is denied";
+  if (/access to the resource is denied|\bdenied(:|$)/.test(text)) {
+    const said = coded(text, "denied");
     if (verb === "push") return new EngineError("forbidden", said, { cause: thrown });
     return because(
       `pull access denied for ${name}, repository does not exist or may require 'docker login': ${said}`,
     );
   }
   if (/unauthorized|invalid username\/password|authentication required/.test(text)) {
-    const said = /unauthorized/.test(text)
-      ? from(text, /unauthorized/)
-      : "unauthorized: authentication required";
+    const at = `login attempt to ${reference.domain} failed with status: 401 Unauthorized`;
+    const said = verb === "login" ? at : coded(text, "unauthorized");
     return new EngineError("unauthorized", said, { cause: thrown });
   }
   if (/toomanyrequests/.test(text)) return internal(from(text, /toomanyrequests/), thrown);

@@ -91,23 +91,3 @@ export function registriesConf(
   }
   return `${lines.join("\n")}\n`;
 }
-
-/** RegistryConfig of `info` (Docker API, RegistryServiceConfig). */
-export function registryConfig(settings: RegistrySettings) {
-  const listed = settings.insecureRegistries.map(withoutScheme);
-  const mirrors = settings.registryMirrors.map((url) => `${url.replace(/\/+$/, "")}/`);
-  const index = (name: string, secure: boolean) => ({
-    Mirrors: secure ? mirrors : [],
-    Name: name,
-    Official: secure,
-    Secure: secure,
-  });
-  return {
-    IndexConfigs: Object.fromEntries([
-      [DOCKER_HUB, index(DOCKER_HUB, true)],
-      ...listed.filter((name) => !isPrefix(name)).map((name) => [name, index(name, false)]),
-    ]),
-    InsecureRegistryCIDRs: [...listed.filter(isPrefix), "::1/128", "127.0.0.0/8"],
-    Mirrors: mirrors,
-  };
-}
