@@ -32,6 +32,7 @@ import { fakeImages } from "./fake-images.ts";
 import { fakeMounts } from "./fake-mounts.ts";
 import { fakeNetworks } from "./fake-networks.ts";
 import { FakeSession, Program } from "./fake-program.ts";
+import { fakeRegistry } from "./fake-registry.ts";
 
 const NEVER = "0001-01-01T00:00:00Z";
 const now = () => formatTime(nowNanoseconds());
@@ -62,10 +63,27 @@ export class FakeEngine implements Engine {
     cgroupVersion: "2",
     cgroupDriver: "cgroupfs",
     storageDriver: "overlay2",
-    runtime: { name: "crun", path: "/usr/bin/crun", version: "1.8" },
+    backingFilesystem: "extfs",
+    runtime: { name: "crun", path: "/usr/bin/crun", version: "1.8", commit: "f8a096b" },
+    init: { name: "tini", path: "/usr/bin/tini", version: "0.19.0", commit: "de40ad0" },
     monitorVersion: "2.1.6",
     liveRestore: true,
     ipForwarding: true,
+    support: {
+      memory: true,
+      swap: true,
+      kernelMemoryTcp: false,
+      oomKillDisable: false,
+      cpu: true,
+      cpuset: true,
+      pids: true,
+    },
+    security: ["name=seccomp,profile=builtin", "name=cgroupns"],
+    insecureRegistries: ["registry.example:5000", "10.0.0.0/8"],
+    registryMirrors: ["https://mirror.example/"],
+    addressPools: [{ base: "10.0.0.0/8", size: 24 }],
+    openFiles: 20,
+    listeners: 0,
     warnings: ["WARNING: this is a fake"],
     startedAt: now(),
   });
@@ -85,9 +103,11 @@ export class FakeEngine implements Engine {
       };
     },
     past: (since: bigint) => this.kept.filter((event) => event.time >= since),
+    listeners: 0,
   };
 
   readonly images = fakeImages(this.imported);
+  readonly registry = fakeRegistry(this.images);
   readonly networks = fakeNetworks(this.entries);
   readonly volumes = new FakeVolumes("/var/lib/drawbridge/volumes");
   readonly bridge = this.networks.find("bridge");
