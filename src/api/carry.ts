@@ -14,7 +14,10 @@ const LINGER = 10_000;
 export async function carry(
   connection: TakenConnection,
   session: Session,
-  options: { readonly stdin: boolean },
+  options: {
+    readonly stdin: boolean /** Never in frames, though without a terminal. */;
+    readonly raw?: boolean;
+  },
 ): Promise<void> {
   const { stream, input } = connection;
   stream.once("close", () => session.close());
@@ -22,7 +25,7 @@ export async function carry(
   let over = false;
   const sending = sendInput(input, session, () => options.stdin && !over);
   try {
-    await writeOutput(stream, session);
+    await writeOutput(stream, session, options.raw ?? session.terminal);
   } finally {
     over = true;
     session.close();
@@ -44,10 +47,10 @@ async function sendInput(input: Readable, session: Session, wanted: () => boolea
   }
 }
 
-async function writeOutput(stream: Duplex, session: Session): Promise<void> {
+async function writeOutput(stream: Duplex, session: Session, raw: boolean): Promise<void> {
   for await (const frame of session.output) {
     if (!stream.writable) break;
-    const ready = session.terminal ? stream.write(frame.data) : writeFrame(stream, frame.stream, frame.data);
+    const ready = raw ? stream.write(frame.data) : writeFrame(stream, frame.stream, frame.data);
     if (!ready) await drained(stream);
   }
 }

@@ -12,6 +12,8 @@ import { RAW_STREAM } from "./media-types.ts";
 import { ServerResponse } from "./node-http.ts";
 import { type ApiRequest, rawOf, type TakenConnection } from "./request.ts";
 import { bodyIsInput } from "./target.ts";
+import { acceptKey } from "./websocket.ts";
+import { WebSocketStream } from "./websocket-stream.ts";
 
 const BODY_LIMIT = 64 << 10;
 const BODY_TIMEOUT = 30_000;
@@ -99,6 +101,40 @@ export function connectionOf(request: FastifyRequest): TakenConnection {
   const { taken } = rawOf(request);
   if (!taken) throw new TypeError("this route's connections are taken over before it is called");
   return taken;
+}
+
+/**
+ * A client's side of the handshake (RFC 6455, section 4.2.1), before anything is done for it.
+ * @throws invalid
+ */
+export function websocketKey({ headers }: FastifyRequest): string {
+  const key = headers["sec-websocket-key"];
+  const isUpgrade =
+    headers.upgrade?.toLowerCase() === "websocket" && headers["sec-websocket-version"] === "13";
+  if (!isUpgrade || typeof key !== "string") throw invalid("not websocket protocol");
+  return key;
+}
+
+/** Answer that the connection is a websocket from now on. */
+export function acceptWebSocket(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: { readonly binary: boolean },
+): TakenConnection {
+  const connection = connectionOf(request);
+  const { stream, response } = connection;
+  reply.hijack();
+  response.detachSocket(stream as Parameters<typeof response.detachSocket>[0]);
+  const lines = [
+    "HTTP/1.1 101 Switching Protocols",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    `Sec-WebSocket-Accept: ${acceptKey(websocketKey(request))}`,
+    ...Object.entries(reply.getHeaders()).map(([name, value]) => `${name}: ${value}`),
+  ];
+  stream.write(`${lines.join("\r\n")}\r\n\r\n`);
+  const websocket = new WebSocketStream(stream, options);
+  return { ...connection, stream: websocket, input: websocket };
 }
 
 /** Answer that the connection is a stream from now on. Nothing but raw bytes goes over it afterwards. */

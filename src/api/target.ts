@@ -41,9 +41,11 @@ function joinName(method: string, url: string): string {
 const HIJACKED = /^(?:\/v[\d.]+)?\/(?:containers\/[^/?]+\/attach|exec\/[^/?]+\/start)(?:\?|$)/;
 const ATTACH = /\/attach(?:\?|$)/;
 
-/** Requests after which the connection carries a process's streams (Docker's "hijacking"). */
+const WEBSOCKET = /^(?:\/v[\d.]+)?\/containers\/[^/?]+\/attach\/ws(?:\?|$)/;
+
+/** Requests after which the connection carries a process's streams (Docker's "hijacking"), or a websocket. */
 export const takesConnection = (method: string, url: string): boolean =>
-  method === "POST" && HIJACKED.test(url);
+  (method === "POST" && HIJACKED.test(url)) || (method === "GET" && WEBSOCKET.test(url));
 
 /** Of those, the ones whose body (if there is one) is itself standard input. */
 export const bodyIsInput = (url: string): boolean => ATTACH.test(url);

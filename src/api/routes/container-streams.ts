@@ -1,11 +1,11 @@
 /** Routes that carry a container's output: wait, logs, attach; and the terminal's size. */
 import type { FastifyInstance } from "fastify";
 import type { LogEntry } from "../../container/monitor-types.ts";
-import type { WaitCondition } from "../../container/types.ts";
-import { conflict, invalid, messageOf, notBuiltIn } from "../../lib/errors.ts";
+import type { Session, WaitCondition } from "../../container/types.ts";
+import { conflict, invalid, messageOf } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";
 import { carry } from "../carry.ts";
-import { acceptConnection, connectionOf } from "../hijack.ts";
+import { acceptConnection, acceptWebSocket, connectionOf, websocketKey } from "../hijack.ts";
 import { MULTIPLEXED_STREAM, RAW_STREAM } from "../media-types.ts";
 import { flag, timestamp, wholeNumber } from "../query.ts";
 import { containerReference } from "../references.ts";
@@ -20,6 +20,7 @@ interface ById {
 }
 
 const byId = { params: path("id") };
+const ATTACH_QUERY = ["detachKeys", "logs", "stream", "stdin", "stdout", "stderr"] as const;
 const CONDITIONS: ReadonlySet<string> = new Set(["not-running", "next-exit", "removed"]);
 
 /** From 1.42 on the media type tells whether a stream is in frames. */
@@ -133,36 +134,47 @@ export function containerStreamRoutes(app: FastifyInstance, context: Context): v
     },
   );
 
-  const attachQuery = ["detachKeys", "logs", "stream", "stdin", "stdout", "stderr"] as const;
-  app.post<{ Params: ById; Querystring: Query<(typeof attachQuery)[number]> }>(
+  const attachSchema = { schema: { ...byId, querystring: query(ATTACH_QUERY) } };
+  const attach = (id: string, given: Query<(typeof ATTACH_QUERY)[number]>): Promise<Session> => {
+    const reference = containerReference(id);
+    const { status } = containers.inspect(reference).container.state;
+    if (status === "paused")
+      throw conflict(`container ${reference} is paused, unpause the container before attach`);
+    if (status === "restarting") {
+      throw conflict(`container ${reference} is restarting, wait until the container is running`);
+    }
+    return containers.attach(reference, {
+      stdin: flag(given.stdin),
+      stdout: flag(given.stdout),
+      stderr: flag(given.stderr),
+      logs: flag(given.logs),
+      stream: flag(given.stream),
+      ...(given.detachKeys !== undefined && { detachKeys: given.detachKeys }),
+    });
+  };
+
+  app.post<{ Params: ById; Querystring: Query<(typeof ATTACH_QUERY)[number]> }>(
     "/containers/:id/attach",
-    { schema: { ...byId, querystring: query(attachQuery) } },
+    attachSchema,
     async (request, reply) => {
-      const given = request.query;
-      const reference = containerReference(request.params.id);
-      const { status } = containers.inspect(reference).container.state;
-      if (status === "paused")
-        throw conflict(`container ${reference} is paused, unpause the container before attach`);
-      if (status === "restarting") {
-        throw conflict(`container ${reference} is restarting, wait until the container is running`);
-      }
       const connection = connectionOf(request);
-      const session = await containers.attach(reference, {
-        stdin: flag(given.stdin),
-        stdout: flag(given.stdout),
-        stderr: flag(given.stderr),
-        logs: flag(given.logs),
-        stream: flag(given.stream),
-        ...(given.detachKeys !== undefined && { detachKeys: given.detachKeys }),
-      });
+      const session = await attach(request.params.id, request.query);
       acceptConnection(request, reply, streamType(session.terminal, minorOf(request)));
-      await carry(connection, session, { stdin: flag(given.stdin) });
+      await carry(connection, session, { stdin: flag(request.query.stdin) });
     },
   );
 
-  app.get("/containers/:id/attach/ws", { schema: byId }, async () => {
-    throw notBuiltIn("attaching by websocket is not built in: use POST /containers/{id}/attach");
-  });
+  // Raw output, terminal or not: a websocket has no room for Docker's frames.
+  app.get<{ Params: ById; Querystring: Query<(typeof ATTACH_QUERY)[number]> }>(
+    "/containers/:id/attach/ws",
+    { ...attachSchema, exposeHeadRoute: false },
+    async (request, reply) => {
+      websocketKey(request);
+      const session = await attach(request.params.id, request.query);
+      const connection = acceptWebSocket(request, reply, { binary: minorOf(request) >= 28 });
+      await carry(connection, session, { stdin: flag(request.query.stdin), raw: true });
+    },
+  );
 
   app.post<{ Params: ById; Querystring: Query<"h" | "w"> }>(
     "/containers/:id/resize",
