@@ -122,8 +122,10 @@ function handleFailures(app: FastifyInstance, logger: Logger): void {
     reply.code(failure.status);
     return failure.status === 304 ? reply.send() : reply.send({ message: failure.message });
   });
-  app.setNotFoundHandler((_request, reply) => {
-    reply.code(pageNotFound.status).send({ message: pageNotFound.message });
+  app.setNotFoundHandler((request, reply) => {
+    // Whatever is asked for: dockerd tells of no methods.
+    if (request.method === "OPTIONS") return reply.code(200).send();
+    return reply.code(pageNotFound.status).send({ message: pageNotFound.message });
   });
 }
 

@@ -51,9 +51,9 @@ const invalidFilter = (name: string, values: readonly string[]) =>
 
 /**
  * Both shapes that clients send: `{"name":{"web":true}}`, and `{"name":["web"]}` of before 1.22.
- * @throws invalid, also for a name not among `known`
+ * @throws invalid, also for a name not among `known`, where those are given
  */
-export function parseFilters(text: string | undefined, known: ReadonlySet<string>): Filters {
+export function parseFilters(text: string | undefined, known?: ReadonlySet<string>): Filters {
   if (!text) return new Filters(new Map());
   let parsed: unknown;
   try {
@@ -65,7 +65,7 @@ export function parseFilters(text: string | undefined, known: ReadonlySet<string
   if (typeof parsed !== "object" || Array.isArray(parsed)) throw invalid(`invalid filter: ${text}`);
   const values = new Map<string, readonly string[]>();
   for (const [name, given] of Object.entries(parsed)) {
-    if (!known.has(name)) throw invalid(`invalid filter '${name}'`);
+    if (known && !known.has(name)) throw invalid(`invalid filter '${name}'`);
     values.set(name, valuesOf(name, given));
   }
   return new Filters(values);

@@ -8,7 +8,6 @@ import type { Schema } from "./schema.ts";
 
 /** @throws invalid, in Docker's words (moby, api/server/httputils) */
 export function parseBody(contentType: string | undefined, body: Buffer, schema: Schema): unknown {
-  if (body.length === 0) return null;
   const media = contentType?.split(";")[0]?.trim().toLowerCase();
   if (media !== "application/json") {
     throw invalid(`unsupported Content-Type header (${contentType ?? ""}): must be 'application/json'`);

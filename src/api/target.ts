@@ -22,8 +22,10 @@ export interface Target {
 
 /** Split the version off and make a name one segment. */
 export function parseTarget(method: string, url: string): Target {
-  const [prefix, version] = PREFIX.exec(url) ?? [];
-  const rest = prefix === undefined ? url : url.slice(prefix.length) || "/";
+  // Clients join a base that ends in a slash with a path that begins with one; Docker redirects them.
+  const single = url.replace(/^\/+/, "/");
+  const [prefix = "", version] = PREFIX.exec(single) ?? [];
+  const rest = single.slice(prefix.length).replace(/^\/*/, "/");
   const target = joinName(method, rest);
   return version === undefined ? { url: target } : { version, url: target };
 }

@@ -1,6 +1,7 @@
 /** The only place where the parts are wired together. */
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { createContainers } from "../container/containers.ts";
 import { readLog } from "../container/logfile.ts";
@@ -85,6 +86,14 @@ async function openRoots(settings: EngineSettings, undo: UndoStack) {
   undo.push("close the kernel's thread", () => kernel.close());
   return { store, kernel };
 }
+
+/** What is in force now, as dockerd tells it. */
+const reloadAttributes = (settings: ReloadableSettings): Readonly<Record<string, string>> => ({
+  name: hostname(),
+  labels: JSON.stringify(settings.labels),
+  "live-restore": String(settings.liveRestore),
+  "shutdown-timeout": String(settings.shutdownTimeout),
+});
 
 /** The id that `docker info` shows: made once, kept with the data. */
 async function engineId(store: Store): Promise<string> {
@@ -191,9 +200,11 @@ export function createEngine(settings: EngineSettings, between: Between = {}): P
           cgroupDriver,
           supervisor,
           storageDriver: images.storageDriver,
+          listeners: events.listeners,
         }),
       reload(changed) {
         current = { ...current, ...changed };
+        publish({ type: "daemon", action: "reload", actor: { id, attributes: reloadAttributes(changed) } });
       },
       async stop() {
         const errors: unknown[] = [];

@@ -26,6 +26,10 @@ export class EventLog implements Events {
     return this.#bus.subscribe(listener);
   }
 
+  get listeners(): number {
+    return this.#bus.size;
+  }
+
   past(since: bigint): readonly EngineEvent[] {
     return this.#kept.filter((event) => event.time >= since);
   }

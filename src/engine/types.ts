@@ -6,6 +6,18 @@ import type { HostFacts } from "../linux/host.ts";
 import type { Networks } from "../network/types.ts";
 import type { Registry } from "../registry/types.ts";
 import type { Volumes } from "../volume/types.ts";
+import type { ProgramVersion } from "./programs.ts";
+
+/** Which of a container's resources this machine can limit. */
+export interface ResourceSupport {
+  readonly memory: boolean;
+  readonly swap: boolean;
+  readonly kernelMemoryTcp: boolean;
+  readonly oomKillDisable: boolean;
+  readonly cpu: boolean;
+  readonly cpuset: boolean;
+  readonly pids: boolean;
+}
 
 /** What the engine is and stands on, for `version` and `info`. */
 export interface SystemView extends HostFacts {
@@ -18,10 +30,24 @@ export interface SystemView extends HostFacts {
   readonly cgroupVersion: "1" | "2";
   readonly cgroupDriver: "cgroupfs" | "systemd";
   readonly storageDriver: string;
-  readonly runtime: { readonly name: string; readonly path: string; readonly version: string };
+  /** Of the data root: `extfs`, `xfs` … */
+  readonly backingFilesystem: string;
+  readonly runtime: ProgramVersion;
+  /** What `--init` runs; absent where none is installed. */
+  readonly init?: ProgramVersion;
   readonly monitorVersion: string;
   readonly liveRestore: boolean;
   readonly ipForwarding: boolean;
+  readonly support: ResourceSupport;
+  /** What confines containers, in Docker's words: `name=seccomp,profile=builtin`. */
+  readonly security: readonly string[];
+  readonly insecureRegistries: readonly string[];
+  readonly registryMirrors: readonly string[];
+  /** Those of `--default-address-pool`; empty for the built-in ones. */
+  readonly addressPools: readonly { readonly base: string; readonly size: number }[];
+  /** The engine's own descriptors, and who listens to its events. */
+  readonly openFiles: number;
+  readonly listeners: number;
   /** What a user should know of this machine, a sentence each. */
   readonly warnings: readonly string[];
   /** RFC 3339. */
@@ -34,6 +60,8 @@ export interface Events {
   subscribe(listener: (event: EngineEvent) => void): () => void;
   /** Those kept (the last 256) from `since` on, nanoseconds since 1970. */
   past(since: bigint): readonly EngineEvent[];
+  /** How many listen. */
+  readonly listeners: number;
 }
 
 /** All that the API can ask. */

@@ -16,6 +16,11 @@ export class Bus<Event> {
     return () => this.#listeners.delete(listener);
   }
 
+  /** How many hear. */
+  get size(): number {
+    return this.#listeners.size;
+  }
+
   publish(event: Event): void {
     for (const listener of this.#listeners) {
       try {

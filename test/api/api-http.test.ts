@@ -23,7 +23,7 @@ test("version and info hold what the engine says", async () => {
   assert.deepEqual([version.ApiVersion, version.MinAPIVersion, version.Version], ["1.50", "1.24", "0.1.0"]);
   assert.deepEqual(
     version.Components.map(({ Name }: { Name: string }) => Name),
-    ["Engine", "crun", "conmon"],
+    ["Engine", "crun", "conmon", "tini"],
   );
   const info = JSON.parse((await api.ask("GET", "/info")).text);
   assert.deepEqual(info.Plugins.Log, ["json-file", "local", "none"]); // those that create takes
@@ -40,12 +40,16 @@ test("versions too old and too new are refused, unknown pages are not found", as
     ["GET", "/nothing"],
     ["PATCH", "/info"],
     ["GET", "/"],
-    ["OPTIONS", "/info"],
+    ["HEAD", "/info"],
+    ["GET", "/v9.9/nothing"],
   ] as const) {
     const answer = await api.ask(method, url);
-    assert.deepEqual([answer.status, messageIn(answer)], [404, "page not found"], url);
+    assert.equal(answer.status, 404, url);
+    if (method !== "HEAD") assert.equal(messageIn(answer), "page not found", url);
     assert.equal(answer.headers["content-type"], "application/json");
   }
+  assert.equal((await api.ask("OPTIONS", "/info")).status, 200);
+  assert.equal((await api.ask("HEAD", "/_ping")).status, 200);
 });
 
 test("bodies that are no JSON, of another type, or too large", async () => {

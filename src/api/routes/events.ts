@@ -1,29 +1,14 @@
 import type { FastifyInstance } from "fastify";
+import { invalid } from "../../lib/errors.ts";
 import type { EngineEvent } from "../../lib/events.ts";
+import { familiar, parseReference } from "../../lib/reference.ts";
 import type { Context } from "../app.ts";
 import { type Filters, matchesLabel, parseFilters } from "../filters.ts";
 import { timestamp } from "../query.ts";
+import { minorOf } from "../request.ts";
 import { type Query, query } from "../schema.ts";
 import { eventLine } from "../shapes/event.ts";
-import { familiar } from "../shapes/image.ts";
 import { gather, startStreaming } from "../streaming.ts";
-
-const FILTERS: ReadonlySet<string> = new Set([
-  "config",
-  "container",
-  "daemon",
-  "event",
-  "image",
-  "label",
-  "network",
-  "node",
-  "plugin",
-  "scope",
-  "secret",
-  "service",
-  "type",
-  "volume",
-]);
 
 /** Events that wait for a client who reads slowly; one further behind is let go. */
 const BACKLOG = 65_536;
@@ -39,9 +24,17 @@ export function eventRoutes(app: FastifyInstance, context: Context): void {
     async (request, reply) => {
       const since = timestamp("since", request.query.since);
       const until = timestamp("until", request.query.until);
-      const filters = parseFilters(request.query.filters, FILTERS);
+      if (since !== undefined && until !== undefined && until < since) {
+        throw invalid(
+          `\`since\` time (${request.query.since}) cannot be after \`until\` time (${request.query.until})`,
+        );
+      }
+      const filters = parseFilters(request.query.filters);
+      // Told since 1.46 (moby, api/server/router/system).
+      const minor = minorOf(request);
+      const known = ({ type, action }: EngineEvent) => minor >= 46 || type !== "image" || action !== "create";
       const passes = (event: EngineEvent) =>
-        (until === undefined || event.time <= until) && passesFilters(event, filters);
+        (until === undefined || event.time <= until) && known(event) && passesFilters(event, filters);
 
       const waiting: EngineEvent[] = [];
       let wake = () => {};
@@ -91,31 +84,49 @@ export function eventRoutes(app: FastifyInstance, context: Context): void {
   );
 }
 
+/** Names of filters that are found in an event's actor, whatever its type (moby, daemon/events/filter.go). */
+const OF_ACTORS = [
+  "daemon",
+  "container",
+  "plugin",
+  "volume",
+  "network",
+  "node",
+  "service",
+  "secret",
+  "config",
+] as const;
+/** What follows these in an action, `exec_create: sh`, need not be named. */
+const WITH_DETAIL = ["health_status", "exec_create", "exec_start"];
+
+/** A filter of a name that means nothing holds for every event, as with Docker. */
 function passesFilters(event: EngineEvent, filters: Filters): boolean {
   const { type, action, actor } = event;
-  const isNamed = (value: string) =>
-    actor.id === value || actor.attributes.name === value || (value.length > 0 && actor.id.startsWith(value));
-  const ofKind = (kind: EngineEvent["type"]) =>
-    filters.some(kind, (value) => type === kind && isNamed(value));
+  const { id, attributes } = actor;
+  const loosely = filters.of("event").some((value) => WITH_DETAIL.includes(value));
   return (
     filters.some("type", (value) => value === type) &&
-    // `exec_create` stands for `exec_create: sh -c …`, too.
-    filters.some("event", (value) => action === value || action.startsWith(`${value}:`)) &&
-    filters.every("label", (value) => matchesLabel(actor.attributes, value)) &&
+    filters.some("event", (value) => value === action || (loosely && action.startsWith(value))) &&
+    filters.every("label", (value) => matchesLabel(attributes, value)) &&
     filters.some("scope", (value) => value === "local") &&
-    ofKind("container") &&
-    ofKind("network") &&
-    ofKind("volume") &&
-    ofKind("daemon") &&
-    filters.some("image", (value) => isOfImage(event, value)) &&
-    // Kinds of things that a node outside a swarm, without plugins, does not have.
-    ["config", "node", "plugin", "secret", "service"].every((kind) => !filters.has(kind))
+    OF_ACTORS.every((name) =>
+      filters.some(name, (value) => id.startsWith(value) || attributes.name?.startsWith(value) === true),
+    ) &&
+    filters.some("image", (value) => imageNames(event).includes(value))
   );
 }
 
-/** Events of the image itself, and of containers made from it. */
-function isOfImage({ type, actor }: EngineEvent, wanted: string): boolean {
-  const name = type === "image" ? (actor.attributes.name ?? "") : (actor.attributes.image ?? "");
-  if (type !== "image" && type !== "container") return false;
-  return actor.id === wanted || name === wanted || (name !== "" && familiar(name) === familiar(wanted));
+/** The image of an event, or of the container that it is about: as it is named, and without its tag. */
+function imageNames({ type, actor: { id, attributes } }: EngineEvent): readonly string[] {
+  const name = (type === "image" ? attributes.name : attributes.image) ?? "";
+  return [id, name, withoutTag(id), withoutTag(name)];
+}
+
+function withoutTag(name: string): string {
+  try {
+    const { domain, path } = parseReference(name);
+    return familiar({ domain, path });
+  } catch {
+    return name; // no image's name: then nothing of it is a tag
+  }
 }

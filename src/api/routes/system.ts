@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { Engine } from "../../engine/types.ts";
+import { invalid } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";
 import { minorOf } from "../request.ts";
 import { type Query, query } from "../schema.ts";
@@ -10,15 +11,23 @@ import { type Counts, systemInfo, systemVersion } from "../shapes/system.ts";
 import { volumesUsage } from "../shapes/volume.ts";
 import type { Minor } from "../version.ts";
 
+/** What `docker system df` tells of. */
+const DISK_USERS: ReadonlySet<string> = new Set(["container", "image", "volume", "build-cache"]);
+
 export function systemRoutes(app: FastifyInstance, { engine }: Context): void {
-  app.get("/_ping", async (_request, reply) => {
-    reply.headers({
-      "Cache-Control": "no-cache, no-store, must-revalidate",
-      Pragma: "no-cache",
-      "Builder-Version": "1", // not BuildKit
-      Swarm: "inactive",
-    });
-    return reply.type("text/plain; charset=utf-8").send("OK");
+  app.route({
+    method: ["GET", "HEAD"],
+    url: "/_ping",
+    handler: async (request, reply) => {
+      reply.headers({
+        "Cache-Control": "no-cache, no-store, must-revalidate",
+        Pragma: "no-cache",
+        "Builder-Version": "1", // not BuildKit
+        Swarm: "inactive",
+      });
+      reply.type("text/plain; charset=utf-8");
+      return reply.send(request.method === "HEAD" ? "" : "OK");
+    },
   });
 
   app.get("/version", async () => systemVersion(await engine.system()));
@@ -36,7 +45,13 @@ export function systemRoutes(app: FastifyInstance, { engine }: Context): void {
   app.get<{ Querystring: Query<"verbose"> & { readonly type?: string | readonly string[] } }>(
     "/system/df",
     { schema: { querystring: query(["verbose"], ["type"]) } },
-    async (request) => diskUsage(engine, minorOf(request), [request.query.type ?? []].flat()),
+    async (request) => {
+      const minor = minorOf(request);
+      const types = minor < 42 ? [] : [request.query.type ?? []].flat();
+      const unknown = types.find((type) => !DISK_USERS.has(type));
+      if (unknown !== undefined) throw invalid(`unknown object type: ${unknown}`);
+      return diskUsage(engine, minor, types);
+    },
   );
 }
 
@@ -63,7 +78,7 @@ async function diskUsage(engine: Engine, minor: Minor, types: readonly string[])
       ),
     );
   return {
-    LayersSize: [...layers.values()].reduce((sum, size) => sum + size, 0),
+    LayersSize: wants("image") ? [...layers.values()].reduce((sum, size) => sum + size, 0) : 0,
     Images: wants("image") ? images.map((image) => imageSummary(image, minor, users(image.id))) : null,
     Containers: wants("container") ? await containers() : null,
     Volumes: wants("volume") ? await volumesUsage(engine) : null,

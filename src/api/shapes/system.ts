@@ -1,4 +1,5 @@
 /** The engine and its host in Docker's JSON (Engine API, SystemVersion and SystemInfo). */
+import type { ProgramVersion } from "../../engine/programs.ts";
 import type { SystemView } from "../../engine/types.ts";
 import { formatVersion, type Minor, NEWEST, OLDEST } from "../version.ts";
 
@@ -21,13 +22,19 @@ export function systemVersion(system: SystemView) {
     KernelVersion: system.kernel,
     BuildTime: "",
   };
-  const { runtime, monitorVersion } = system;
+  const { runtime, init, monitorVersion } = system;
+  const component = ({ name, version, commit }: ProgramVersion) => ({
+    Name: name,
+    Version: version,
+    Details: { GitCommit: commit },
+  });
   return {
     Platform: { Name: "Drawbridge" },
     Components: [
       { Name: "Engine", Version: system.version, Details: { ...shared, Experimental: "false" } },
-      { Name: runtime.name, Version: runtime.version, Details: { Path: runtime.path } },
-      { Name: "conmon", Version: monitorVersion, Details: {} },
+      component(runtime),
+      { Name: "conmon", Version: monitorVersion, Details: { GitCommit: "" } },
+      ...(init ? [component(init)] : []),
     ],
     Version: system.version,
     ...shared,
@@ -50,8 +57,10 @@ export function systemInfo(
   now: Date,
   minor: Minor,
 ) {
-  const { runtime } = system;
+  const { runtime, init, support } = system;
   const warnings = [...new Set([...system.warnings, ...networkWarnings])];
+  /** Until 1.49 with the one that was expected, which is whatever there is. */
+  const commit = (ID: string) => ({ ID, ...(minor < 49 && { Expected: ID }) });
   return {
     ID: system.id,
     Containers: counts.running + counts.paused + counts.stopped,
@@ -60,35 +69,42 @@ export function systemInfo(
     ContainersStopped: counts.stopped,
     Images: counts.images,
     Driver: system.storageDriver,
-    DriverStatus: [],
+    DriverStatus: [
+      ["Backing Filesystem", system.backingFilesystem],
+      ["Supports d_type", "true"],
+    ],
     Plugins: {
       Volume: ["local"],
       Network: ["bridge", "host", "macvlan", "null"],
       Authorization: null,
       Log: ["json-file", "local", "none"],
     },
-    MemoryLimit: true,
-    SwapLimit: true,
-    CpuCfsPeriod: true,
-    CpuCfsQuota: true,
-    CPUShares: true,
-    CPUSet: true,
-    PidsLimit: true,
+    MemoryLimit: support.memory,
+    SwapLimit: support.swap,
+    ...(support.kernelMemoryTcp && { KernelMemoryTCP: true }),
+    CpuCfsPeriod: support.cpu,
+    CpuCfsQuota: support.cpu,
+    CPUShares: support.cpu,
+    CPUSet: support.cpuset,
+    PidsLimit: support.pids,
     IPv4Forwarding: system.ipForwarding,
     ...(minor < 50 && { BridgeNfIptables: false, BridgeNfIp6tables: false }),
     Debug: false,
-    OomKillDisable: system.cgroupVersion === "1",
+    NFd: system.openFiles,
+    OomKillDisable: support.oomKillDisable,
+    NGoroutines: process.getActiveResourcesInfo().length, // what comes closest
     SystemTime: now.toISOString(),
     LoggingDriver: "json-file",
     CgroupDriver: system.cgroupDriver,
     CgroupVersion: system.cgroupVersion,
+    NEventsListener: system.listeners,
     KernelVersion: system.kernel,
     OperatingSystem: system.operatingSystem,
     OSVersion: system.osVersion,
     OSType: "linux",
     Architecture: system.architecture,
-    IndexServerAddress: "",
-    RegistryConfig: { InsecureRegistryCIDRs: [], IndexConfigs: {}, Mirrors: [] },
+    IndexServerAddress: "https://index.docker.io/v1/",
+    RegistryConfig: registryConfig(system, minor),
     NCPU: system.cpus,
     MemTotal: system.memory,
     GenericResources: null,
@@ -112,13 +128,41 @@ export function systemInfo(
     },
     LiveRestoreEnabled: system.liveRestore,
     Isolation: "",
-    InitBinary: "",
-    ContainerdCommit: { ID: "" },
-    RuncCommit: { ID: runtime.name === "runc" ? runtime.version : "" },
-    InitCommit: { ID: "" },
-    SecurityOptions: ["name=seccomp,profile=builtin"],
+    InitBinary: init?.name ?? "",
+    ContainerdCommit: commit("N/A"),
+    RuncCommit: commit(runtime.commit || "N/A"),
+    InitCommit: commit(init?.commit || init?.version || "N/A"),
+    SecurityOptions: minor < 25 ? system.security.map(nameOf) : system.security,
+    ...(system.addressPools.length > 0 && {
+      DefaultAddressPools: system.addressPools.map(({ base, size }) => ({ Base: base, Size: size })),
+    }),
     ...(minor >= 49 && { FirewallBackend: { Driver: "nftables" } }),
     CDISpecDirs: [],
     Warnings: warnings.length > 0 ? warnings : null,
+  };
+}
+
+/** `seccomp` of `name=seccomp,profile=builtin`: all that was told before 1.25. */
+const nameOf = (option: string): string => /^name=([^,]+)/.exec(option)?.[1] ?? option;
+
+/** A registry named without a network's prefix, as `--insecure-registry` takes both. */
+const isNetwork = (registry: string): boolean => /\/\d+$/.test(registry);
+
+function registryConfig({ insecureRegistries, registryMirrors }: SystemView, minor: Minor) {
+  const index = (Name: string, Mirrors: readonly string[], Secure: boolean, Official: boolean) => [
+    Name,
+    { Name, Mirrors, Secure, Official },
+  ];
+  return {
+    ...(minor < 47 && {
+      AllowNondistributableArtifactsCIDRs: [],
+      AllowNondistributableArtifactsHostnames: [],
+    }),
+    InsecureRegistryCIDRs: ["::1/128", "127.0.0.0/8", ...insecureRegistries.filter(isNetwork)],
+    IndexConfigs: Object.fromEntries([
+      index("docker.io", registryMirrors, true, true),
+      ...insecureRegistries.filter((each) => !isNetwork(each)).map((each) => index(each, [], false, false)),
+    ]),
+    Mirrors: registryMirrors,
   };
 }
