@@ -3,14 +3,16 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { readEnvironment, readLabels } from "./environment.ts";
 import { ExitError, UsageError } from "./errors.ts";
+import { healthcheckOf } from "./health-flags.ts";
 import { parseMount } from "./mount-flag.ts";
 import { parseNetworks } from "./network-flag.ts";
 import { pair, pairs } from "./pairs.ts";
 import { parseExposed, parsePortSpecs } from "./port-spec.ts";
+import { resourcesOf } from "./resource-flags.ts";
 import type { RunOptions } from "./run-flags.ts";
 
 /** `no`, `always`, `unless-stopped`, `on-failure[:n]`. */
-function parseRestartPolicy(text: string): {
+export function parseRestartPolicy(text: string): {
   readonly Name: string;
   readonly MaximumRetryCount: number;
 } {
@@ -42,10 +44,15 @@ function parseUlimit(text: string): {
   return { Name: name, Soft: Number(soft), Hard: Number(hard) };
 }
 
+/** No path of the system's is masked or read-only: no option of the engine's, but empty lists of them. */
+const isSystemPaths = (text: string): boolean => text === "systempaths=unconfined";
+const systemPaths = (securityOptions: readonly string[]) =>
+  securityOptions.some(isSystemPaths) ? { MaskedPaths: [], ReadonlyPaths: [] } : {};
+
 /** A profile's file is read here: the engine gets its text. */
 function securityOption(text: string): string {
   const [key, value] = text.includes("=") ? pair(text) : pair(text, ":");
-  if (key === "no-new-privileges" || value === "") return text;
+  if (key === "no-new-privileges" || key === "writable-cgroups" || value === "") return text;
   if (key !== "seccomp" || value === "unconfined" || value === "builtin") return `${key}=${value}`;
   try {
     return `seccomp=${JSON.stringify(JSON.parse(readFileSync(value, "utf8")))}`;
@@ -150,12 +157,15 @@ function config(options: RunOptions, image: string, command: readonly string[]) 
     ExposedPorts: exposedPorts(options),
     StopSignal: options.stopSignal,
     StopTimeout: options.stopTimeout,
+    Healthcheck: healthcheckOf(options),
   };
 }
 
 function hostConfig(options: RunOptions, networkMode: string, size: readonly [number, number]) {
   const logOptions = pairs(options.logOpt);
   return {
+    ...resourcesOf(options),
+    ...systemPaths(options.securityOpt),
     NetworkMode: networkMode,
     PortBindings: parsePortSpecs(options.publish),
     PublishAllPorts: options.publishAll,
@@ -166,7 +176,7 @@ function hostConfig(options: RunOptions, networkMode: string, size: readonly [nu
     Init: options.init,
     CapAdd: options.capAdd,
     CapDrop: options.capDrop,
-    SecurityOpt: options.securityOpt.map(securityOption),
+    SecurityOpt: options.securityOpt.filter((text) => !isSystemPaths(text)).map(securityOption),
     GroupAdd: options.groupAdd,
     Binds: mounts(options.volume).Binds,
     Mounts: options.mount.map(parseMount),

@@ -72,6 +72,27 @@ export const ENTRIES: readonly Entry[] = [
     () => import("./import.ts"),
   ),
   entry("inspect", "Return low-level information on Drawbridge objects", () => import("./inspect.ts")),
+  entry(
+    "pause, container pause",
+    "Pause all processes within one or more containers",
+    () => import("./pause.ts"),
+  ),
+  entry(
+    "unpause, container unpause",
+    "Unpause all processes within one or more containers",
+    () => import("./unpause.ts"),
+  ),
+  entry(
+    "stats, container stats",
+    "Display a live stream of container(s) resource usage statistics",
+    () => import("./stats.ts"),
+  ),
+  entry("top, container top", "Display the running processes of a container", () => import("./top.ts")),
+  entry(
+    "update, container update",
+    "Update configuration of one or more containers",
+    () => import("./update.ts"),
+  ),
   entry("kill, container kill", "Kill one or more running containers", () => import("./kill.ts")),
   entry("logs, container logs", "Fetch the logs of a container", () => import("./logs.ts")),
   entry(
