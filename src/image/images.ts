@@ -1,7 +1,7 @@
 /** Images and containers' root filesystems: the parts of this room put together. */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { notFound } from "../lib/errors.ts";
 import type { EngineEvent } from "../lib/events.ts";
 import type { ContainerID, ImageID } from "../lib/ids.ts";
@@ -12,18 +12,23 @@ import { Archives } from "./archives.ts";
 import { archive, busyboxContents, busyboxDescription, findBusybox } from "./busybox.ts";
 import { Catalog } from "./catalog.ts";
 import { applyChanges } from "./describe/changes.ts";
+import { committed } from "./describe/committed.ts";
 import { parsePlatform } from "./describe/platform.ts";
 import { Intake } from "./intake.ts";
 import { LayerKeeper } from "./layers/keeper.ts";
 import { Layers } from "./layers/layers.ts";
 import { Trash } from "./layers/trash.ts";
+import { layerItems, mergedItems, tarOf } from "./layers/tree-tar.ts";
 import { keyOf, lookUp, taggable } from "./lookup.ts";
 import { familiar, parseReference, withDefaultTag } from "./reference.ts";
 import { Removing } from "./removing.ts";
+import { changesOf, itemsOf, shownChange } from "./rootfs/changes.ts";
 import { probeOverlay } from "./rootfs/overlay.ts";
 import { type DriverName, RootFilesystems } from "./rootfs/rootfs.ts";
 import { decompress } from "./tar/decompress.ts";
 import type {
+  CommitRequest,
+  FilesystemChange,
   Image,
   Images,
   ImportRequest,
@@ -72,7 +77,13 @@ class LocalImages implements Images {
     this.#catalog = new Catalog(options.store);
     this.#trash = new Trash(join(this.#root, "tmp"), logger);
     this.#layers = new Layers(this.#root, this.#trash);
-    this.#rootfs = new RootFilesystems(join(options.dataRoot, "overlay"), this.#layers, this.#trash, logger);
+    this.#rootfs = new RootFilesystems(
+      join(options.dataRoot, "overlay"),
+      join(this.#root, "init"),
+      this.#layers,
+      this.#trash,
+      logger,
+    );
     this.#keeper = new LayerKeeper({
       layers: this.#layers,
       catalog: this.#catalog,
@@ -190,6 +201,33 @@ class LocalImages implements Images {
     options: { readonly platform?: string; readonly onLayer?: OnLayer } = {},
   ): Promise<readonly Loaded[]> {
     return this.#archives.load(tar, options);
+  }
+
+  async commit(request: CommitRequest): Promise<Image> {
+    const base = this.#catalog.images().get(request.base);
+    if (!base) throw notFound(`No such image: ${request.base}`);
+    const reference = request.reference === undefined ? undefined : taggable(request.reference);
+    const config = applyChanges(request.config, request.changes);
+    const stack = this.#rootfs.stackOf(request.container);
+    const items = stack.whole ? itemsOf(await changesOf(stack)) : layerItems(stack.own);
+    const image = await this.#intake.make(
+      tarOf(items),
+      ({ diffId }) => committed(base, { ...request, config }, diffId),
+      { ...tagged(reference), parent: base.id },
+    );
+    this.#publish("create", image.id, image.id, image.config.Labels);
+    if (reference !== undefined) this.#tagEvent(image, reference);
+    return image;
+  }
+
+  async changes(container: ContainerID): Promise<readonly FilesystemChange[]> {
+    return (await changesOf(this.#rootfs.stackOf(container))).map(shownChange);
+  }
+
+  async export(container: ContainerID): Promise<Readable> {
+    const { own, whole, below } = this.#rootfs.stackOf(container);
+    const tar = tarOf(mergedItems(whole ? [own] : [own, ...below]));
+    return Readable.from(tar, { objectMode: false, highWaterMark: 1 << 18 });
   }
 
   async remove(

@@ -75,11 +75,13 @@ export class Removing {
     { untag, told, remove }: Removal,
   ): Promise<{ readonly removed: readonly Removed[]; readonly bytes: number }> {
     const images = remove.flatMap((id) => this.#catalog.images().get(id) ?? []);
-    await this.#catalog.commit({ untag, remove });
+    await this.#catalog.commit({ untag, remove: remove.slice(0, 1) });
     const removed: Removed[] = untag.map((name) => ({ untagged: familiar(parseReference(name)) }));
     for (const _ of untag.slice(0, told)) this.#publish("untag", image);
     let bytes = 0;
     for (const each of images) {
+      // One after another: what they share goes with the last.
+      await this.#catalog.commit({ remove: [each.id] });
       const diffIds = each.layers.map(({ diffId }) => diffId);
       const freed = new Set(await this.#keeper.free(diffIds));
       this.#publish("delete", each);

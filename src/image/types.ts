@@ -47,8 +47,9 @@ export interface Image {
   /** RFC 3339: when it was tagged last here. */
   readonly tagged?: string;
   readonly variant?: string;
-  /** Of a commit, the container; with it the config that it had. */
+  /** Of a commit, the container; with it the config that it had, in Docker's shape. */
   readonly container?: string;
+  readonly containerConfig?: object;
   /** RFC 3339. */
   readonly created: string;
   readonly architecture: string;

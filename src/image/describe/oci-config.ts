@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import { internal, invalid } from "../../lib/errors.ts";
-import type { ContainerID, ImageID } from "../../lib/ids.ts";
+import type { ImageID } from "../../lib/ids.ts";
 import type { DiffID, HistoryEntry, Image, ImageConfig } from "../types.ts";
 import type { Platform } from "./platform.ts";
 import { isObject, readRunConfig } from "./run-config.ts";
@@ -15,7 +15,7 @@ export interface Description extends Platform {
   readonly comment: string;
   readonly config: ImageConfig;
   /** Of a commit: the container, and its own config. */
-  readonly container?: ContainerID;
+  readonly container?: string;
   readonly containerConfig?: object;
   /** Bottom first. */
   readonly diffIds: readonly DiffID[];
@@ -95,7 +95,7 @@ export function readConfig(json: string): Description {
     author: text("author"),
     comment: text("comment"),
     config: readRunConfig(config.config),
-    ...(container && { container: container as ContainerID }),
+    ...(container && { container }),
     ...(isObject(containerConfig) && { containerConfig }),
     diffIds: diffIdsOf(config.rootfs),
     history: list(config.history, "history").map((entry) => {

@@ -1,7 +1,7 @@
 /** Directories on top of each other as overlayfs shows them, read without mounting anything. */
 import * as fs from "node:fs";
 import { codeOf } from "../../lib/errors.ts";
-import { isOpaque, isWhiteout } from "./whiteout.ts";
+import { hiddenBy, isOpaque, isWhiteout } from "./whiteout.ts";
 
 /** Names and paths are byte strings where they are text: one character a byte. */
 export interface Node {
@@ -22,8 +22,11 @@ export function nodesOf(directories: readonly Buffer[]): Map<string, Node> {
   /** Names that nothing further down can add to. */
   const closed = new Set<string>();
   for (const directory of directories) {
+    const hidden: string[] = [];
     for (const name of namesIn(directory)) {
-      if (closed.has(name)) continue;
+      const mark = hiddenBy(name);
+      if (mark !== undefined) hidden.push(mark);
+      if (mark !== undefined || closed.has(name)) continue;
       const path = below(directory, name);
       // Gone by now, where a container is at work.
       const stat = fs.lstatSync(path, { throwIfNoEntry: false });
@@ -38,6 +41,7 @@ export function nodesOf(directories: readonly Buffer[]): Map<string, Node> {
       else found.set(name, { name, path, stat, directories: [path] });
       if (isOpaque(path)) closed.add(name);
     }
+    for (const name of hidden) closed.add(name);
   }
   return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { codeOf } from "../../lib/errors.ts";
 import { getXattr, listXattrs } from "../../linux/xattr.ts";
+import { makePace } from "../pace.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { END_OF_ARCHIVE, encodeEntry, padding } from "../tar/writer.ts";
 import { deviceOf } from "./device.ts";
@@ -53,7 +54,9 @@ export const treeTar = (directory: string): AsyncGenerator<Buffer> =>
 export async function* tarOf(items: Iterable<Item>): AsyncGenerator<Buffer> {
   /** Where the first name of a file with several went. */
   const linked = new Map<string, string>();
+  const pace = makePace();
   for (const item of items) {
+    await pace();
     if ("mark" in item) {
       yield encodeEntry({ ...NOTHING, type: "file", name: item.mark, mode: 0 });
       continue;

@@ -9,7 +9,7 @@ import { makeNode } from "../../linux/mknod.ts";
 import { setXattr } from "../../linux/xattr.ts";
 import type { Found, Tree } from "./contain.ts";
 import { resolveDirectory } from "./contain.ts";
-import { isWhiteout, OPAQUE_ATTRIBUTE } from "./whiteout.ts";
+import { isWhiteout, makeOpaque, makeWhiteout, WHITEOUT } from "./whiteout.ts";
 
 /** Owner, mode, times and attributes of what has just been made. */
 export interface Attributes {
@@ -82,10 +82,14 @@ export class LayerTree implements Tree {
     for (const name of fs.readdirSync(real, { encoding: "latin1" })) this.#loseBelow([...path, name]);
   }
 
-  /** What overlayfs takes for a name that is hidden. */
+  /** Whether the name is hidden. */
   isWhiteout(path: Path): boolean {
     const stat = fs.lstatSync(this.at(path), { throwIfNoEntry: false });
-    return stat !== undefined && isWhiteout(stat);
+    return stat ? isWhiteout(stat) : fs.existsSync(this.at([...path.slice(0, -1), WHITEOUT + path.at(-1)]));
+  }
+
+  whiteout(path: Path): void {
+    makeWhiteout(this.at(path));
   }
 
   symlink(path: Path, target: string): void {
@@ -124,9 +128,8 @@ export class LayerTree implements Tree {
     fs.lutimesSync(this.at(path), mtime, mtime);
   }
 
-  /** What lies below `path` is hidden by overlayfs (its documentation, "whiteouts and opaque directories"). */
   makeOpaque(path: Path): void {
-    setXattr(this.at(path), OPAQUE_ATTRIBUTE, Buffer.from("y"));
+    makeOpaque(this.at(path));
   }
 
   #setXattr(path: Buffer, name: string, value: Buffer): boolean {

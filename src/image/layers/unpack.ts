@@ -190,7 +190,7 @@ class Unpacker {
     // It hides what other layers have there, not what its own layer says (OCI image spec, "Whiteouts").
     const found = this.#tree.find(path);
     if (found === "directory") this.#tree.makeOpaque(path);
-    else if (found === "missing") this.#tree.node(path, "character-device", 0, 0);
+    else if (found === "missing") this.#tree.whiteout(path);
   }
 }
 

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { makeNode } from "../../linux/mknod.ts";
 import { getXattr, listXattrs, setXattr } from "../../linux/xattr.ts";
 import { deviceOf } from "../layers/device.ts";
-import { isOpaque, isOverlayAttribute, isWhiteout } from "../layers/whiteout.ts";
+import { hiddenBy, isOpaque, isOverlayAttribute, isWhiteout, WHITEOUT } from "../layers/whiteout.ts";
 import { makePace } from "../pace.ts";
 
 const join = (directory: Buffer, name: Buffer): Buffer => Buffer.concat([directory, Buffer.from("/"), name]);
@@ -22,7 +22,11 @@ export async function copyLayer(from: string, to: string): Promise<void> {
     if (isOpaque(source)) {
       for (const name of fs.readdirSync(target, { encoding: "buffer" })) remove(join(target, name));
     }
-    for (const name of fs.readdirSync(source, { encoding: "buffer" })) {
+    const inside = fs.readdirSync(source, { encoding: "buffer" });
+    const isMark = (name: Buffer) => hiddenBy(name.toString("latin1")) !== undefined;
+    for (const name of inside.filter(isMark)) remove(join(target, name.subarray(WHITEOUT.length)));
+    for (const name of inside) {
+      if (isMark(name)) continue;
       await entry(join(source, name), join(target, name));
       await pace();
     }

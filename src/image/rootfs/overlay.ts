@@ -24,17 +24,20 @@ const MOST_LAYERS = 500;
 const escaped = (path: string): string => path.replace(/[\\:,]/g, "\\$&");
 
 /**
- * With an index, an upper directory could not be mounted again while a lazily unmounted one lives on, nor
- * over a layer that was imported anew. Kernels before 4.13 have none and don't know the option.
+ * What this kernel might do of its own accord, and must not. With an index, an upper directory could not be mounted
+ * again while a lazily unmounted one lives on, nor over a layer that was imported anew. With the others, an upper
+ * directory would not hold all that a container changed. Older kernels don't know the options.
  */
-const withoutIndex = fs.existsSync("/sys/module/overlay/parameters/index");
+const OFF = ["index", "redirect_dir", "metacopy"].filter((name) =>
+  fs.existsSync(`/sys/module/overlay/parameters/${name}`),
+);
 
 export const overlayOptions = ({ lower, upper, work }: Overlay): string =>
   `lowerdir=${lower.map(escaped).join(":")},upperdir=${escaped(upper)},workdir=${escaped(work)}`;
 
 /** @throws KernelError; internal where there are more layers than this kernel can put together */
 export function mountOverlay(overlay: Overlay): void {
-  const data = overlayOptions(overlay) + (withoutIndex ? ",index=off" : "");
+  const data = [overlayOptions(overlay), ...OFF.map((name) => `${name}=off`)].join(",");
   if (Buffer.byteLength(data) <= LONGEST_OPTIONS) {
     mount({ source: "overlay", target: overlay.merged, type: "overlay", data });
     return;
@@ -48,7 +51,7 @@ export function mountOverlay(overlay: Overlay): void {
       ...overlay.lower.map((path) => ["lowerdir+", path] as const),
       ["upperdir", overlay.upper],
       ["workdir", overlay.work],
-      ["index", "off"],
+      ...OFF.map((name) => [name, "off"] as const),
     ]);
   } catch (thrown) {
     const old = thrown instanceof KernelError && ["ENOSYS", "EINVAL"].includes(thrown.code);

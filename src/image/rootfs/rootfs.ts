@@ -16,7 +16,9 @@ import { detach } from "../../linux/detach.ts";
 import type { LayerRecord, Layers } from "../layers/layers.ts";
 import type { Trash } from "../layers/trash.ts";
 import type { DiffID, RootFilesystem } from "../types.ts";
+import type { Stack } from "./changes.ts";
 import { copyLayer } from "./copy-layer.ts";
+import { makeInitLayer } from "./init-layer.ts";
 import { isMountpoint, mountOverlay } from "./overlay.ts";
 import { sizeOfTree } from "./usage.ts";
 
@@ -27,17 +29,22 @@ interface Made {
   readonly driver: DriverName;
   /** Bottom first. */
   readonly layers: readonly DiffID[];
+  /** Of copies: the layer below every image was copied too. Older ones have none. */
+  readonly init?: boolean;
 }
 
 export class RootFilesystems {
   readonly #directory: string;
+  /** What lies below every image. */
+  readonly #init: string;
   readonly #layers: Layers;
   readonly #trash: Trash;
   readonly #logger: Logger;
   readonly #made = new Map<ContainerID, Made>();
 
-  constructor(directory: string, layers: Layers, trash: Trash, logger: Logger) {
+  constructor(directory: string, init: string, layers: Layers, trash: Trash, logger: Logger) {
     this.#directory = directory;
+    this.#init = init;
     this.#layers = layers;
     this.#trash = trash;
     this.#logger = logger;
@@ -46,6 +53,7 @@ export class RootFilesystems {
   /** Learn what is there. What is mounted stays so: containers outlive the engine. */
   start(): void {
     fs.mkdirSync(this.#directory, { recursive: true, mode: 0o710 });
+    makeInitLayer(this.#init);
     for (const name of fs.readdirSync(this.#directory)) {
       const { home, record } = this.#paths(name as ContainerID);
       const text = readIfThere(record);
@@ -95,14 +103,15 @@ export class RootFilesystems {
       if (driver === "overlay2") {
         fs.mkdirSync(at.upper);
         fs.mkdirSync(at.work);
-        this.#takeRootFrom(
-          layers.findLast((layer) => recordOf(layer).root !== false),
-          at.upper,
-        );
       } else {
+        await copyLayer(this.#init, at.merged);
         for (const layer of layers) await copyLayer(this.#layers.path(layer), at.merged);
       }
-      const made: Made = { driver, layers };
+      this.#takeRootFrom(
+        layers.findLast((layer) => recordOf(layer).root !== false),
+        driver === "overlay2" ? at.upper : at.merged,
+      );
+      const made: Made = { driver, layers, init: true };
       fs.writeFileSync(at.record, JSON.stringify(made));
       this.#made.set(container, made);
     } catch (thrown) {
@@ -117,7 +126,7 @@ export class RootFilesystems {
     const at = this.#paths(container);
     if (driver === "overlay2" && !isMountpoint(at.merged)) {
       const lower = layers.toReversed().map((layer) => this.#layers.shortPath(recordOf(layer)));
-      mountOverlay({ lower, upper: at.upper, work: at.work, merged: at.merged });
+      mountOverlay({ lower: [...lower, this.#init], upper: at.upper, work: at.work, merged: at.merged });
     }
     return this.of(container);
   }
@@ -127,15 +136,25 @@ export class RootFilesystems {
     const at = this.#paths(container);
     if (driver === "vfs") return { path: at.merged, driver: { name: driver, data: {} } };
     const data = {
-      LowerDir: layers
-        .toReversed()
-        .map((layer) => this.#layers.path(layer))
-        .join(":"),
+      LowerDir: [...layers.toReversed().map((layer) => this.#layers.path(layer)), this.#init].join(":"),
       MergedDir: at.merged,
       UpperDir: at.upper,
       WorkDir: at.work,
     };
     return { path: at.merged, driver: { name: driver, data } };
+  }
+
+  /** Its files as they lie on the disk, on top of each other. */
+  stackOf(container: ContainerID): Stack {
+    const { driver, layers, init } = this.#get(container);
+    const at = this.#paths(container);
+    const whole = driver === "vfs";
+    const lower = layers.toReversed().map((layer) => this.#layers.path(layer));
+    return {
+      own: Buffer.from(whole ? at.merged : at.upper),
+      whole,
+      below: [...lower, ...(whole && !init ? [] : [this.#init])].map((path) => Buffer.from(path)),
+    };
   }
 
   /** Lazily: out of sight at once, whoever still looks at it. */
@@ -178,10 +197,10 @@ export class RootFilesystems {
   }
 
   /** The merged root has the upper directory's owner and mode: those that the image's layers last spoke of. */
-  #takeRootFrom(layer: DiffID | undefined, upper: string): void {
-    const root = layer && fs.statSync(this.#layers.path(layer));
-    fs.chownSync(upper, root?.uid ?? 0, root?.gid ?? 0);
-    fs.chmodSync(upper, root ? root.mode & 0o7777 : 0o755);
+  #takeRootFrom(layer: DiffID | undefined, root: string): void {
+    const given = layer && fs.statSync(this.#layers.path(layer));
+    fs.chownSync(root, given?.uid ?? 0, given?.gid ?? 0);
+    fs.chmodSync(root, given ? given.mode & 0o7777 : 0o755);
   }
 }
 
