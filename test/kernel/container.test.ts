@@ -25,6 +25,7 @@ import { silent } from "../../src/lib/log.ts";
 import type { NetnsPath } from "../../src/linux/plan.ts";
 import type { Networks, Sandbox, SandboxRequest } from "../../src/network/types.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
+import { createVolumes } from "../../src/volume/volumes.ts";
 import { isolated } from "../support/isolated.ts";
 
 isolated(import.meta);
@@ -67,9 +68,12 @@ async function startEngine(): Promise<void> {
   supervisor = await startSupervisor({ execRoot, logger: silent });
   images = createImages({ store, dataRoot, logger: silent, publish: () => {} });
   await images.start();
+  const volumes = createVolumes({ store, dataRoot, logger: silent, publish: () => {} });
+  await volumes.start();
   containers = createContainers({
     store,
     images,
+    volumes,
     networks,
     supervisor,
     readLog: (path, options, ended) => readLog(path, options, { ended }),
