@@ -11,6 +11,7 @@ export interface Inspected {
     readonly Running: boolean;
     readonly ExitCode: number;
     readonly Pid: number;
+    readonly StartedAt: string;
     readonly FinishedAt: string;
   };
   readonly NetworkSettings: {
