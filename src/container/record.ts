@@ -80,7 +80,13 @@ function whole(fixed: Fixed): Fixed {
   const written: Partial<HostConfig> & Fixed["hostConfig"] = known.hostConfig;
   return {
     ...known,
-    hostConfig: { ...NOTHING_ASKED, ...written, CgroupnsMode: written.CgroupnsMode ?? CgroupnsMode },
+    hostConfig: {
+      ...NOTHING_ASKED,
+      ...written,
+      CgroupnsMode: written.CgroupnsMode || CgroupnsMode,
+      // What was let pass because it asks for nothing was kept as it came.
+      MemorySwappiness: written.MemorySwappiness === -1 ? null : (written.MemorySwappiness ?? null),
+    },
   };
 }
 
