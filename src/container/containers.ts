@@ -50,6 +50,7 @@ import type {
   UpdateRequest,
   WaitCondition,
 } from "./types.ts";
+import { removeLink } from "./unlink.ts";
 import { update } from "./update.ts";
 import { VolumeClaims } from "./volume-claims.ts";
 import type { Wait } from "./waiters.ts";
@@ -266,6 +267,10 @@ class ContainerRoom implements Containers {
 
   usersOf(volume: string): readonly ContainerID[] {
     return usersOf(this.#context, volume);
+  }
+
+  removeLink(name: string): Promise<void> {
+    return removeLink(this.#context.registry, name);
   }
 
   wait(reference: string, condition: WaitCondition): Wait {

@@ -459,6 +459,8 @@ export interface Containers {
   /** Close published ports; an empty HostPort means all of that container port. @throws not-found, invalid */
   unpublish(reference: string, ports: PortMap): Promise<void>;
   remove(reference: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void>;
+  /** A link alone, by the name of who has it and its alias: `/web/db`. @throws not-found, internal in Docker's words */
+  removeLink(name: string): Promise<void>;
   /**
    * Registered at once (a later start or exit is seen); `status` resolves when the condition holds.
    * With `removed`, an AutoRemove container's status is told once it is gone.

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import type { CommitOptions, ContainerConfig } from "../../container/types.ts";
 import type { FilesystemChange } from "../../image/types.ts";
-import { conflict, invalid } from "../../lib/errors.ts";
+import { conflict, invalid, notFound } from "../../lib/errors.ts";
+import { familiar, parseReference, withDefaultTag } from "../../lib/reference.ts";
 import type { Context } from "../app.ts";
 import { type CreateBody, createSchema } from "../create-request.ts";
 import { parseFilters } from "../filters.ts";
@@ -9,7 +10,6 @@ import { PRUNE_FILTERS, prunable } from "../prune-filters.ts";
 import { flag } from "../query.ts";
 import { containerReference } from "../references.ts";
 import { path, type Query, query, withoutNulls } from "../schema.ts";
-import { familiar } from "../shapes/image.ts";
 
 interface ById {
   readonly id: string;
@@ -50,6 +50,18 @@ export function containerFileRoutes(app: FastifyInstance, { engine }: Context): 
     },
   );
 
+  // A link's name has a slash in it.
+  app.delete<{ Params: { readonly "*": string }; Querystring: Query<"force" | "v" | "link"> }>(
+    "/containers/*",
+    { schema: { querystring: query(["force", "v", "link"]) } },
+    async (request, reply) => {
+      const name = request.params["*"];
+      if (!flag(request.query.link)) throw notFound(`No such container: ${name}`);
+      await containers.removeLink(name);
+      return reply.code(204).send();
+    },
+  );
+
   let pruning = false;
   app.post<{ Querystring: Query<"filters"> }>(
     "/containers/prune",
@@ -78,7 +90,7 @@ function commitOptions(given: CommitQuery, body: CreateBody | null): CommitOptio
   if (repo?.includes("@")) throw invalid("cannot import digest reference");
   const config = body && Object.keys(body).length > 0 ? configOf(body) : undefined;
   return {
-    ...(repo && { reference: familiar(tag ? `${repo}:${tag}` : repo) }),
+    ...(repo && { reference: familiar(withDefaultTag(parseReference(tag ? `${repo}:${tag}` : repo))) }),
     comment,
     author,
     pause: pause === undefined || pause === "" || flag(pause),

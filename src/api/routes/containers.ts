@@ -120,8 +120,10 @@ export function containerRoutes(app: FastifyInstance, { engine }: Context): void
     "/containers/:id",
     { schema: { ...byId, querystring: query(["force", "v", "link"]) } },
     async (request, reply) => {
-      if (flag(request.query.link))
-        throw notBuiltIn("removing a link alone is not built in: it goes with its container");
+      if (flag(request.query.link)) {
+        await containers.removeLink(request.params.id);
+        return reply.code(204).send();
+      }
       await containers.remove(containerReference(request.params.id), {
         force: flag(request.query.force),
         volumes: flag(request.query.v),
