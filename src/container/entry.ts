@@ -22,6 +22,8 @@ export interface Exec {
   supervised?: Supervised;
   running: boolean;
   exitCode: number | null;
+  /** Resolves once its process is there, or could not be started. */
+  readonly begun: PromiseWithResolvers<void>;
   /** Milliseconds since 1970, once it has ended. */
   endedAt?: number;
 }

@@ -1,8 +1,9 @@
 /** Further processes in a running container (Docker API, "Exec"). */
 import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "../lib/detach-keys.ts";
-import { asError, conflict, invalid, notFound } from "../lib/errors.ts";
+import { asError, conflict, internal, invalid, notFound } from "../lib/errors.ts";
 import { type ExecID, newId } from "../lib/ids.ts";
 import { expectMove } from "../linux/cgroup/move.ts";
 import type { Entry, Exec } from "./entry.ts";
@@ -20,6 +21,9 @@ import { checkWords } from "./validate.ts";
 
 /** How long one that has ended can still be asked about. Milliseconds. */
 const KEPT = 5 * 60_000;
+
+/** How long a change of its terminal's size waits for its start. Milliseconds. */
+const START_PATIENCE = 10_000;
 
 export class Execs {
   readonly #context: Context;
@@ -45,7 +49,14 @@ export class Execs {
     // Its start follows, and is spared the wait.
     expectMove();
     const id = newId<ExecID>();
-    entry.execs.set(id, { id, request, running: false, exitCode: null });
+    const user = request.user || container.config.User || "";
+    entry.execs.set(id, {
+      id,
+      request: { ...request, user },
+      running: false,
+      exitCode: null,
+      begun: Promise.withResolvers(),
+    });
     this.#owners.set(id, entry);
     this.#context.tell(container, execAction("exec_create", request.command), { execID: id });
     return id;
@@ -57,22 +68,24 @@ export class Execs {
     options: { readonly detach: boolean; readonly consoleSize?: readonly [number, number] },
   ): Promise<Session | undefined> {
     const { exec, entry } = this.#find(reference);
+    checkRunning(entry);
     if (exec.exitCode !== null) throw conflict(`exec command ${exec.id} has already run`);
     if (exec.running) throw conflict(`exec command ${exec.id} is already running`);
-    checkRunning(entry);
     exec.running = true;
     expectMove();
     const { request } = exec;
     this.#context.tell(entry.container, execAction("exec_start", request.command), { execID: exec.id });
     try {
-      const supervised = await this.#run(entry, exec, options.consoleSize);
+      const supervised = await this.#run(entry, exec, options.consoleSize ?? request.consoleSize);
       exec.supervised = supervised;
+      exec.begun.resolve();
       const session = options.detach ? undefined : this.#session(entry, exec, supervised);
       void supervised.exited.then(({ code }) => this.#ended(entry, exec, code));
       return session;
     } catch (thrown) {
       const { error, exitCode } = execFailure(thrown, request.command[0] ?? "");
       this.#finish(exec, exitCode);
+      exec.begun.resolve();
       await rm(this.#directoryOf(entry, exec), { recursive: true, force: true });
       throw error;
     }
@@ -101,8 +114,11 @@ export class Execs {
   /** As the container's own, but for a user that the exec names. */
   #userOf({ container }: Entry, request: ExecRequest): ProcessUser {
     const rootfs = this.#context.images.filesystemOf(container.id).path;
-    const user = request.user || container.config.User || "";
-    return resolveUser(user, container.hostConfig.GroupAdd, accountsIn(rootfs));
+    return resolveUser(
+      request.user || container.config.User || "",
+      container.hostConfig.GroupAdd,
+      accountsIn(rootfs),
+    );
   }
 
   #session(entry: Entry, exec: Exec, supervised: Supervised): Session {
@@ -148,14 +164,21 @@ export class Execs {
       request: exec.request,
       running: exec.running,
       exitCode: exec.exitCode,
-      pid: exec.running ? (exec.supervised?.record.process.pid ?? 0) : 0,
+      pid: exec.supervised?.record.process.pid ?? 0,
     };
   }
 
-  /** @throws not-found; conflict where it does not run or has no terminal */
+  /** @throws not-found; conflict where it has ended or has no terminal; internal where it is not started before long */
   async resize(reference: string, size: { readonly columns: number; readonly rows: number }): Promise<void> {
-    const { exec } = this.#find(reference);
-    if (!exec.supervised || !exec.running) throw conflict(`exec process ${exec.id} is not running`);
+    const { exec, entry } = this.#find(reference);
+    checkRunning(entry);
+    // Clients tell a terminal's size while its process is being started.
+    const patience = new AbortController();
+    const late = delay(START_PATIENCE, true, { signal: patience.signal, ref: false }).catch(() => false);
+    const isLate = await Promise.race([exec.begun.promise.then(() => false), late]);
+    patience.abort();
+    if (isLate) throw internal("timeout waiting for exec session ready");
+    if (!exec.supervised) throw invalid("exec process is not started");
     await exec.supervised.resize(size);
   }
 

@@ -347,6 +347,8 @@ export interface ExecRequest {
   readonly workingDirectory: string;
   readonly privileged: boolean;
   readonly detachKeys?: string;
+  /** Rows, then columns; unless its start tells another. */
+  readonly consoleSize?: readonly [number, number];
 }
 
 export interface ExecView {

@@ -198,7 +198,7 @@ describe("exec", () => {
     world.last.exit(3);
     assert.equal(await text(session?.output ?? nothing()), "hello");
     const view = containers.inspectExec(exec);
-    assert.deepEqual([view.running, view.exitCode, view.pid], [false, 3, 0]);
+    assert.deepEqual([view.running, view.exitCode, view.pid], [false, 3, world.last.record.process.pid]);
     assert.deepEqual(containers.inspect(id).execs, []);
     assert.deepEqual(world.story().slice(-3), ["exec_create: ls -l", "exec_start: ls -l", "exec_die 3"]);
     await assert.rejects(containers.startExec(exec, { detach: false }), { kind: "conflict" });
@@ -214,6 +214,27 @@ describe("exec", () => {
         'exec: "nope": executable file not found in $PATH: unknown',
     });
     assert.equal(containers.inspectExec(exec).exitCode, 126);
+  });
+
+  it("has its terminal's size changed once it is there", async () => {
+    const id = await running();
+    const size = { columns: 80, rows: 24 };
+    const exec = await containers.createExec(id, EXEC);
+    const early = containers.resizeExec(exec, size);
+    await containers.startExec(exec, { detach: true });
+    await early;
+    const failing = await containers.createExec(id, EXEC);
+    world.failures.set("exec", new RuntimeError("not-found", "whatever"));
+    await assert.rejects(containers.startExec(failing, { detach: true }));
+    await assert.rejects(containers.resizeExec(failing, size), {
+      kind: "invalid",
+      message: "exec process is not started",
+    });
+    await containers.stopContainer(id, {});
+    await assert.rejects(containers.resizeExec(exec, size), {
+      kind: "conflict",
+      message: `container ${id} is not running`,
+    });
   });
 
   it("needs a container that runs, a user that exists, a command", async () => {

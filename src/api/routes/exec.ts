@@ -23,6 +23,8 @@ const consoleSize = {
 };
 
 interface CreateBody {
+  /** Rows, then columns. */
+  readonly ConsoleSize?: readonly [number, number] | null;
   readonly User?: string | null;
   readonly Privileged?: boolean | null;
   readonly Tty?: boolean | null;
@@ -81,6 +83,7 @@ export function execRoutes(app: FastifyInstance, context: Context): void {
         workingDirectory: body.WorkingDir ?? "",
         privileged: body.Privileged ?? false,
         ...(body.DetachKeys ? { detachKeys: body.DetachKeys } : {}),
+        ...(body.ConsoleSize && minorOf(request) >= 42 && { consoleSize: body.ConsoleSize }),
       });
       reply.code(201);
       return { Id: id };

@@ -1,4 +1,5 @@
 import type { ExecView } from "../../container/types.ts";
+import { parseDetachKeys } from "../../lib/detach-keys.ts";
 
 /** Engine API, "Inspect an exec instance". */
 export function execInspect(exec: ExecView) {
@@ -20,7 +21,8 @@ export function execInspect(exec: ExecView) {
     OpenStdout: request.stdout,
     CanRemove: false,
     ContainerID: exec.container,
-    DetachKeys: Buffer.from(request.detachKeys ?? "").toString("base64"),
+    // The bytes that are typed, as Go writes bytes.
+    DetachKeys: Buffer.from(request.detachKeys ? parseDetachKeys(request.detachKeys) : []).toString("base64"),
     Pid: exec.pid,
   };
 }
