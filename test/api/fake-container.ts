@@ -1,5 +1,7 @@
 /** Containers that are records only: their defaults, and what is shown of them. */
+
 import type { EventEmitter } from "node:events";
+import { NOTHING_ASKED } from "../../src/container/defaults.ts";
 import type {
   Container,
   ContainerConfig,
@@ -28,50 +30,16 @@ export const CONFIG: Omit<ContainerConfig, "Image"> = {
 };
 
 export const HOST_CONFIG: HostConfig = {
+  ...NOTHING_ASKED,
   NetworkMode: "bridge",
-  AutoRemove: false,
-  Privileged: false,
-  ReadonlyRootfs: false,
-  CapAdd: [],
-  CapDrop: [],
-  SecurityOpt: [],
-  GroupAdd: [],
-  Binds: [],
-  Mounts: [],
-  VolumesFrom: [],
-  VolumeDriver: "",
-  Tmpfs: {},
-  Dns: [],
-  DnsSearch: [],
-  DnsOptions: [],
-  ExtraHosts: [],
-  Sysctls: {},
-  PidMode: "",
   IpcMode: "private",
-  UTSMode: "",
-  CgroupParent: "",
+  CgroupnsMode: "private",
   ShmSize: 67108864,
-  OomScoreAdj: 0,
-  Memory: 0,
-  MemoryReservation: 0,
-  MemorySwap: 0,
-  NanoCpus: 0,
-  CpuShares: 0,
-  CpuPeriod: 0,
-  CpuQuota: 0,
-  CpusetCpus: "",
-  CpusetMems: "",
-  PidsLimit: null,
-  Ulimits: [],
   RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
   LogConfig: { Type: "json-file", Config: {} },
-  ConsoleSize: [0, 0],
   MaskedPaths: [],
   ReadonlyPaths: [],
   Runtime: "crun",
-  PortBindings: {},
-  PublishAllPorts: false,
-  Links: [],
 };
 
 export interface Entry {

@@ -9,6 +9,7 @@ import type {
   ContainerView,
   CreateRequest,
   State,
+  StatsSample,
 } from "../../src/container/types.ts";
 import type { Engine, SystemView } from "../../src/engine/types.ts";
 import type { ImportRequest } from "../../src/image/types.ts";
@@ -33,6 +34,7 @@ import { fakeMounts } from "./fake-mounts.ts";
 import { fakeNetworks } from "./fake-networks.ts";
 import { FakeSession, Program } from "./fake-program.ts";
 import { fakeRegistry } from "./fake-registry.ts";
+import { fakeSample } from "./fake-sample.ts";
 
 const NEVER = "0001-01-01T00:00:00Z";
 const now = () => formatTime(nowNanoseconds());
@@ -46,6 +48,8 @@ export class FakeEngine implements Engine {
   readonly bus = new Bus<EngineEvent>(() => {});
   readonly kept: EngineEvent[] = [];
   subscribers = 0;
+  /** Of whatever runs. */
+  sample: StatsSample = fakeSample();
 
   readonly system = async (): Promise<SystemView> => ({
     id: "2d7fa5b0-0000-4000-8000-000000000000",
@@ -254,6 +258,25 @@ export class FakeEngine implements Engine {
       },
       pause: async (reference) => this.#setState(this.entry(reference), { status: "paused" }),
       unpause: async (reference) => this.#setState(this.entry(reference), { status: "running" }),
+      update: async (reference, request) => {
+        const entry = this.entry(reference);
+        this.calls.push(["update", reference, request]);
+        entry.container = {
+          ...entry.container,
+          hostConfig: { ...entry.container.hostConfig, ...request },
+        };
+        return [];
+      },
+      stats: async (reference) => {
+        const { container } = this.entry(reference);
+        this.calls.push(["stats", container.name]);
+        return container.state.status === "running" ? this.sample : undefined;
+      },
+      top: async (reference, words) => {
+        const { container } = this.entry(reference);
+        if (container.state.status !== "running") throw conflict(`container ${container.id} is not running`);
+        return { titles: ["PID", "CMD"], processes: [["4711", ["sh", ...words].join(" ")]] };
+      },
       rename: async (reference, name) => {
         const entry = this.entry(reference);
         entry.container = { ...entry.container, name };

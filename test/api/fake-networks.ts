@@ -59,6 +59,7 @@ export function fakeNetworks(entries: ReadonlyMap<string, Entry>): FakeNetworks 
     prune: async (select) => take(all.filter((each) => !predefined.has(each) && select(each))),
     endpointsOf,
     sandboxOf: (container) => entries.get(container)?.sandbox,
+    trafficOf: async () => [],
     check: () => {},
     checkConnect: ({ network }) => find(network),
     openSandbox: unused,

@@ -338,7 +338,6 @@ describe("checks", () => {
       /hostname and the UTS mode/,
       { Hostname: "x" },
     ],
-    ["shared IPC", { IpcMode: "container:x" }, "not-built-in", /IpcMode/],
     ["unknown modes", { PidMode: "what" }, "invalid", /invalid PID mode: what/],
     [
       "--init without one",
@@ -380,10 +379,7 @@ describe("checks", () => {
   it("drop a limit that the machine can't enforce, and say so", () => {
     const asked = hostConfigOf({ Memory: 64 << 20, PidsLimit: 5 }, DEFAULTS);
     const bare = fitLimits(asked, { ...HOST, controllers: new Set() });
-    assert.deepEqual(
-      [bare.limits.Memory, bare.limits.MemorySwap, bare.limits.PidsLimit],
-      [0, 0, null],
-    );
+    assert.deepEqual([bare.limits.Memory, bare.limits.MemorySwap, bare.limits.PidsLimit], [0, 0, null]);
     assert.equal(bare.warnings.length, 2);
     assert.match(bare.warnings[0] ?? "", /^Your kernel does not support memory limit/);
     assert.deepEqual(fitLimits(asked, HOST).warnings, []);
