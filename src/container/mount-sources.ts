@@ -1,8 +1,10 @@
 /** A container's mounts at its start: volumes mounted, what is missing made, and each as the runtime is told of it. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { codeOf, inContext, internal, invalid, kindOf } from "../lib/errors.ts";
 import type { UndoStack } from "../lib/undo.ts";
 import { type MountEntry, mounts as mountTable } from "../linux/mount.ts";
+import { guardsOf } from "../linux/statvfs.ts";
+import { mountPlace } from "./mount-places.ts";
 import { mountSubpath } from "./mount-subpath.ts";
 import type { Mount } from "./mounts.ts";
 import type { Context } from "./options.ts";
@@ -46,7 +48,10 @@ async function sourceOf(
   if (point.Type === "tmpfs") return "tmpfs";
   if (point.Type === "bind") {
     makeSource(point);
-    return point.Source;
+    // crun takes each bind for a recursive one.
+    return point.plan.recursive
+      ? point.Source
+      : held.use(mountPlace(context.execRoot, point.Source, { recursive: false })).path;
   }
   const directory = await useVolume(context, container, point, undo);
   const { subpath } = point.plan;
@@ -138,7 +143,13 @@ function mountOf(context: Context, point: MountPoint, source: string, propagatio
     destination,
     type: "bind",
     source,
-    options: [plan.recursive ? "rbind" : "bind", ...readonlyOption(context, point), propagation],
+    options: [
+      plan.recursive ? "rbind" : "bind",
+      ...readonlyOption(context, point),
+      // Runtimes set a bind's flags anew, and would take away what guards its source.
+      ...guardsOf(source),
+      propagation,
+    ],
   };
 }
 
@@ -162,7 +173,7 @@ interface Spread {
  */
 function spreadOf({ Source, Propagation }: MountPoint, dataRoot: string): Spread {
   if (!/^r?(shared|slave)$/.test(Propagation)) return { own: Propagation || "rprivate" };
-  const { target, propagation } = mountOfPath(Source, mountTable());
+  const { target, propagation } = mountOfPath(realpathSync(Source), mountTable());
   const isShared = propagation.some((tag) => tag.startsWith("shared:"));
   if (Propagation.endsWith("shared")) {
     if (isShared) return { own: Propagation, root: "shared" };

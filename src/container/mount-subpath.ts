@@ -1,28 +1,14 @@
 /** A path within a volume. Containers write volumes, so a link in one must not lead out of it. */
-import {
-  closeSync,
-  constants,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  realpathSync,
-  rmdirSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, constants, openSync, readlinkSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, invalid, messageOf, notFound } from "../lib/errors.ts";
-import { randomHex } from "../lib/ids.ts";
-import { bindMount, mountsUnder, unmount } from "../linux/mount.ts";
+import { mountPlace, type Place } from "./mount-places.ts";
 
 /** fcntl.h; Node has no name for it. */
 const O_PATH = 0o10000000;
 
-/** Something held by a descriptor: whatever is renamed meanwhile, `path` means the same. */
+/** Something held by a descriptor: whatever is renamed meanwhile, `path` means the same to this process. */
 export interface Opened extends Disposable {
-  /** For this process; of a mount, for any in its mount namespace. Until it is disposed of. */
   readonly path: string;
 }
 
@@ -59,54 +45,12 @@ function open(path: string): number {
   }
 }
 
-/** `EXEC_ROOT/subpaths`: what is mounted there leads into volumes, so nothing in it is ever removed recursively. */
-const placesOf = (execRoot: string): string => join(execRoot, "subpaths");
-
 /**
  * The same, mounted for as long as the runtime needs to mount it on: it can't take a descriptor of another mount
  * namespace than its own.
  * @throws as `openSubpath`; KernelError
  */
-export function mountSubpath(execRoot: string, volume: string, subpath: string): Opened {
+export function mountSubpath(execRoot: string, volume: string, subpath: string): Place {
   using opened = openSubpath(volume, subpath);
-  const places = placesOf(execRoot);
-  mkdirSync(places, { recursive: true, mode: 0o700 });
-  const path = join(places, randomHex(16));
-  const isDirectory = statSync(opened.path).isDirectory();
-  if (isDirectory) mkdirSync(path);
-  else writeFileSync(path, "", { flag: "wx" });
-  const remove = () => (isDirectory ? rmdirSync(path) : unlinkSync(path));
-  try {
-    bindMount(opened.path, path, { recursive: true });
-  } catch (thrown) {
-    remove();
-    throw thrown;
-  }
-  return {
-    path,
-    [Symbol.dispose]: () => {
-      unmount(path, { lazy: true });
-      remove();
-    },
-  };
-}
-
-/** What an engine left that died meanwhile. */
-export function clearSubpaths(execRoot: string): void {
-  const places = placesOf(execRoot);
-  for (const { target } of mountsUnder(places)) unmount(target, { lazy: true });
-  for (const entry of entriesOf(places)) {
-    const path = join(places, entry.name);
-    if (entry.isDirectory()) rmdirSync(path);
-    else unlinkSync(path);
-  }
-}
-
-function entriesOf(directory: string) {
-  try {
-    return readdirSync(directory, { withFileTypes: true });
-  } catch (thrown) {
-    if (codeOf(thrown) === "ENOENT") return [];
-    throw thrown;
-  }
+  return mountPlace(execRoot, opened.path, { recursive: true });
 }

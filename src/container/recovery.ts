@@ -12,8 +12,8 @@ import { sweepViews } from "./files/assemble.ts";
 import { startByPolicy, takeDown, watch } from "./lifecycle.ts";
 import { legacyLinksOf } from "./links.ts";
 import type { Supervised } from "./monitor-types.ts";
+import { clearPlaces } from "./mount-places.ts";
 import { keepVolumes } from "./mount-sources.ts";
-import { clearSubpaths } from "./mount-subpath.ts";
 import { containerOfMode } from "./namespaces.ts";
 import type { Context } from "./options.ts";
 import {
@@ -79,7 +79,7 @@ export async function recover(context: Context, adopted: Adopted): Promise<void>
   const entries = context.registry.all();
   const idle = entries.filter(({ active }) => !active).map(({ container }) => container.id);
   await endStrays(runtimeRootOf(context), new Set(idle));
-  clearSubpaths(context.execRoot);
+  clearPlaces(context.execRoot);
   sweepViews(context.execRoot);
   // Somebody may have been looking at its files when the last engine went.
   await Promise.all(idle.map((id) => unmountRoot(context, id)));

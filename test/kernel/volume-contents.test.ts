@@ -20,7 +20,8 @@ import {
 import { join } from "node:path";
 import { beforeEach, describe, it } from "node:test";
 import { fillVolume } from "../../src/container/copy-up.ts";
-import { clearSubpaths, mountSubpath, openSubpath } from "../../src/container/mount-subpath.ts";
+import { clearPlaces } from "../../src/container/mount-places.ts";
+import { mountSubpath, openSubpath } from "../../src/container/mount-subpath.ts";
 import { makeNode } from "../../src/linux/mknod.ts";
 import { mount, mountsUnder, unmount } from "../../src/linux/mount.ts";
 import { getXattr, setXattr } from "../../src/linux/xattr.ts";
@@ -140,18 +141,18 @@ describe("a path within a volume", () => {
       using file = mountSubpath("/run/exec", to, "good/file");
       assert.equal(readFileSync(file.path, "utf8"), "text");
     }
-    assert.deepEqual(readdirSync("/run/exec/subpaths"), []);
+    assert.deepEqual(readdirSync("/run/exec/mounts"), []);
     assert.deepEqual(mountsUnder("/run/exec"), []);
   });
 
   it("that an engine left mounted is let go of, and not emptied", () => {
     mountSubpath("/run/exec", to, "sub");
     mountSubpath("/run/exec", to, "sub/file");
-    clearSubpaths("/run/exec");
-    assert.deepEqual(readdirSync("/run/exec/subpaths"), []);
+    clearPlaces("/run/exec");
+    assert.deepEqual(readdirSync("/run/exec/mounts"), []);
     assert.deepEqual(mountsUnder("/run/exec"), []);
     assert.equal(readFileSync(join(to, "sub/file"), "utf8"), "text");
-    clearSubpaths("/run/nothing");
+    clearPlaces("/run/nothing");
     assert.ok(!existsSync("/run/nothing"));
   });
 });
