@@ -178,7 +178,11 @@ test("a create request: nulls left out, the default network by its name, the res
   assert.deepEqual(request, {
     name: "web",
     config: { Image: "busybox", Cmd: ["true"] },
-    hostConfig: { NetworkMode: "bridge", Memory: 5, Devices: [{}] },
+    hostConfig: {
+      NetworkMode: "bridge",
+      Memory: 5,
+      Devices: [{ PathOnHost: "", PathInContainer: "", CgroupPermissions: "" }],
+    },
     endpoints: { bridge: { Aliases: ["a"] } },
   });
 });

@@ -221,7 +221,7 @@ describe("stop, kill, pause", () => {
     await assert.rejects(containers.startContainer(id), { kind: "conflict" });
     await containers.unpause(id);
     await assert.rejects(containers.unpause(id), {
-      kind: "conflict",
+      kind: "internal",
       message: `Container ${id} is not paused`,
     });
     await containers.pause(id);
