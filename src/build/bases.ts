@@ -10,7 +10,7 @@ export interface BaseOptions {
   readonly registry: Registry;
   readonly pull: boolean;
   readonly credentials: Readonly<Record<string, Credentials>>;
-  readonly onMessage: (message: BuildMessage) => void;
+  readonly onMessage: (message: BuildMessage) => Promise<void> | void;
   readonly signal: AbortSignal;
 }
 
@@ -25,7 +25,7 @@ export async function baseImage(name: string, platform: string, options: BaseOpt
     return await registry.pull(name, {
       ...credentialsFor(name, options.credentials),
       ...(platform !== "" && { platform }),
-      onProgress: ({ aux: _, ...progress }) => onMessage(progress),
+      onProgress: ({ aux: _, ...progress }) => void onMessage(progress),
       signal,
     });
   } catch (thrown) {

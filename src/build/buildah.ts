@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import type { Readable } from "node:stream";
 import { codeOf, internal, notBuiltIn, unavailable } from "../lib/errors.ts";
 import { findProgram } from "../lib/programs.ts";
 
@@ -20,8 +21,9 @@ export interface BuildahOptions {
 
 export interface RunOptions {
   readonly signal?: AbortSignal;
-  readonly onStdout?: (text: string) => void;
-  readonly onStderr?: (text: string) => void;
+  /** Nothing more is read before it has resolved: the build waits with whoever listens. */
+  readonly onStdout?: (text: string) => Promise<void> | void;
+  readonly onStderr?: (text: string) => Promise<void> | void;
   readonly cwd?: string;
 }
 
@@ -107,10 +109,11 @@ export class Buildah {
     });
     const kill = () => void child.kill("SIGKILL");
     signal?.addEventListener("abort", kill, { once: true });
-    child.stdout.setEncoding("utf8").on("data", (text: string) => onStdout?.(text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => onStderr?.(text));
     try {
-      return await ended(child);
+      const read = [consume(child.stdout, onStdout), consume(child.stderr, onStderr)];
+      const code = await ended(child);
+      await Promise.all(read);
+      return code;
     } finally {
       signal?.removeEventListener("abort", kill);
     }
@@ -165,6 +168,11 @@ export class Buildah {
       ...args,
     ];
   }
+}
+
+async function consume(stream: Readable, hear: RunOptions["onStdout"]): Promise<void> {
+  stream.setEncoding("utf8");
+  for await (const text of stream) await hear?.(String(text));
 }
 
 /** Its pipes close when the last process that holds one is gone: nothing of it runs then. */

@@ -22,7 +22,7 @@ import { openNetwork } from "./network.ts";
 import { type Recipe, recipeOf } from "./recipe.ts";
 import { imagesOf, type Stages, stagesOf } from "./stages.ts";
 import { Transfer } from "./transfer.ts";
-import type { Builder, BuildMessage, BuildRequest } from "./types.ts";
+import type { Builder, BuildRequest } from "./types.ts";
 import type { ArchiveReaders } from "./unpack.ts";
 import { bytesBelow } from "./usage.ts";
 
@@ -164,20 +164,21 @@ class ImageBuilder implements Builder {
     const known = this.#options.images.find(built);
     const image =
       known ?? (await this.#transfer.take(built, place.tags, parent === built ? undefined : parent));
-    onMessage({ stream: `Successfully built ${shortId(image.id)}\n` });
+    void onMessage({ stream: `Successfully built ${shortId(image.id)}\n` });
     for (const tag of place.tags) {
       if (known) await this.#options.images.tag(image.id, tag);
-      onMessage({ stream: `Successfully tagged ${familiar(parseReference(tag))}\n` });
+      void onMessage({ stream: `Successfully tagged ${familiar(parseReference(tag))}\n` });
     }
     return image.id;
   }
 
   /** The steps up to the first FROM: an image that can't be had is told of after them. @returns how many */
-  #tellBeginning(plan: Stages, request: BuildRequest, onMessage: (message: BuildMessage) => void): number {
+  #tellBeginning(plan: Stages, request: BuildRequest, onMessage: Handlers["onMessage"]): number {
     const { globals, stages } = recipeOf(plan, request.labels, () => "" as ImageID);
     const beginning = [...globals, ...(stages[0] ?? []).slice(0, 1)];
     const total = globals.length + stages.flat().length;
-    for (const [index, step] of beginning.entries()) onMessage({ stream: stepLine(index + 1, total, step) });
+    for (const [index, step] of beginning.entries())
+      void onMessage({ stream: stepLine(index + 1, total, step) });
     return beginning.length;
   }
 
@@ -228,6 +229,7 @@ class ImageBuilder implements Builder {
       extraHosts: request.extraHosts,
     });
     undo.push("close the network", () => network.close());
+    let heard: Promise<void> | void;
     const narrator = new Narrator({
       recipe,
       bases: plan.stages.map(({ base, platform }) =>
@@ -237,7 +239,9 @@ class ImageBuilder implements Builder {
             ? place.idOf(base.name, platform).replace(/^sha256:/, "")
             : "",
       ),
-      emit: onMessage,
+      emit: (message) => {
+        heard = onMessage(message);
+      },
       completeId: (prefix) => this.#transfer.completeId(prefix),
       newId: () => randomHex(6),
       told: place.told,
@@ -255,8 +259,14 @@ class ImageBuilder implements Builder {
       ],
       {
         signal,
-        onStdout: (text) => narrator.stdout(text),
-        onStderr: (text) => narrator.stderr(text),
+        onStdout: (text) => {
+          narrator.stdout(text);
+          return heard;
+        },
+        onStderr: (text) => {
+          narrator.stderr(text);
+          return heard;
+        },
       },
     );
     narrator.end(code);

@@ -12,6 +12,8 @@ export class CommandFailure extends EngineError {
   }
 }
 
+const CREATING = /^error running container: from \S+ creating container for .*\]: /m;
+
 const DEFAULT_SHELL: readonly string[] = ["/bin/sh", "-c"];
 
 /**
@@ -41,8 +43,13 @@ export function failureOf(
     .replace(/^Error: /, "")
     .replace(/^(?:error )?building at STEP ".*?": /s, "");
   const status = /\b(?:exit status|exit code:?) (\d+)$/.exec(text)?.[1];
-  if (step?.keyword === "RUN" && status !== undefined && !/creating container/.test(text)) {
+  if (step?.keyword === "RUN" && status !== undefined && !CREATING.test(text)) {
     return new CommandFailure(commandOf(step, before), Number(status));
+  }
+  // The runtime refused the command: what it says is all that there is to say.
+  const refused = /^error running container: from \S+ creating container for .*?\]: (.*)$/m.exec(text)?.[1];
+  if (step?.keyword === "RUN" && refused !== undefined) {
+    return invalid(`failed to create task for container: OCI runtime create failed: ${refused}`);
   }
   if (step?.keyword === "COPY" || step?.keyword === "ADD") {
     const missing = /(?:copier: stat|lstat|stat):? "?([^":]+)"?: no such file or directory/.exec(text)?.[1];

@@ -21,8 +21,8 @@ export interface NarratorOptions {
   /** The image that a stage begins with, 64 digits; the empty text where it begins with nothing. */
   readonly bases: readonly (string | { readonly stage: number })[];
   readonly emit: (message: BuildMessage) => void;
-  /** All 64 digits of an image in the builder's store, from its first; what was asked where there is none. */
-  readonly completeId: (prefix: string) => string;
+  /** All 64 digits of an image in the builder's store, from its first; undefined where there is none. */
+  readonly completeId: (prefix: string) => string | undefined;
   /** Twelve digits: a name for what a step runs in. */
   readonly newId: () => string;
   /** Steps that were told of before the builder began. */
@@ -53,10 +53,15 @@ export class Narrator {
   #stage = -1;
   /** buildah's count within the stage. */
   #number = 0;
+  /** How many it counts there. */
+  #of = 0;
   #step: Step | undefined;
   /** What the step runs in; told of once there is something to tell. */
   #running: string | undefined;
+  #announced = false;
   #open = false;
+  /** What a command wrote, not yet told. */
+  readonly #written: string[] = [];
   #committing = false;
   /** Of each stage that is done. */
   readonly #images: string[] = [];
@@ -98,15 +103,20 @@ export class Narrator {
       this.#output(this.#stdout);
       this.#stdout = "";
     }
+    this.#flushOutput();
   }
 
   stderr(text: string): void {
     this.#stderr += text;
     const lines = this.#stderr.split("\n");
     this.#stderr = lines.pop() ?? "";
-    for (const line of lines) this.#complain(`${line}\n`);
+    // Told together, but for what may be the builder's own.
+    const own = this.#complaint === "" ? lines.findIndex((line) => COMPLAINT.test(line)) : 0;
+    const [commands, builders] = own < 0 ? [lines, []] : [lines.slice(0, own), lines.slice(own)];
+    if (commands.length > 0) this.#shout(`${commands.join("\n")}\n`);
+    this.#complaint += builders.map((line) => `${line}\n`).join("");
     if (this.#stderr !== "" && this.#complaint === "" && !/^(?:Error|error)/.test(this.#stderr)) {
-      this.#complain(this.#stderr);
+      this.#shout(this.#stderr);
       this.#stderr = "";
     }
   }
@@ -115,12 +125,14 @@ export class Narrator {
   end(code: number): void {
     if (this.#stdout !== "") this.#line(this.#stdout, "");
     this.#stdout = "";
+    this.#flushOutput();
     if (code !== 0) {
       this.#announce();
       return;
     }
     this.#flushComplaint();
-    this.#close();
+    if (this.#open) this.#finishStep();
+    this.#endStage();
   }
 
   #line(line: string, ending = "\n"): void {
@@ -136,12 +148,13 @@ export class Narrator {
       this.#running = undefined;
       return;
     }
-    const [, before = "", image] = IMAGE.exec(line) ?? [];
+    const [, before = "", prefix] = IMAGE.exec(line) ?? [];
+    const image = prefix === undefined ? undefined : this.#options.completeId(prefix);
     // A stage of nothing but FROM is its base.
     if (image !== undefined && before === "" && !this.#open && this.#number === 1) return;
     if (image !== undefined && this.#open) {
       if (before !== "") this.#output(before);
-      this.#image = this.#options.completeId(image);
+      this.#image = image;
       this.#finishStep();
       return;
     }
@@ -165,17 +178,19 @@ export class Narrator {
   }
 
   #isLast(): boolean {
-    return this.#stage === this.#options.recipe.stages.length - 1;
+    return this.#stage === this.#options.recipe.stages.length - 1 && this.#number === this.#of;
   }
 
   #begin(stage: number, number: number, of: number): void {
     this.#flushComplaint();
-    this.#close();
+    if (this.#open) this.#finishStep();
+    if (number === 1) this.#endStage();
     const { recipe, bases, told } = this.#options;
     const steps = recipe.stages[stage] ?? [];
     const triggers = Math.max(of - steps.length, 0);
     if (number === 1) this.#stage = stage;
     this.#number = number;
+    this.#of = of;
     if (number === 2 && triggers > 0) {
       this.#say(`# Executing ${triggers} build trigger${triggers > 1 ? "s" : ""}\n`);
     }
@@ -197,13 +212,11 @@ export class Narrator {
     this.#announced = false;
   }
 
-  #announced = false;
-
   /** Said late: whether the cache has the step is known by then. */
   #announce(): void {
     if (this.#announced || this.#running === undefined) return;
     this.#announced = true;
-    this.#say(` ---> Running in ${this.#running}\n`);
+    this.#options.emit({ stream: ` ---> Running in ${this.#running}\n` });
   }
 
   #finishStep(): void {
@@ -216,22 +229,16 @@ export class Narrator {
     this.#say(` ---> ${short(this.#image)}\n`);
   }
 
-  /** A stage has ended where the next begins, or all is done: its image is told for programs. */
-  #close(): void {
-    if (this.#open) this.#finishStep();
-    const ended = this.#stage >= 0 && this.#images.length === this.#stage;
-    const steps = this.#options.recipe.stages[this.#stage] ?? [];
-    const complete = this.#step !== undefined && steps.at(-1) === this.#step;
-    if (!ended || !complete) return;
+  /** Its image is told for programs. */
+  #endStage(): void {
+    if (this.#stage < 0) return;
     this.#images.push(this.#image);
     if (this.#image !== "") this.#options.emit({ aux: { ID: `sha256:${this.#image}` } });
   }
 
-  #complain(text: string): void {
-    if (this.#complaint !== "" || COMPLAINT.test(text)) {
-      this.#complaint += text;
-      return;
-    }
+  /** A command's stderr, in red as dockerd has it. */
+  #shout(text: string): void {
+    this.#flushOutput();
     this.#announce();
     this.#say(`\u001b[91m${text}\u001b[0m`);
   }
@@ -241,18 +248,24 @@ export class Narrator {
     const text = this.#complaint + this.#stderr;
     this.#complaint = "";
     this.#stderr = "";
-    if (text === "") return;
-    this.#announce();
-    this.#say(`\u001b[91m${text}\u001b[0m`);
+    if (text !== "") this.#shout(text);
   }
 
+  /** Lines of a command go out together, as they came. */
   #output(text: string): void {
+    this.#written.push(text);
+  }
+
+  #flushOutput(): void {
+    const text = this.#written.join("");
+    this.#written.length = 0;
     if (text === "") return;
     this.#announce();
-    this.#say(text);
+    this.#options.emit({ stream: text });
   }
 
   #say(stream: string): void {
+    this.#flushOutput();
     this.#options.emit({ stream });
   }
 }

@@ -28,8 +28,8 @@ const DEFAULTS: ReadonlySet<string> = new Set(["", "default", "bridge"]);
  */
 export async function openNetwork(mode: string, options: NetworkOptions): Promise<BuildNetwork> {
   const hosts = options.extraHosts.flatMap((entry) => ["--add-host", entry]);
-  if (mode === "none" || mode === "host") {
-    return { flags: ["--network", mode, ...hosts], close: async () => {} };
+  if (mode === "host") {
+    return { flags: ["--network", "host", ...hosts], close: async () => {} };
   }
   const { networks, findContainer, directory, extraHosts } = options;
   if (mode.startsWith("container:")) {

@@ -66,10 +66,11 @@ export class Transfer {
       const push = ["--quiet", "--disable-compression", "--format", "v2s2", hexOf(image), `dir:${directory}`];
       await buildah.read(...this.#policy("push"), ...push);
       const config = await readFile(join(directory, hexOf(image)));
-      const { rootfs } = JSON.parse(config.toString()) as { rootfs: { diff_ids: readonly DiffID[] } };
+      // An image without files has no list of layers.
+      const { rootfs } = JSON.parse(config.toString()) as { rootfs: { diff_ids?: readonly DiffID[] } };
       return images.add({
         config,
-        layers: rootfs.diff_ids.map((diffId) => ({
+        layers: (rootfs.diff_ids ?? []).map((diffId) => ({
           diffId,
           open: async () => createReadStream(join(directory, hexOf(diffId))),
         })),
@@ -79,12 +80,12 @@ export class Transfer {
     });
   }
 
-  /** All digits of an image in the builder's store, from its first; what was asked where there is none. */
-  completeId(prefix: string): string {
-    return this.ids().find((id) => id.startsWith(prefix)) ?? prefix;
+  /** All digits of an image in the builder's store, from its first; undefined where there is none. */
+  completeId(prefix: string): string | undefined {
+    return this.ids().find((id) => id.startsWith(prefix));
   }
 
-  /** containers/storage keeps a directory for each image, named by its id. */
+  /** Of all images there, intermediate ones included: containers/storage keeps a directory for each image, named by its id. */
   ids(): string[] {
     const directories = ["overlay-images", "vfs-images"].map((name) =>
       join(this.#options.buildah.storage, name),

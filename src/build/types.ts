@@ -45,7 +45,11 @@ export interface Builder {
   /** @returns the image's id. @throws invalid (Dockerfile), not-built-in where there is no buildah, with what to install */
   build(
     request: BuildRequest,
-    options: { readonly onMessage: (message: BuildMessage) => void; readonly signal: AbortSignal },
+    options: {
+      /** Where it gives a promise, the build waits for that before it writes more. */
+      readonly onMessage: (message: BuildMessage) => Promise<void> | void;
+      readonly signal: AbortSignal;
+    },
   ): Promise<string>;
   /** `docker builder prune`. */
   prune(options: { readonly all: boolean }): Promise<{

@@ -18,6 +18,7 @@ const entry = (paths: string, about: string, load: Load): Entry => {
 
 export const ENTRIES: readonly Entry[] = [
   entry("run, container run", "Create and run a new container from an image", () => import("./run.ts")),
+  entry("build, image build, builder build", "Build an image from a Dockerfile", () => import("./build.ts")),
   entry("exec, container exec", "Execute a command in a running container", () => import("./exec.ts")),
   entry("ps, container ls, container list, container ps", "List containers", () => import("./ps.ts")),
   entry("images, image ls, image list", "List images", () => import("./images.ts")),
@@ -62,6 +63,7 @@ export const ENTRIES: readonly Entry[] = [
     "Attach local standard input, output, and error streams to a running container",
     () => import("./attach.ts"),
   ),
+  entry("builder prune", "Remove build cache", () => import("./builder-prune.ts")),
   entry("completion", "Print a completion script for bash, zsh or fish", () => import("./completion.ts")),
   entry("create, container create", "Create a new container", () => import("./create.ts")),
   entry("daemon", "Run the engine", () => import("./daemon.ts")),
@@ -120,6 +122,7 @@ export const ENTRIES: readonly Entry[] = [
 ];
 
 export const GROUPS: ReadonlyMap<string, string> = new Map([
+  ["builder", "Manage builds"],
   ["container", "Manage containers"],
   ["image", "Manage images"],
   ["network", "Manage networks"],

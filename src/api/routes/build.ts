@@ -64,9 +64,10 @@ export function buildRoutes(app: FastifyInstance, { engine, closing }: Context):
       };
       const heard: string[] = [];
       const onMessage = (message: BuildMessage) => {
-        if ("aux" in message && minor < 30) return;
-        if (quiet) heard.push(line(message));
-        else void begin().write(line(message));
+        if ("aux" in message && minor < 30) return undefined;
+        if (!quiet) return begin().write(line(message));
+        heard.push(line(message));
+        return undefined;
       };
       try {
         const id = await engine.builder.build(asked, { onMessage, signal: gone.signal });
