@@ -29,6 +29,7 @@ import {
   sandboxFor,
   viewOf,
 } from "./fake-container.ts";
+import { fakeFiles } from "./fake-files.ts";
 import { fakeImages } from "./fake-images.ts";
 import { fakeMounts } from "./fake-mounts.ts";
 import { fakeNetworks } from "./fake-networks.ts";
@@ -308,6 +309,11 @@ export class FakeEngine implements Engine {
         this.calls.push(["unpublish", reference, ports]);
         if (entry.sandbox) entry.sandbox = { ...entry.sandbox, ports: [] };
       },
+      ...fakeFiles(
+        (reference) => this.entry(reference),
+        this.calls,
+        (id) => this.#gone(this.entry(id)),
+      ),
       remove: async (reference, { force }) => {
         const entry = this.entry(reference);
         const { status } = entry.container.state;
