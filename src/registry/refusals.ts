@@ -81,8 +81,9 @@ export function refusal(thrown: unknown, reference: Reference, verb: "pull" | "p
     );
   }
   if (/unauthorized|invalid username\/password|authentication required/.test(text)) {
-    const at = `login attempt to ${reference.domain} failed with status: 401 Unauthorized`;
-    const said = verb === "login" ? at : coded(text, "unauthorized");
+    // As Docker does: to a pull that is refused with 401, its client answers by asking for a password.
+    if (verb !== "login") return internal(coded(text, "unauthorized"), thrown);
+    const said = `login attempt to ${reference.domain} failed with status: 401 Unauthorized`;
     return new EngineError("unauthorized", said, { cause: thrown });
   }
   if (/toomanyrequests/.test(text)) return internal(from(text, /toomanyrequests/), thrown);

@@ -20,6 +20,8 @@ import { imageConfig, MemoryImages } from "../support/registry-images.ts";
 
 isolated(import.meta);
 
+const UNAUTHORIZED = { kind: "internal", message: "unauthorized: authentication required" };
+
 let directory = "";
 let memory: MemoryImages;
 let registry: Registry;
@@ -196,10 +198,10 @@ test("a registry with passwords", async () => {
   const name = `${server.domain}/app:1`;
   await put(name, ["a"]);
   const as = (password: string) => ({ ...listening().options, credentials: { username: "user", password } });
-  await assert.rejects(registry.push(name, listening().options), { kind: "unauthorized" });
-  await assert.rejects(registry.push(name, as("wrong")), { kind: "unauthorized" });
+  await assert.rejects(registry.push(name, listening().options), UNAUTHORIZED);
+  await assert.rejects(registry.push(name, as("wrong")), UNAUTHORIZED);
   await registry.push(name, as("secret"));
-  await assert.rejects(registry.pull(name, as("wrong")), { kind: "unauthorized" });
+  await assert.rejects(registry.pull(name, as("wrong")), UNAUTHORIZED);
   assert.ok(await registry.pull(name, as("secret")));
   const login = (password: string) =>
     registry.login({ username: "user", password, serverAddress: server.domain });

@@ -165,7 +165,11 @@ describe("refusals", () => {
       "forbidden",
       "denied: requested access to the resource is denied",
     ]);
-    assert.deepEqual(of("x: unauthorized"), ["unauthorized", "unauthorized: authentication required"]);
+    assert.deepEqual(of("x: unauthorized"), ["internal", "unauthorized: authentication required"]);
+    assert.deepEqual(of("x: invalid username/password: unauthorized", "login"), [
+      "unauthorized",
+      "login attempt to r.example failed with status: 401 Unauthorized",
+    ]);
     assert.deepEqual(of("reading manifest: toomanyrequests: You have reached your pull rate limit"), [
       "internal",
       "toomanyrequests: You have reached your pull rate limit",
