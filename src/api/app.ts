@@ -15,6 +15,7 @@ import { containerStreamRoutes } from "./routes/container-streams.ts";
 import { containerRoutes } from "./routes/containers.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { execRoutes } from "./routes/exec.ts";
+import { imageArchiveRoutes } from "./routes/image-archives.ts";
 import { imageCreateRoutes } from "./routes/image-create.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { networkRoutes } from "./routes/networks.ts";
@@ -106,6 +107,7 @@ export function createApp(engine: Engine, options: Omit<Context, "engine">): Fas
   }
   // Its body is an image: it has a reader of its own.
   app.register(async (child) => imageCreateRoutes(child, context));
+  app.register(async (child) => imageArchiveRoutes(child, context));
   app.register(async (child) => buildRoutes(child, context));
   app.register(async (child) => archiveRoutes(child, context));
   return app;

@@ -13,6 +13,11 @@ export class Filters {
     return this.#values.get(name) ?? [];
   }
 
+  /** The same with one value more. */
+  with(name: string, value: string): Filters {
+    return new Filters(new Map([...this.#values, [name, [...this.of(name), value]]]));
+  }
+
   has(name: string): boolean {
     return this.of(name).length > 0;
   }

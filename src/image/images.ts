@@ -238,7 +238,19 @@ class LocalImages implements Images {
   }
 
   async prune(candidates: readonly ImageID[], usedBy: UsedBy) {
-    return this.#turn.run(() => this.#removing.prune(candidates, usedBy));
+    const pruned = await this.#turn.run(() => this.#removing.prune(candidates, usedBy));
+    const attributes = { reclaimed: String(pruned.reclaimed) };
+    this.#options.publish({ type: "image", action: "prune", actor: { id: "", attributes } });
+    return pruned;
+  }
+
+  driverOf(id: ImageID): RootFilesystem["driver"] {
+    const image = this.#catalog.images().get(id);
+    if (!image) throw notFound(`No such image: ${id}`);
+    return this.#rootfs.driverOf(
+      this.#driver,
+      image.layers.map(({ diffId }) => diffId),
+    );
   }
 
   createLayer(container: ContainerID, image: ImageID): Promise<void> {

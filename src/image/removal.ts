@@ -71,6 +71,13 @@ function byId(asked: Asked): Removal {
   return { untag: names, told: names.length, remove: withParents(asked) };
 }
 
+/** An image that nothing stands on, with all its names. */
+export const planPrune = (asked: Pick<Asked, "image" | "names" | "family">): Removal => ({
+  untag: asked.names,
+  told: asked.names.length,
+  remove: withParents({ ...asked, prune: true }),
+});
+
 /** What stands against deleting it, in the order in which Docker looks. */
 function problem({
   image,
@@ -93,7 +100,7 @@ function problem({
 }
 
 /** Parents as far up as nothing but what goes here needs them. */
-function withParents({ image, prune, family }: Asked): ImageID[] {
+function withParents({ image, prune, family }: Pick<Asked, "image" | "prune" | "family">): ImageID[] {
   const gone = [image];
   for (let parent = family.parentOf(image); prune && parent; parent = family.parentOf(parent)) {
     const needed = family.childrenOf(parent).some((child) => !gone.includes(child));

@@ -5,7 +5,7 @@ import { chainIdsOf } from "./describe/oci-config.ts";
 import type { LayerKeeper } from "./layers/keeper.ts";
 import { mustFind } from "./lookup.ts";
 import { familiar, parseReference } from "./reference.ts";
-import { planRemoval, type Removal } from "./removal.ts";
+import { planPrune, planRemoval, type Removal } from "./removal.ts";
 import type { Image, Removed, UsedBy } from "./types.ts";
 
 type Publish = (action: "untag" | "delete", image: Image) => void;
@@ -61,8 +61,8 @@ export class Removing {
         if (image && (usedBy(id).length > 0 || family.childrenOf(id).length > 0)) continue;
         ahead.delete(id);
         if (!image) continue;
-        const untag = this.#catalog.namesOf(id);
-        const gone = await this.#carryOut(image, { untag, told: untag.length, remove: [id] });
+        const plan = planPrune({ image: id, names: this.#catalog.namesOf(id), family });
+        const gone = await this.#carryOut(image, plan);
         removed.push(...gone.removed);
         reclaimed += gone.bytes;
       }

@@ -215,6 +215,8 @@ export interface Images {
       readonly usedBy: UsedBy;
     },
   ): Promise<readonly Removed[]>;
+  /** GraphDriver of an image's inspect: where its layers are. @throws not-found */
+  driverOf(image: ImageID): RootFilesystem["driver"];
   /** The container's writable layer, made. */
   createLayer(container: ContainerID, image: ImageID): Promise<void>;
   /** Mounted; mounted already is no failure. */

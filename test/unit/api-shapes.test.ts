@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseFilters } from "../../src/api/filters.ts";
+import { prunableImages, selectImages } from "../../src/api/image-filters.ts";
+import { decodePlatform, mustBeFor } from "../../src/api/platform.ts";
 import { containerInspect, containerSummary } from "../../src/api/shapes/container.ts";
 import { networkNames } from "../../src/api/shapes/endpoint.ts";
 import { eventLine } from "../../src/api/shapes/event.ts";
-import { familiar, imageHistory, imageInspect, imageSummary } from "../../src/api/shapes/image.ts";
+import {
+  familiar,
+  imageHistory,
+  imageInspect,
+  imageSummary,
+  sharedSizes,
+} from "../../src/api/shapes/image.ts";
 import { networkInspect } from "../../src/api/shapes/network.ts";
 import { matchesReference } from "../../src/api/shapes/reference-pattern.ts";
 import { stateOf, statusText } from "../../src/api/shapes/state.ts";
@@ -92,6 +101,7 @@ test("patterns of image names: a star stops at a slash, a pattern without a tag 
 const image = {
   id: `sha256:${"a".repeat(64)}`,
   tags: ["x:1"],
+  digests: [],
   created: "2026-01-01T00:00:00Z",
   architecture: "amd64",
   os: "linux",
@@ -110,20 +120,123 @@ const image = {
   size: 30,
 } as unknown as Image;
 
+const driver = { name: "overlay2", data: { UpperDir: "/top" } };
+
 test("images by version: VirtualSize before 1.44, a container's config before 1.50", () => {
   assert.equal("VirtualSize" in imageSummary(image, 44), false);
   assert.equal(imageSummary(image, 43).VirtualSize, 30);
   assert.deepEqual(imageSummary({ ...image, tags: [] }, 42).RepoTags, ["<none>:<none>"]);
   assert.deepEqual(imageSummary({ ...image, tags: [] }, 43).RepoTags, []);
-  assert.equal("Hostname" in imageInspect(image, "overlay2", 50).Config, false);
-  assert.equal("Hostname" in imageInspect(image, "overlay2", 49).Config, true);
-  assert.equal("Container" in imageInspect(image, "overlay2", 44), true);
+  assert.equal("Hostname" in imageInspect(image, driver, 50).Config, false);
+  assert.equal("Hostname" in imageInspect(image, driver, 49).Config, true);
+  assert.equal("Container" in imageInspect(image, driver, 44), true);
+  assert.equal("Variant" in imageInspect(image, driver, 50), false);
+  assert.deepEqual(imageInspect(image, driver, 50).GraphDriver, {
+    Data: { UpperDir: "/top" },
+    Name: "overlay2",
+  });
+  const digests = ["x@sha256:0"];
+  assert.deepEqual(imageSummary({ ...image, tags: [], digests }, 42).RepoTags, []);
+  assert.deepEqual(imageInspect({ ...image, digests }, driver, 50).RepoDigests, digests);
+  const commented = {
+    ...image,
+    history: [{ createdBy: "", comment: "last", created: "", emptyLayer: true }],
+  };
+  assert.equal(imageInspect(commented, driver, 50).Comment, "last");
 });
 
 test("history: newest first, sizes by layer, the image's id at the top", () => {
-  const [top, middle, bottom] = imageHistory(image);
+  const [top, middle, bottom] = imageHistory(image, () => undefined);
   assert.deepEqual([top?.Size, middle?.Size, bottom?.Size], [20, 0, 10]);
   assert.deepEqual([top?.Id, top?.Tags, bottom?.Id], [image.id, ["x:1"], "<missing>"]);
+});
+
+test("history bears the ids of what an image was made from, as far as they are here", () => {
+  const parent = { ...image, id: "sha256:p" as Image["id"], tags: [], parent: "sha256:gone" as Image["id"] };
+  const steps = imageHistory({ ...image, parent: parent.id }, (id) =>
+    id === parent.id ? parent : undefined,
+  );
+  assert.deepEqual(
+    steps.map(({ Id, Tags }) => [Id, Tags]),
+    [
+      [image.id, ["x:1"]],
+      [parent.id, null],
+      ["<missing>", null],
+    ],
+  );
+});
+
+test("shared sizes count layers that two images have", () => {
+  const other = { ...image, layers: image.layers.slice(0, 1) };
+  assert.deepEqual([image, other].map(sharedSizes([image, other])), [10, 10]);
+  assert.equal(sharedSizes([image])(image), 0);
+});
+
+const made = (id: string, change: Partial<Image> = {}): Image => ({
+  ...image,
+  id: id as Image["id"],
+  ...change,
+});
+
+test("lists of images: steps between are hidden, names are those that match", () => {
+  const step = made("step", { tags: [] });
+  const top = made("top", { tags: ["a:1", "b:1"], parent: step.id, created: "2026-01-03T00:00:00Z" });
+  const loose = made("loose", { tags: [], created: "2026-01-02T00:00:00Z" });
+  const byDigest = made("digest", { tags: [], digests: ["a@sha256:0"] });
+  const all = [step, top, loose, byDigest];
+  const list = (filters: object, shown = false) =>
+    selectImages(all, {
+      filters: parseFilters(JSON.stringify(filters)),
+      all: shown,
+      now: Date.parse("2026-01-04T00:00:00Z"),
+      find: () => loose,
+    }).map(({ id }) => id);
+  assert.deepEqual(list({}), ["top", "loose", "digest"]);
+  assert.deepEqual(list({}, true), ["top", "loose", "step", "digest"]);
+  assert.deepEqual(list({ dangling: ["true"] }), ["loose", "digest"]);
+  assert.deepEqual(list({ dangling: ["false"] }), ["top", "digest"]);
+  assert.deepEqual(list({ reference: ["a"] }), ["top", "digest"]);
+  assert.deepEqual(list({ since: ["loose"] }), ["top"]);
+  assert.deepEqual(list({ before: ["loose"] }), ["digest"]);
+  assert.deepEqual(list({ until: ["36h"] }), ["loose", "digest"]);
+  const named = selectImages(all, {
+    filters: parseFilters('{"reference":["b"]}'),
+    all: false,
+    now: 0,
+    find: () => loose,
+  });
+  assert.deepEqual(
+    named.map(({ tags }) => tags),
+    [["b:1"]],
+  );
+  const prune = (filters: object) =>
+    prunableImages(all, parseFilters(JSON.stringify(filters)), Date.parse("2026-01-04T00:00:00Z")).map(
+      ({ id }) => id,
+    );
+  assert.deepEqual(prune({}), ["loose", "digest"]);
+  assert.deepEqual(prune({ dangling: ["false"] }), ["top", "loose", "digest"]);
+  assert.deepEqual(prune({ dangling: ["false"], until: ["36h"] }), ["loose", "digest"]);
+});
+
+test("a platform of a query is OCI's JSON", () => {
+  assert.deepEqual(decodePlatform('{"os":"linux","architecture":"arm64","variant":"v8"}'), {
+    os: "linux",
+    architecture: "arm64",
+    variant: "v8",
+  });
+  assert.throws(() => decodePlatform("linux/arm64"), {
+    kind: "invalid",
+    message: /failed to parse platform/,
+  });
+  assert.throws(() => decodePlatform('{"os":"linux"}'), {
+    message: "both OS and Architecture must be provided",
+  });
+  mustBeFor({ os: "linux", architecture: "amd64" }, image, "x");
+  assert.throws(() => mustBeFor({ os: "linux", architecture: "arm64" }, image, "x"), {
+    kind: "not-found",
+    message:
+      "image with reference x was found but its platform (linux/amd64) does not match the specified platform (linux/arm64)",
+  });
 });
 
 test("an event's line keeps all digits of its time", () => {

@@ -5,7 +5,7 @@ import type { Context } from "../app.ts";
 import { minorOf } from "../request.ts";
 import { type Query, query } from "../schema.ts";
 import { containerSummary } from "../shapes/container.ts";
-import { imageSummary } from "../shapes/image.ts";
+import { imageSummary, sharedSizes } from "../shapes/image.ts";
 import { networkIdsOf } from "../shapes/network.ts";
 import { type Counts, systemInfo, systemVersion } from "../shapes/system.ts";
 import { volumesUsage } from "../shapes/volume.ts";
@@ -67,6 +67,7 @@ function count({ containers, images }: Engine): Counts {
 async function diskUsage(engine: Engine, minor: Minor, types: readonly string[]) {
   const wants = (type: string) => types.length === 0 || types.includes(type);
   const images = engine.images.list();
+  const shared = sharedSizes(images);
   const views = engine.containers.list();
   const users = (id: string) => views.filter(({ container }) => container.image === id).length;
   const layers = new Map(images.flatMap((image) => image.layers.map((layer) => [layer.diffId, layer.size])));
@@ -79,7 +80,11 @@ async function diskUsage(engine: Engine, minor: Minor, types: readonly string[])
     );
   return {
     LayersSize: wants("image") ? [...layers.values()].reduce((sum, size) => sum + size, 0) : 0,
-    Images: wants("image") ? images.map((image) => imageSummary(image, minor, users(image.id))) : null,
+    Images: wants("image")
+      ? images.map((image) =>
+          imageSummary(image, minor, { containers: users(image.id), sharedSize: shared(image) }),
+        )
+      : null,
     Containers: wants("container") ? await containers() : null,
     Volumes: wants("volume") ? await volumesUsage(engine) : null,
     BuildCache: wants("build-cache") ? [] : null,

@@ -10,44 +10,65 @@ export function familiar(reference: string): string {
   return last.includes(":") || short.includes("@") ? short : `${short}:latest`;
 }
 
-export function imageSummary(image: Image, minor: Minor, containers = -1) {
-  const untagged = image.tags.length === 0 && minor < 43;
+/** What an image's summary says besides the image; -1 where it was not counted. */
+export interface Counted {
+  readonly containers?: number;
+  readonly sharedSize?: number;
+}
+
+export function imageSummary(image: Image, minor: Minor, { containers = -1, sharedSize = -1 }: Counted = {}) {
+  const unnamed = image.tags.length === 0 && image.digests.length === 0 && minor < 43;
   return {
     Containers: containers,
     Created: unixSeconds(image.created),
     Id: image.id,
     Labels: image.config.Labels ?? null,
-    ParentId: "",
-    RepoDigests: untagged ? ["<none>@<none>"] : [],
-    RepoTags: untagged ? ["<none>:<none>"] : image.tags,
-    SharedSize: -1,
+    ParentId: image.parent ?? "",
+    RepoDigests: unnamed ? ["<none>@<none>"] : image.digests,
+    RepoTags: unnamed ? ["<none>:<none>"] : image.tags,
+    SharedSize: sharedSize,
     Size: image.size,
     ...(minor < 44 && { VirtualSize: image.size }),
   };
 }
 
-/** `driver`: the storage driver's name. */
-export function imageInspect(image: Image, driver: string, minor: Minor) {
+/** Bytes of each image's layers that other images have too. */
+export function sharedSizes(images: readonly Image[]): (image: Image) => number {
+  const users = new Map<string, number>();
+  for (const { layers } of images) {
+    for (const { diffId } of layers) users.set(diffId, (users.get(diffId) ?? 0) + 1);
+  }
+  return ({ layers }) =>
+    layers.reduce((sum, { diffId, size }) => sum + ((users.get(diffId) ?? 0) > 1 ? size : 0), 0);
+}
+
+type GraphDriver = { readonly name: string; readonly data: Readonly<Record<string, string>> };
+
+export function imageInspect(image: Image, driver: GraphDriver, minor: Minor) {
   return {
     Id: image.id,
     RepoTags: image.tags,
-    RepoDigests: [],
-    Parent: "",
-    Comment: image.comment,
+    RepoDigests: image.digests,
+    Parent: image.parent ?? "",
+    Comment: image.comment || (image.history.at(-1)?.comment ?? ""),
     Created: image.created,
-    ...(minor < 45 && { Container: "" }),
+    ...(minor < 45 && { Container: image.container ?? "" }),
     // Gone with 1.45, but docker-compose 1 reads it of every version.
-    ContainerConfig: imageConfig({}, minor),
+    ContainerConfig: { ...imageConfig({}, minor), ...image.containerConfig },
     DockerVersion: "",
     Author: image.author,
     Config: imageConfig(image.config, minor),
     Architecture: image.architecture,
+    ...(image.variant && { Variant: image.variant }),
     Os: image.os,
     Size: image.size,
     ...(minor < 44 && { VirtualSize: image.size }),
-    GraphDriver: { Data: null, Name: driver },
+    GraphDriver: {
+      Data: Object.keys(driver.data).length > 0 ? driver.data : null,
+      Name: driver.name,
+    },
     RootFS: { Type: "layers", Layers: image.layers.map((layer) => layer.diffId) },
-    Metadata: { LastTagTime: NEVER },
+    Metadata: { LastTagTime: image.tagged ?? NEVER },
   };
 }
 
@@ -78,8 +99,8 @@ function imageConfig(config: ImageConfig, minor: Minor) {
   };
 }
 
-/** Newest first; the topmost step bears the image's id and tags. */
-export function imageHistory(image: Image) {
+/** Newest first; the topmost steps bear the ids and tags of the image and those it was made from, as far as they are here. */
+export function imageHistory(image: Image, find: (id: string) => Image | undefined) {
   const sizes = image.layers.map((layer) => layer.size);
   const steps = image.history.map((entry) => ({
     Comment: entry.comment,
@@ -89,9 +110,14 @@ export function imageHistory(image: Image) {
     Size: entry.emptyLayer ? 0 : (sizes.shift() ?? 0),
     Tags: null as readonly string[] | null,
   }));
-  const last = steps.at(-1);
-  if (last) Object.assign(last, { Id: image.id, Tags: image.tags.length > 0 ? image.tags : null });
-  return steps.reverse();
+  steps.reverse();
+  let at: Image | undefined = image;
+  for (const step of steps) {
+    if (!at) break;
+    Object.assign(step, { Id: at.id, Tags: at.tags.length > 0 ? at.tags : null });
+    at = at.parent && find(at.parent);
+  }
+  return steps;
 }
 
 export const removedImage = (removed: Removed) =>

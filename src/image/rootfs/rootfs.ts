@@ -8,7 +8,7 @@
  * Calls are synchronous where they can be: a few system calls of microseconds each.
  */
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { codeOf, inContext, messageOf, notFound } from "../../lib/errors.ts";
 import type { ContainerID } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -142,6 +142,22 @@ export class RootFilesystems {
       WorkDir: at.work,
     };
     return { path: at.merged, driver: { name: driver, data } };
+  }
+
+  /** Of an image: its topmost layer on the others. Nothing is mounted. */
+  driverOf(driver: DriverName, layers: readonly DiffID[]): RootFilesystem["driver"] {
+    const [top, ...lower] = layers.toReversed().map((layer) => this.#layers.path(layer));
+    if (driver === "vfs" || top === undefined) return { name: driver, data: {} };
+    const home = dirname(top);
+    return {
+      name: driver,
+      data: {
+        ...(lower.length > 0 && { LowerDir: lower.join(":") }),
+        MergedDir: join(home, "merged"),
+        UpperDir: top,
+        WorkDir: join(home, "work"),
+      },
+    };
   }
 
   /** Its files as they lie on the disk, on top of each other. */
