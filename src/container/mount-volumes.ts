@@ -74,7 +74,9 @@ export async function fillVolumes(
   for (const point of wanted) {
     const source = resolveInRoot(root.path, point.Destination);
     if (isDirectory(source, point)) {
-      await doing("failed to populate volume", () => fill(context, id, point, source));
+      await doing("failed to populate volume", () =>
+        context.claims.filling.run(point.Name ?? "", () => fill(context, id, point, source)),
+      );
     }
   }
   await context.images.unmount(id);
