@@ -48,6 +48,8 @@ export class Entry {
   /** A user's restart is under way: its stop neither removes the container nor starts it by policy. */
   restarting = false;
   removing = false;
+  /** What an earlier engine left is being brought to a state that is true: who is to start with the engine does so after. */
+  settling = false;
   /** How many look at its files while it does not run: its root stays mounted for them. */
   views = 0;
 

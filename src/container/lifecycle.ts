@@ -106,7 +106,7 @@ async function ended(context: Context, entry: Entry, run: Run, status: ExitStatu
   const { state, restartCount, stoppedByUser, hostConfig } = entry.container;
   const ran = Math.max(0, Date.parse(status.finishedAt) - Date.parse(state.startedAt));
   const delay =
-    entry.restarting || context.isStopping()
+    entry.restarting || entry.settling || context.isStopping()
       ? undefined
       : restartDelay(hostConfig.RestartPolicy, {
           exitCode: status.code,

@@ -130,6 +130,7 @@ function isToStart({ container, active, restart }: Entry): boolean {
 
 async function settle(context: Context, entry: Entry, supervised: Supervised | undefined): Promise<void> {
   const { container } = entry;
+  entry.settling = true;
   try {
     await forgetExecs(context, container.id);
     if (container.state.status === "removing")
@@ -140,6 +141,8 @@ async function settle(context: Context, entry: Entry, supervised: Supervised | u
     else await clearHalfDone(context, entry, supervised);
   } catch (thrown) {
     context.logger.error({ err: asError(thrown), container: container.id }, "taking over a container failed");
+  } finally {
+    entry.settling = false;
   }
 }
 

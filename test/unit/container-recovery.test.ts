@@ -58,7 +58,8 @@ it("counts nothing as running after a reboot", async () => {
   const { status, exitCode } = stateOf(second, id);
   assert.deepEqual([status, exitCode], ["exited", 255]);
   assert.throws(() => second.inspect(once), { kind: "not-found" });
-  assert.equal(stateOf(second, always).status, "restarting");
+  assert.equal(stateOf(second, always).status, "running");
+  assert.equal(second.inspect(always).container.restartCount, 0);
   await second.stop({ stopAll: false, timeout: 1 });
 });
 
