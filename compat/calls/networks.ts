@@ -36,7 +36,11 @@ export const networks: readonly Scenario[] = [
       call("GET /networks/bridge?verbose=1"),
       call("GET /networks/bridge?verbose=x"),
       call("GET /networks/bridge?scope=swarm"),
-      call("POST /networks/create", { Name: "one", Labels: { a: "b" } }, { keep: { one: "Id" } }),
+      call(
+        "POST /networks/create",
+        { Name: "one", Labels: { a: "b" }, IPAM: { Config: [{ Subnet: "10.71.0.0/24" }] } },
+        { keep: { one: "Id" } },
+      ),
       call("POST /networks/create", { Name: "one", CheckDuplicate: true }),
       call("GET /networks/one"),
       call("GET /networks/{one}"),
@@ -113,8 +117,16 @@ export const networks: readonly Scenario[] = [
     name: "network filters",
     calls: [
       ...silently(
-        call("POST /networks/create", { Name: "one", Labels: { a: "b" } }, { keep: { one: "Id" } }),
-        call("POST /networks/create", { Name: "two", Internal: true }),
+        call(
+          "POST /networks/create",
+          { Name: "one", Labels: { a: "b" }, IPAM: { Config: [{ Subnet: "10.71.0.0/24" }] } },
+          { keep: { one: "Id" } },
+        ),
+        call("POST /networks/create", {
+          Name: "two",
+          Internal: true,
+          IPAM: { Config: [{ Subnet: "10.72.0.0/24" }] },
+        }),
       ),
       ...[
         { name: ["one"] },
@@ -146,33 +158,33 @@ export const networks: readonly Scenario[] = [
       ...silently(
         call("POST /networks/create", { Name: "own", IPAM: { Config: [{ Subnet: "10.78.0.0/24" }] } }),
       ),
-      call("POST /containers/create?name=a", {
+      call("POST /containers/create?name=aa", {
         ...CONTAINER,
         HostConfig: { NetworkMode: "own" },
         NetworkingConfig: {
           EndpointsConfig: { own: { Aliases: ["x"], IPAMConfig: { IPv4Address: "10.78.0.50" } } },
         },
       }),
-      call("GET /containers/a/json"),
-      call("POST /containers/a/start"),
-      call("GET /containers/a/json"),
-      call("POST /containers/create?name=b", {
+      call("GET /containers/aa/json"),
+      call("POST /containers/aa/start"),
+      call("GET /containers/aa/json"),
+      call("POST /containers/create?name=bb", {
         ...CONTAINER,
         HostConfig: { NetworkMode: "own" },
         NetworkingConfig: { EndpointsConfig: { own: { IPAMConfig: { IPv4Address: "10.78.0.50" } } } },
       }),
-      call("POST /containers/b/start"),
-      call("POST /containers/create?name=c", {
+      call("POST /containers/bb/start"),
+      call("POST /containers/create?name=cc", {
         ...CONTAINER,
         NetworkingConfig: { EndpointsConfig: { bridge: { IPAMConfig: { IPv4Address: "172.17.0.99" } } } },
       }),
-      call("POST /containers/c/start"),
-      call("POST /containers/create?name=d", { ...CONTAINER, HostConfig: { NetworkMode: "container:a" } }),
-      call("POST /containers/d/start"),
-      call("GET /containers/d/json"),
-      call("POST /networks/own/connect", { Container: "d" }),
-      call("POST /containers/a/stop?t=0"),
-      call("GET /containers/a/json"),
+      call("POST /containers/cc/start"),
+      call("POST /containers/create?name=dd", { ...CONTAINER, HostConfig: { NetworkMode: "container:aa" } }),
+      call("POST /containers/dd/start"),
+      call("GET /containers/dd/json"),
+      call("POST /networks/own/connect", { Container: "dd" }),
+      call("POST /containers/aa/stop?t=0"),
+      call("GET /containers/aa/json"),
     ],
   },
 ];

@@ -41,7 +41,7 @@ function walk(at: string, theirs: unknown, ours: unknown, found: Difference[]): 
 /** The same with each list in the order of its members' texts. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) {
-    return value.map(sorted).sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+    return value.map(sorted).sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
   }
   if (!isObject(value)) return value;
   return Object.fromEntries(
@@ -49,4 +49,10 @@ function sorted(value: unknown): unknown {
       .sort()
       .map((name) => [name, sorted(value[name])]),
   );
+}
+
+/** Things have names; what has none is its own. */
+function orderOf(value: unknown): string {
+  const name = isObject(value) ? (value.Name ?? value.Path) : undefined;
+  return typeof name === "string" ? name : JSON.stringify(value);
 }

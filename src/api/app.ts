@@ -6,6 +6,7 @@ import { failureOf, pageNotFound, schemaFailure, sendFailure } from "./errors.ts
 import { refuseBrowsers } from "./guard.ts";
 import { parseBody } from "./json.ts";
 import { ApiRequest, minorOf, rawOf } from "./request.ts";
+import { keepRouteTable } from "./route-table.ts";
 import { absentRoutes } from "./routes/absent.ts";
 import { archiveRoutes } from "./routes/archive.ts";
 import { buildRoutes } from "./routes/build.ts";
@@ -71,6 +72,7 @@ export function createApp(engine: Engine, options: Omit<Context, "engine">): Fas
       sendFailure(reply.raw, failureOf(error), COMMON_HEADERS);
     },
   });
+  keepRouteTable(app);
   handleFailures(app, options.logger);
   readBodies(app);
   app.addHook("onRequest", (request, reply, done) => {

@@ -105,7 +105,8 @@ function testsOf(filters: Filters, engine: Engine): Test[] {
   );
   const ports = portsTest(filters);
   if (ports) tests.push(ports);
-  add("is-task", (value) => () => value === "false" || value === "0");
+  const isTask = filters.boolean("is-task");
+  add("is-task", () => () => isTask === false);
   for (const label of filters.of("label")) {
     tests.push(({ container }) => matchesLabel(container.config.Labels, label));
   }

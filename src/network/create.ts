@@ -55,7 +55,7 @@ interface Wanted {
   readonly ipv4: boolean;
   readonly ipv6: boolean;
   readonly ipamDriver: string;
-  readonly ipamOptions: OptionValues;
+  readonly ipamOptions: OptionValues | null;
   readonly pools: readonly WantedPool[];
   readonly options: OptionValues;
   readonly labels: Readonly<Record<string, string>>;
@@ -93,7 +93,7 @@ function whatIsWanted(request: NetworkRequest, { networks, settings }: NetworkCo
     ipv4,
     ipv6,
     ipamDriver: ipamDriverNamed(ipam.driver || "default"),
-    ipamOptions: ipam.options ?? {},
+    ipamOptions: ipam.options ?? null,
     pools: readPools(ipam.config ?? []),
     options,
     labels,

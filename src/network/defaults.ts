@@ -53,7 +53,7 @@ export function defaultNetworks(
       attachable: false,
       ipv4: true,
       ipv6: false,
-      ipam: { driver: "default", options: {}, pools: [] },
+      ipam: { driver: "default", options: null, pools: [] },
       options: {},
       labels: {},
     };
@@ -66,7 +66,7 @@ export function defaultNetworks(
           {
             ...plain("bridge", "bridge"),
             ipv6: settings.bridge.ipv6,
-            ipam: { driver: "default", options: {}, pools: bridgePools(settings, ula) },
+            ipam: { driver: "default", options: null, pools: bridgePools(settings, ula) },
             options: bridgeNetworkOptions(name, settings),
           },
         ];

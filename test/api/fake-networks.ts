@@ -82,7 +82,7 @@ function described({ ipam, labels, options, internal, ipv6, configOnly, configFr
     ),
   }));
   return {
-    ipam: { driver: ipam?.driver ?? "default", options: ipam?.options ?? {}, pools },
+    ipam: { driver: ipam?.driver ?? "default", options: ipam?.options ?? null, pools },
     labels: labels ?? {},
     options: options ?? {},
     internal: internal ?? false,

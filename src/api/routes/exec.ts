@@ -96,7 +96,7 @@ export function execRoutes(app: FastifyInstance, context: Context): void {
     async (request, reply) => {
       const reference = execReference(request.params.id);
       const exec = containers.inspectExec(reference);
-      const { Detach: detach, ConsoleSize: size } = request.body ?? {};
+      const { Detach: detach, Tty: tty, ConsoleSize: size } = request.body ?? {};
       const minor = minorOf(request);
       const { terminal, stdin } = exec.request;
       const options = {
@@ -108,7 +108,9 @@ export function execRoutes(app: FastifyInstance, context: Context): void {
         return reply.code(200).send();
       }
       const connection = connectionOf(request);
-      const accept = () => acceptConnection(request, reply, streamType(terminal, minor));
+      // As Docker has it: whoever starts it says whether there are frames, whatever the process has.
+      const raw = tty ?? false;
+      const accept = () => acceptConnection(request, reply, streamType(raw, minor));
       // Where it can start, the head goes out before it does: some clients lose output that comes with the head.
       const startable = canStart(exec, containers.inspect(exec.container).container.state.status);
       if (startable) accept();
@@ -118,13 +120,13 @@ export function execRoutes(app: FastifyInstance, context: Context): void {
       } catch (thrown) {
         if (!startable) throw thrown;
         const line = Buffer.from(`${messageOf(thrown)}\r\n`);
-        if (terminal) connection.stream.write(line);
+        if (raw) connection.stream.write(line);
         else writeFrame(connection.stream, "stdout", line);
         return lingerThenClose(connection.stream);
       }
       if (!session) throw new TypeError("an exec that was not detached has a session");
       if (!startable) accept();
-      await carry(connection, session, { stdin });
+      await carry(connection, session, { stdin, raw });
     },
   );
 

@@ -1,7 +1,6 @@
 /** Networks in Docker's JSON (Engine API, Network). Peers and Services are of a swarm's networks. */
 import { type Address, formatAddress, formatPrefix, type Prefix } from "../../lib/ip.ts";
 import type { Endpoint, Network, Pool } from "../../network/types.ts";
-import { isBuiltIn } from "../network-modes.ts";
 import type { Minor } from "../version.ts";
 
 /** As the list shows it. */
@@ -30,8 +29,7 @@ function ipamOf(network: Network) {
   const { driver, options, pools } = network.ipam;
   return {
     Driver: driver,
-    // The engine gives its own networks none, and Docker's clients give theirs an empty map at least.
-    Options: isBuiltIn(network.name) && Object.keys(options).length === 0 ? null : options,
+    Options: options,
     Config: pools.length > 0 ? pools.map(poolConfig) : null,
   };
 }
