@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { messageOf } from "../lib/errors.ts";
 import type { Progress } from "../registry/types.ts";
+import { progressLine } from "./shapes/progress.ts";
 import { gather, type StreamingAnswer, startStreaming } from "./streaming.ts";
 
 /** Of a client that reads slowly: how far a layer has come is not told past this, only what becomes of it. */
@@ -47,14 +48,4 @@ export async function answerWithProgress(
   if (!answer) return reply.type("application/json").send("");
   answer.end();
   return reply;
-}
-
-/** Members in Docker's order; what is empty is left out. */
-function progressLine({ status, id, progressDetail, aux }: Progress): object {
-  return {
-    ...(status && { status }),
-    ...(progressDetail && { progressDetail }),
-    ...(id && { id }),
-    ...(aux && { aux }),
-  };
 }

@@ -84,10 +84,15 @@ class SkopeoRegistry implements Registry {
     const repository: Reference = { domain, path };
     const tags = await this.#track(options.signal, (signal) =>
       this.#asking(repository, "pull", () => this.#tags(repository, options.credentials, signal)),
-    );
+    ).catch((thrown: unknown) => {
+      // What the machine has for it is its only tag.
+      if (isBuiltIn({ ...repository, tag: "latest" }) && isOutOfReach(thrown)) return ["latest"];
+      throw thrown;
+    });
     const pulled: Pulled[] = [];
     for (const tag of tags) pulled.push(await this.#pull({ ...repository, tag }, options));
-    tellStatus(options, repository, { updated: pulled.some(({ updated }) => updated) });
+    const updated = pulled.some((each) => each.updated);
+    tellStatus(options, repository, { updated, ...(pulled.some(({ made }) => made) && { made: true }) });
     return pulled.map(({ image }) => image);
   }
 
@@ -172,14 +177,12 @@ class SkopeoRegistry implements Registry {
 
   /** Without a registry to be reached, `busybox` is what it always was: the machine's own. */
   async #pullAlone(reference: Reference, options: PullOptions): Promise<Pulled> {
-    const builtIn =
-      canonical(reference) === BUILT_IN && runsOn(hostPlatform(), options.platform ?? hostPlatform());
+    const builtIn = isBuiltIn(reference) && runsOn(hostPlatform(), options.platform ?? hostPlatform());
     const given = builtIn ? { ...options, patience: BUILT_IN_PATIENCE } : options;
     try {
       return await this.#asking(reference, "pull", () => pullOne(this.#parts, reference, given));
     } catch (thrown) {
-      const alone = thrown instanceof UnreachableError || kindOf(thrown) === "not-built-in";
-      if (!builtIn || !alone) throw thrown;
+      if (!builtIn || !isOutOfReach(thrown)) throw thrown;
       this.#parts.logger.info(
         { reason: messageOf(thrown) },
         "no registry to ask for busybox: this machine's own",
@@ -240,6 +243,12 @@ class SkopeoRegistry implements Registry {
     });
   }
 }
+
+const isBuiltIn = (reference: Reference): boolean => canonical(reference) === BUILT_IN;
+
+/** There is no way to a registry: no network, or no program that talks to one. */
+const isOutOfReach = (thrown: unknown): boolean =>
+  thrown instanceof UnreachableError || kindOf(thrown) === "not-built-in";
 
 /** @throws invalid; forbidden for the name that stands for no image at all */
 function pullable(text: string): Reference {

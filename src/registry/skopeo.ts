@@ -11,7 +11,7 @@ import { internal, notBuiltIn } from "../lib/errors.ts";
 import { findProgram } from "../lib/programs.ts";
 import { lastWord, SkopeoError } from "./refusals.ts";
 import type { RegistrySettings } from "./trust.ts";
-import { addressesOf, isInsecure, mirrorLocation, mirrorsOf, registriesConf } from "./trust.ts";
+import { mirrorLocation, mirrorsOf, registriesConf, trustsBlindly } from "./trust.ts";
 import type { Credentials } from "./types.ts";
 
 /** A manifest, an index or a config: registries take none beyond 4 MiB, and neither do we beyond this. */
@@ -78,7 +78,7 @@ export class Session implements AsyncDisposable {
     const hosts = [domain, ...mirrors.map(({ location }) => location.split("/", 1)[0] ?? location)];
     const insecure = new Set<string>();
     for (const host of hosts) {
-      if (isInsecure(host, await addressesOf(host), settings)) insecure.add(host);
+      if (await trustsBlindly(host, settings)) insecure.add(host);
     }
     mkdirSync(session.#secrets, { recursive: true, mode: 0o700 });
     mkdirSync(session.directory, { recursive: true, mode: 0o700 });

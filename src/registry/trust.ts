@@ -39,8 +39,10 @@ export function isInsecure(
   return prefixesOf(settings).some((prefix) => addresses.some((address) => contains(prefix, address)));
 }
 
+const DOCKER_HUB = "docker.io";
+
 /** A name that does not resolve has no addresses: whoever connects to it tells so. */
-export async function addressesOf(domain: string): Promise<readonly Address[]> {
+async function addressesOf(domain: string): Promise<readonly Address[]> {
   const host = hostOf(domain);
   const literal = tryParseAddress(host);
   if (literal) return [literal];
@@ -53,7 +55,11 @@ export async function addressesOf(domain: string): Promise<readonly Address[]> {
   }
 }
 
-const DOCKER_HUB = "docker.io";
+/** Whether `domain` may be insecure; its name is looked up only where its addresses decide. */
+export async function trustsBlindly(domain: string, settings: RegistrySettings): Promise<boolean> {
+  if (domain === DOCKER_HUB) return false;
+  return isInsecure(domain, [], settings) || isInsecure(domain, await addressesOf(domain), settings);
+}
 
 /** Where images of `domain` are asked for before the registry itself. */
 export const mirrorsOf = (domain: string, { registryMirrors }: RegistrySettings): readonly string[] =>

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeCredentials } from "../../src/api/credentials.ts";
+import { humanSize, progressBar } from "../../src/api/shapes/progress.ts";
 import { eventually, json, messageIn, serve } from "./server.ts";
 
 const api = await serve();
@@ -21,7 +22,12 @@ test("what a pull tells comes a line each; what goes wrong before is a status, a
   assert.deepEqual([pulled.status, pulled.headers["content-type"]], [200, "application/json"]);
   assert.deepEqual(lines(pulled.text), [
     { status: "Pulling from here", id: "1" },
-    { status: "Downloading", progressDetail: { current: 1, total: 2 }, id: "abc" },
+    {
+      status: "Downloading",
+      progressDetail: { current: 1, total: 2 },
+      progress: `[${"=".repeat(25)}>${" ".repeat(25)}]       1B/2B`,
+      id: "abc",
+    },
   ]);
   assert.deepEqual(asked.at(-1), [
     "pull",
@@ -37,6 +43,13 @@ test("what a pull tells comes a line each; what goes wrong before is a status, a
     errorDetail: { message: "the line is dead" },
     error: "the line is dead",
   });
+});
+
+test("bars, as Docker draws them", () => {
+  assert.equal(progressBar({}), "");
+  assert.equal(progressBar({ current: 1_234_567 }), " 1.235MB");
+  assert.equal(progressBar({ current: 30e6, total: 30e6 }), `[${"=".repeat(50)}>]     30MB/30MB`);
+  assert.deepEqual([0, 999, 1000, 1e9 + 5e6].map(humanSize), ["0B", "999B", "1kB", "1.005GB"]);
 });
 
 test("names and tags, in all forms", async () => {

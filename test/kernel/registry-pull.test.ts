@@ -329,4 +329,8 @@ test("busybox is the machine's own where no registry can be reached; other image
   await registry.pull("busybox:latest", again.options);
   assert.deepEqual(again.told(), ["Status: Image is up to date for busybox:latest"]);
   await assert.rejects(registry.pull("busybox:1", listening().options), { kind: "internal" });
+  const all = listening();
+  await registry.pullAll("busybox", all.options);
+  assert.deepEqual(all.told(), ["Status: Image is up to date for busybox"]);
+  await assert.rejects(registry.pullAll("team/app", listening().options), { kind: "internal" });
 });
