@@ -1,5 +1,5 @@
 import { after, before } from "node:test";
-import type { EngineProcess } from "./engine-process.ts";
+import type { EngineOptions, EngineProcess } from "./engine-process.ts";
 import { type HostOptions, ThrowawayHost } from "./host.ts";
 
 /** There from the suite's `before` on. */
@@ -9,12 +9,12 @@ export interface HostWithEngine {
 }
 
 /** Called in a `describe`: a host with an engine in it for all of its tests, gone after the last. */
-export function hostWithEngine(options: HostOptions = {}): HostWithEngine {
+export function hostWithEngine(options: HostOptions = {}, engineOptions: EngineOptions = {}): HostWithEngine {
   let host: ThrowawayHost | undefined;
   let engine: EngineProcess | undefined;
   before(async () => {
     host = await ThrowawayHost.create(options);
-    engine = await host.startEngine();
+    engine = await host.startEngine(engineOptions);
   });
   after(async () => {
     await engine?.[Symbol.asyncDispose]();
