@@ -332,6 +332,7 @@ function methodsOf(of: Kernel): Kernel {
     nft,
     readSysctl,
     forgetConnections,
+    traffic,
   } = of;
   return {
     apply,
@@ -343,6 +344,7 @@ function methodsOf(of: Kernel): Kernel {
     neighbours,
     nft,
     readSysctl,
+    traffic,
     forgetConnections,
     close: () => of.close(),
   };

@@ -7,9 +7,16 @@ import { howToInstall, requireProgram, run } from "../../src/container/programs.
 import { startSupervisor } from "../../src/container/supervisor.ts";
 import { silent } from "../../src/lib/log.ts";
 import { findProgram } from "../../src/lib/programs.ts";
+import { Reactor } from "../../src/linux/reactor.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "drawbridge-programs-"));
-after(() => rmSync(directory, { recursive: true }));
+const reactor = new Reactor((error) => {
+  throw error;
+});
+after(async () => {
+  await reactor.close();
+  rmSync(directory, { recursive: true });
+});
 
 test("by name on PATH, by path as it is, and only what can be run", () => {
   const tool = join(directory, "tool");
@@ -37,8 +44,8 @@ test("what is missing is named with how to get it", async () => {
 });
 
 test("what a program said, and how it ended", async () => {
-  const ran = await run(requireProgram("sh"), ["-c", "echo out; echo err >&2; exit 4"]);
+  const ran = await run(reactor, requireProgram("sh"), ["-c", "echo out; echo err >&2; exit 4"]);
   assert.deepEqual(ran, { code: 4, stdout: "out", stderr: "err" });
-  assert.equal((await run(requireProgram("sh"), ["-c", "kill -9 $$"])).code, 137);
-  await assert.rejects(run(join(directory, "nothing"), []), { kind: "unavailable" });
+  assert.equal((await run(reactor, requireProgram("sh"), ["-c", "kill -9 $$"])).code, 137);
+  await assert.rejects(run(reactor, join(directory, "nothing"), []), { kind: "unavailable" });
 });
