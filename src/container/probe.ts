@@ -2,14 +2,17 @@
  * A command in a running container that only its exit code and its first words are wanted of: the runtime runs it as
  * our child, with no monitor, log or attach socket beside it.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { codeOf, unavailable } from "../lib/errors.ts";
+import { codeOf, messageOf, unavailable } from "../lib/errors.ts";
 import { Pidfd } from "../linux/pidfd.ts";
-import { statOf } from "../linux/process.ts";
+import { type ProcessStat, statOf } from "../linux/process.ts";
+import type { Reactor } from "../linux/reactor.ts";
+import { type Child, closePipe, openPipe, spawnProgram } from "../linux/spawn.ts";
 import type { Probe, ProbeOutcome, ProbeRequest } from "./monitor-types.ts";
+import { readingEnd } from "./programs.ts";
 import { RuntimeError, refusalOf, runtimeMessage } from "./refusal.ts";
 
 /** Bytes of output that are kept. */
@@ -29,6 +32,7 @@ const pidFileIn = (directory: string): string => join(directory, "pid");
 
 /** @param command the runtime and its arguments up to those of `exec` */
 export function runProbe(
+  reactor: Reactor,
   command: readonly [string, ...(readonly string[])],
   request: ProbeRequest,
   executableExists: () => boolean,
@@ -37,41 +41,57 @@ export function runProbe(
   const pidFile = pidFileIn(request.directory);
   writeFileSync(processFile, JSON.stringify(request.process), { mode: 0o600 });
   rmSync(pidFile, { force: true });
-  const [program, ...words] = command;
-  const child = spawn(
-    program,
-    [...words, "exec", "--process", processFile, "--pid-file", pidFile, request.container],
-    { stdio: ["ignore", "pipe", "pipe"], detached: true }, // our terminal's signals are not for it
-  );
-  const output = new Output(child);
-  const deadline = new Deadline(pidFile, request.timeout, () => end(child, pidFile));
-  const ended = exitOf(child, program)
-    .finally(() => deadline.stop())
-    .then((exitCode): ProbeOutcome => {
-      // It is written once there is a process: without it, what was said are the runtime's own words.
-      if (startOf(pidFile) !== undefined || deadline.passed) {
-        return { exitCode, output: output.text(), timedOut: deadline.passed };
-      }
-      const message = runtimeMessage(output.text()) || `the runtime failed with status ${exitCode}`;
-      throw new RuntimeError(refusalOf(message, executableExists), message);
-    });
-  return { ended, kill: () => end(child, pidFile) };
+  const [path, ...words] = command;
+  const args = [...words, "exec", "--process", processFile, "--pid-file", pidFile, request.container];
+  const { child, output } = start(reactor, path, args);
+  let over = false;
+  const kill = () => {
+    if (!over) end(child.pid, pidFile);
+  };
+  const deadline = new Deadline(pidFile, request.timeout, kill);
+  const ended = child.ended.then(async (exitCode): Promise<ProbeOutcome> => {
+    over = true;
+    deadline.stop();
+    const text = await output.text();
+    // It is written once there is a process: without it, what was said are the runtime's own words.
+    if (startOf(pidFile) !== undefined || deadline.passed) {
+      return { exitCode, output: text, timedOut: deadline.passed };
+    }
+    const message = runtimeMessage(text) || `the runtime failed with status ${exitCode}`;
+    throw new RuntimeError(refusalOf(message, executableExists), message);
+  });
+  return { ended, kill };
+}
+
+/** @throws unavailable where the runtime can't be run */
+function start(reactor: Reactor, path: string, args: readonly string[]): { child: Child; output: Output } {
+  const pipe = openPipe("read");
+  try {
+    // Our terminal's signals are not for it.
+    const descriptors = ["null", pipe.write, pipe.write] as const;
+    const child = spawnProgram(reactor, { path, args, session: true, descriptors });
+    closeSync(pipe.write);
+    return { child, output: new Output(readingEnd(pipe.read)) };
+  } catch (thrown) {
+    closePipe(pipe);
+    throw unavailable(messageOf(thrown), thrown);
+  }
 }
 
 /** Ends what runs in the container, and so the runtime that waits for it; the runtime itself where nothing runs yet. */
-function end(child: ChildProcess, pidFile: string): void {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+function end(runtime: number, pidFile: string): void {
   const pid = pidIn(pidFile);
-  const stat = pid === undefined ? undefined : statOf(pid);
   // The runtime's own child: until it has been waited for, nobody else can have its pid.
-  const process =
-    pid !== undefined && stat && stat.parent === child.pid ? Pidfd.open(pid, stat.startTime) : undefined;
-  if (!process) {
-    child.kill("SIGKILL");
-    return;
-  }
-  process.signal(constants.signals.SIGKILL);
-  process.close();
+  if (pid === undefined || !killIf(pid, ({ parent }) => parent === runtime)) killIf(runtime, () => true);
+}
+
+/** @returns whether there is such a process */
+function killIf(pid: number, isMeant: (stat: ProcessStat) => boolean): boolean {
+  const stat = statOf(pid);
+  const process = stat && isMeant(stat) ? Pidfd.open(pid, stat.startTime) : undefined;
+  process?.signal(constants.signals.SIGKILL);
+  process?.close();
+  return process !== undefined;
 }
 
 /**
@@ -80,11 +100,7 @@ function end(child: ChildProcess, pidFile: string): void {
  */
 export function endLeftProbe(directory: string, main: number): void {
   const pid = pidIn(pidFileIn(directory));
-  const stat = pid === undefined || pid === main ? undefined : statOf(pid);
-  if (pid === undefined || !stat) return;
-  const process = Pidfd.open(pid, stat.startTime);
-  if (process && mountsOf(pid) === mountsOf(main)) process.signal(constants.signals.SIGKILL);
-  process?.close();
+  if (pid !== undefined && pid !== main) killIf(pid, () => mountsOf(pid) === mountsOf(main));
 }
 
 /** @returns undefined where it has gone */
@@ -95,24 +111,6 @@ function mountsOf(pid: number): string | undefined {
     if (["ENOENT", "ESRCH"].includes(codeOf(thrown) ?? "")) return undefined;
     throw thrown;
   }
-}
-
-/** Resolves when it has ended and its output has come out, which a child of its own may hold open. */
-function exitOf(child: ChildProcess, program: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    child.once("error", (error) => reject(unavailable(`run ${program}: ${error.message}`, error)));
-    child.once("exit", (status, signal) => {
-      const code = status ?? 128 + (signal ? constants.signals[signal] : 0);
-      const settle = () => {
-        clearTimeout(patience);
-        child.stdout?.destroy();
-        child.stderr?.destroy();
-        resolve(code);
-      };
-      const patience = setTimeout(settle, REST_LIMIT);
-      child.once("close", settle);
-    });
-  });
 }
 
 /** The time limit counts from when the process runs: what the runtime needs to get there is not its fault. */
@@ -165,13 +163,15 @@ function pidIn(pidFile: string): number | undefined {
 }
 
 class Output {
+  readonly #stream: Socket;
   readonly #pieces: Buffer[] = [];
   #room = OUTPUT_LIMIT;
   #truncated = false;
 
-  constructor({ stdout, stderr }: ChildProcess) {
-    stdout?.on("data", (piece: Buffer) => this.#add(piece));
-    stderr?.on("data", (piece: Buffer) => this.#add(piece));
+  constructor(stream: Socket) {
+    this.#stream = stream;
+    stream.on("data", (piece: Buffer) => this.#add(piece));
+    stream.on("error", () => stream.destroy()); // what came until then is what there is
   }
 
   #add(piece: Buffer): void {
@@ -182,7 +182,15 @@ class Output {
     this.#truncated ||= kept.length < piece.length;
   }
 
-  text(): string {
+  /** All of it, once what is left in the pipe has come out: a child of the process's own may hold it open for long. */
+  async text(): Promise<string> {
+    const closed = new Promise<void>((resolve) => {
+      if (this.#stream.closed) resolve();
+      else this.#stream.once("close", () => resolve());
+    });
+    const patience = setTimeout(() => this.#stream.destroy(), REST_LIMIT);
+    await closed;
+    clearTimeout(patience);
     return `${Buffer.concat(this.#pieces).toString("utf8")}${this.#truncated ? "..." : ""}`;
   }
 }

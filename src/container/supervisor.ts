@@ -117,7 +117,7 @@ class ConmonSupervisor implements Supervisor {
   }
 
   probe(request: ProbeRequest): Probe {
-    return runProbe(this.runtime.command, request, () =>
+    return runProbe(this.#reactor, this.runtime.command, request, () =>
       this.#executableInContainer(request.container, request.process),
     );
   }
