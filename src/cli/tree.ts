@@ -65,14 +65,44 @@ export const ENTRIES: readonly Entry[] = [
   ),
   entry("builder prune", "Remove build cache", () => import("./builder-prune.ts")),
   entry("completion", "Print a completion script for bash, zsh or fish", () => import("./completion.ts")),
+  entry(
+    "commit, container commit",
+    "Create a new image from a container's changes",
+    () => import("./commit.ts"),
+  ),
+  entry("container prune", "Remove all stopped containers", () => import("./container-prune.ts")),
+  entry(
+    "cp, container cp",
+    "Copy files/folders between a container and the local filesystem",
+    () => import("./cp.ts"),
+  ),
   entry("create, container create", "Create a new container", () => import("./create.ts")),
   entry("daemon", "Run the engine", () => import("./daemon.ts")),
+  entry(
+    "diff, container diff",
+    "Inspect changes to files or directories on a container's filesystem",
+    () => import("./diff.ts"),
+  ),
   entry("events, system events", "Get real time events from the server", () => import("./events.ts")),
+  entry(
+    "export, container export",
+    "Export a container's filesystem as a tar archive",
+    () => import("./export.ts"),
+  ),
   entry(
     "import, image import",
     "Import the contents from a tarball to create a filesystem image",
     () => import("./import.ts"),
   ),
+  entry("history, image history", "Show the history of an image", () => import("./history.ts")),
+  entry("image prune", "Remove unused images", () => import("./image-prune.ts")),
+  entry("load, image load", "Load an image from a tar archive or STDIN", () => import("./load.ts")),
+  entry(
+    "save, image save",
+    "Save one or more images to a tar archive (streamed to STDOUT by default)",
+    () => import("./save.ts"),
+  ),
+  entry("tag, image tag", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE", () => import("./tag.ts")),
   entry("inspect", "Return low-level information on Drawbridge objects", () => import("./inspect.ts")),
   entry(
     "pause, container pause",
@@ -114,6 +144,8 @@ export const ENTRIES: readonly Entry[] = [
   entry("rmi, image rm, image remove", "Remove one or more images", () => import("./rmi.ts")),
   entry("start, container start", "Start one or more stopped containers", () => import("./start.ts")),
   entry("stop, container stop", "Stop one or more running containers", () => import("./stop.ts")),
+  entry("system df", "Show disk usage", () => import("./system-df.ts")),
+  entry("system prune", "Remove unused data", () => import("./system-prune.ts")),
   entry(
     "wait, container wait",
     "Block until one or more containers stop, then print their exit codes",
