@@ -1,5 +1,5 @@
 /** Builds: each from its request to an image of the engine's, and nothing left of it besides. */
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Image, Images } from "../image/types.ts";
@@ -35,7 +35,7 @@ export interface BuilderOptions {
   readonly publish: (event: Omit<EngineEvent, "time">) => void;
   readonly dataRoot: string;
   readonly execRoot: string;
-  /** Below every hierarchy's root. */
+  /** Below every hierarchy's root, unless a build asks for another. */
   readonly cgroupParent: string;
   /** The engine's own: a path. */
   readonly runtime: string;
@@ -44,6 +44,9 @@ export interface BuilderOptions {
   /** The filter of RUN steps' system calls, as the OCI runtime specification has it. */
   readonly seccompProfile: object;
 }
+
+/** Holds the path of a build's cgroup, while it has one. */
+const CGROUP = "cgroup";
 
 type Handlers = Parameters<Builder["build"]>[1];
 
@@ -82,7 +85,8 @@ class ImageBuilder implements Builder {
     const work = join(this.#dataRoot, "work");
     if (!existsSync(work)) return;
     for (const name of await readdir(work)) {
-      if (/^[0-9a-f]{12}$/.test(name)) await removeCgroup(this.#cgroupOf(name));
+      const cgroup = join(work, name, CGROUP);
+      if (existsSync(cgroup)) await removeCgroup(readFileSync(cgroup, "utf8"));
       await rm(join(work, name), { recursive: true, force: true });
       this.#untidy = true;
     }
@@ -162,11 +166,10 @@ class ImageBuilder implements Builder {
     const last = plan.stages.at(-1)?.base;
     const parent = last?.kind === "image" ? idOf(last.name, plan.stages.at(-1)?.platform ?? "") : undefined;
     const known = this.#options.images.find(built);
-    const image =
-      known ?? (await this.#transfer.take(built, place.tags, parent === built ? undefined : parent));
+    const image = known ?? (await this.#transfer.take(built, parent === built ? undefined : parent));
     void onMessage({ stream: `Successfully built ${shortId(image.id)}\n` });
     for (const tag of place.tags) {
-      if (known) await this.#options.images.tag(image.id, tag);
+      await this.#options.images.tag(image.id, tag);
       void onMessage({ stream: `Successfully tagged ${familiar(parseReference(tag))}\n` });
     }
     return image.id;
@@ -220,7 +223,9 @@ class ImageBuilder implements Builder {
       writeFileSync(join(directory, name), content);
       return join(directory, name);
     };
-    const cgroup = this.#cgroupOf(id);
+    const cgroup = join("/", request.cgroupParent || this.#options.cgroupParent, `build-${id}`);
+    // For the next start, should this engine not come to its removal.
+    file(CGROUP, cgroup);
     undo.push("remove the cgroup", () => removeCgroup(cgroup));
     const network = await openNetwork(request.networkMode, {
       networks,
@@ -254,7 +259,7 @@ class ImageBuilder implements Builder {
         ...["--ignorefile", this.#buildah.settings("ignore")],
         ...["--security-opt", `seccomp=${file("seccomp.json", JSON.stringify(seccompProfile))}`],
         ...network.flags,
-        ...requestFlags(request),
+        ...requestFlags(request, this.#isCached(request)),
         ...["--file", file("Dockerfile", recipe.text), join(directory, "context")],
       ],
       {
@@ -271,14 +276,16 @@ class ImageBuilder implements Builder {
     );
     narrator.end(code);
     if (code === 0 && narrator.result !== "") return `sha256:${narrator.result}` as ImageID;
-    this.#untidy = true;
+    if (code < 0) this.#untidy = true;
     if (signal.aborted) throw invalid("Build cancelled");
     const { step, before } = narrator.position;
     throw failureOf(narrator.complaint, code, step, before);
   }
 
-  #cgroupOf(id: string): string {
-    return join("/", this.#options.cgroupParent, `build-${id}`);
+  /** Where images are named to take steps from, and none of them is here, there is nothing to take. */
+  #isCached({ noCache, cacheFrom }: BuildRequest): boolean {
+    const { images } = this.#options;
+    return !noCache && (cacheFrom.length === 0 || cacheFrom.some((name) => images.find(name) !== undefined));
   }
 
   async usage(): Promise<number> {

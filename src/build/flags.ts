@@ -2,7 +2,7 @@
 import type { BuildRequest } from "./types.ts";
 
 /** Limits of RUN steps (sizes in bytes, without a unit: the runtime is handed them as they are), and what else the request says of how they run. */
-export function requestFlags(request: BuildRequest): string[] {
+export function requestFlags(request: BuildRequest, cached: boolean): string[] {
   const sized: readonly (readonly [string, number])[] = [
     ["--shm-size", request.shmSize],
     ["--memory", request.memory],
@@ -22,7 +22,7 @@ export function requestFlags(request: BuildRequest): string[] {
     ...Object.entries(request.buildArgs).flatMap(([name, value]) =>
       value === null ? [] : ["--build-arg", `${name}=${value}`],
     ),
-    ...(request.noCache ? ["--no-cache"] : []),
+    ...(cached ? [] : ["--no-cache"]),
     ...(request.platform === "" ? [] : ["--platform", request.platform]),
   ];
 }
@@ -34,6 +34,7 @@ export const ALWAYS: readonly string[] = [
   "--format",
   "docker",
   "--layers",
+  "--force-rm",
   "--pull-never",
   "--identity-label=false",
   "--skip-unused-stages=false",

@@ -59,7 +59,7 @@ export class Transfer {
   }
 
   /** Take a built image over: layers that are here are not read again. */
-  take(image: ImageID, references: readonly string[], parent: ImageID | undefined): Promise<Image> {
+  take(image: ImageID, parent: ImageID | undefined): Promise<Image> {
     return this.#within(async (directory) => {
       const { buildah, images } = this.#options;
       // Uncompressed: a layer's digest is its diffID then.
@@ -74,7 +74,7 @@ export class Transfer {
           diffId,
           open: async () => createReadStream(join(directory, hexOf(diffId))),
         })),
-        references,
+        references: [],
         ...(parent !== undefined && { parent }),
       });
     });
