@@ -75,6 +75,7 @@ class SkopeoRegistry implements Registry {
   async pull(text: string, options: TransferOptions): Promise<Image> {
     const reference = withDefaultTag(pullable(text));
     const pulled = await this.#pull(reference, options);
+    this.#publish("pull", reference);
     tellStatus(options, reference, pulled);
     return pulled.image;
   }
@@ -91,6 +92,7 @@ class SkopeoRegistry implements Registry {
     });
     const pulled: Pulled[] = [];
     for (const tag of tags) pulled.push(await this.#pull({ ...repository, tag }, options));
+    this.#publish("pull", repository);
     const updated = pulled.some((each) => each.updated);
     tellStatus(options, repository, { updated, ...(pulled.some(({ made }) => made) && { made: true }) });
     return pulled.map(({ image }) => image);
@@ -161,7 +163,7 @@ class SkopeoRegistry implements Registry {
       .update(JSON.stringify(options.credentials ?? {}))
       .digest("hex");
     const key = JSON.stringify([canonical(reference), platform ?? null, who]);
-    const pulled = await this.#pulls.run(key, options, (shared) =>
+    return this.#pulls.run(key, options, (shared) =>
       this.#track(shared.signal, (signal) =>
         this.#pullAlone(reference, {
           onProgress: shared.onProgress,
@@ -171,8 +173,6 @@ class SkopeoRegistry implements Registry {
         }),
       ),
     );
-    this.#publish("pull", reference);
-    return pulled;
   }
 
   /** Without a registry to be reached, `busybox` is what it always was: the machine's own. */
@@ -233,14 +233,13 @@ class SkopeoRegistry implements Registry {
     return ended;
   }
 
+  /** As Docker tells of it: by the name that was asked for, with the image's labels. */
   #publish(action: string, reference: Reference): void {
     const { domain, path } = reference;
-    const name = familiar({ domain, path });
-    this.#options.publish({
-      type: "image",
-      action,
-      actor: { id: familiar(reference), attributes: { name } },
-    });
+    const id = familiar(reference);
+    const labels = this.#parts.images.find(id)?.config.Labels;
+    const attributes = { ...labels, name: familiar({ domain, path }) };
+    this.#options.publish({ type: "image", action, actor: { id, attributes } });
   }
 }
 
