@@ -82,7 +82,7 @@ export class ApiClient {
 
   /** The answer's body as it comes; resolves with its head. A stream given is sent as a tar. @throws ApiError */
   async stream(
-    method: "GET" | "POST",
+    method: "GET" | "HEAD" | "POST" | "PUT",
     path: string,
     options: {
       readonly query?: Query;

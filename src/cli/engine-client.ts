@@ -22,14 +22,14 @@ export interface EngineClient {
   remove<T>(path: string, query?: Query, body?: object): Promise<T>;
   /** The answer's body as it comes; resolves with its head. */
   stream(
-    method: "GET" | "POST",
+    method: "GET" | "HEAD" | "POST" | "PUT",
     path: string,
     options: {
       readonly query?: Query;
       readonly body?: Readable;
       readonly headers?: Readonly<Record<string, string>>;
     },
-  ): Promise<Readable>;
+  ): Promise<Readable & { readonly headers: Readonly<Record<string, string | string[] | undefined>> }>;
   output(path: string, query?: Query): Promise<Output>;
   connect(path: string, options: { readonly query?: Query; readonly body?: object }): Promise<Connection>;
 }
