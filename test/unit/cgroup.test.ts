@@ -49,6 +49,13 @@ describe("the directories of a cgroup", () => {
     }
   });
 
+  it("are those that can be seen", () => {
+    const [unified] = VERSION_2;
+    assert.ok(unified);
+    const location = within([...VERSION_1, unified], `4:memory:/x/${ID}\n0::/drawbridge/${ID}\n`);
+    assert.deepEqual(location("memory"), { path: `/sys/fs/cgroup/drawbridge/${ID}`, unified: true });
+  });
+
   it("are the container's own, wherever below it the process has gone", () => {
     const path = `/system.slice/drawbridge-${ID}.scope`;
     const location = within(VERSION_2, `0::${path}/init.scope/x\n`);

@@ -15,14 +15,18 @@ export interface Hierarchy {
   readonly root: string;
 }
 
-/** One that was mounted twice is taken where it was first. */
+/** In the order in which they were mounted; one that was mounted twice is taken where it was first. */
 export function hierarchiesOf(entries: readonly MountEntry[]): readonly Hierarchy[] {
-  return entries.flatMap(({ type, target, root, superOptions }): readonly Hierarchy[] => {
+  return entries.filter(isSeen).flatMap(({ type, target, root, superOptions }): readonly Hierarchy[] => {
     if (type === "cgroup2") return [{ unified: true, controllers: [], mountpoint: target, root }];
     if (type !== "cgroup") return [];
     return [{ unified: false, controllers: superOptions.split(","), mountpoint: target, root }];
   });
 }
+
+/** Not when something was mounted later on the same place, or above it. */
+const isSeen = ({ target }: MountEntry, index: number, entries: readonly MountEntry[]): boolean =>
+  !entries.slice(index + 1).some((later) => target === later.target || target.startsWith(`${later.target}/`));
 
 /** `4:memory:/path`, `0::/path`: by controller, the unified hierarchy's under the empty name (proc_pid_cgroup(5)). */
 export function membershipOf(text: string): ReadonlyMap<string, string> {
