@@ -2,9 +2,17 @@
  * `EXEC_ROOT/mounts/<random>`: sources of binds that a path can't name well enough, mounted there while the runtime makes a
  * container. What lies below leads into people's data, so nothing in there is ever removed recursively.
  */
-import { mkdirSync, readdirSync, rmdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
-import { codeOf } from "../lib/errors.ts";
 import { randomHex } from "../lib/ids.ts";
 import { bindMount, mountsUnder, unmount } from "../linux/mount.ts";
 
@@ -46,19 +54,12 @@ export function mountPlace(
 /** What an engine left that died meanwhile. */
 export function clearPlaces(execRoot: string): void {
   const places = placesOf(execRoot);
-  for (const { target } of mountsUnder(places)) unmount(target, { lazy: true });
-  for (const entry of entriesOf(places)) {
+  if (!existsSync(places)) return;
+  // As the kernel's table of mounts has it.
+  for (const { target } of mountsUnder(realpathSync(places))) unmount(target, { lazy: true });
+  for (const entry of readdirSync(places, { withFileTypes: true })) {
     const path = join(places, entry.name);
     if (entry.isDirectory()) rmdirSync(path);
     else unlinkSync(path);
-  }
-}
-
-function entriesOf(directory: string) {
-  try {
-    return readdirSync(directory, { withFileTypes: true });
-  } catch (thrown) {
-    if (codeOf(thrown) === "ENOENT") return [];
-    throw thrown;
   }
 }

@@ -1,6 +1,5 @@
 /** How much a volume holds. */
 import { type Dirent, promises as fs } from "node:fs";
-import { join } from "node:path";
 import { codeOf } from "../lib/errors.ts";
 
 /**
@@ -9,11 +8,11 @@ import { codeOf } from "../lib/errors.ts";
  */
 export async function sizeOf(directory: string): Promise<number> {
   const seen = new Set<string>();
-  const ahead = [directory];
+  const ahead = [Buffer.from(directory)];
   let size = 0;
-  for (let path = ahead.pop(); path !== undefined; path = ahead.pop()) {
+  for (let path = ahead.pop(); path; path = ahead.pop()) {
     for (const entry of await entriesOf(path)) {
-      const child = join(path, entry.name);
+      const child = Buffer.concat([path, Buffer.from("/"), entry.name]);
       if (entry.isDirectory()) ahead.push(child);
       else if (entry.isFile()) size += await fileSize(child, seen);
     }
@@ -21,7 +20,7 @@ export async function sizeOf(directory: string): Promise<number> {
   return size;
 }
 
-async function fileSize(path: string, seen: Set<string>): Promise<number> {
+async function fileSize(path: Buffer, seen: Set<string>): Promise<number> {
   try {
     const { dev, ino, nlink, size } = await fs.lstat(path);
     if (nlink > 1) {
@@ -36,9 +35,10 @@ async function fileSize(path: string, seen: Set<string>): Promise<number> {
   }
 }
 
-async function entriesOf(directory: string): Promise<readonly Dirent[]> {
+// Names are bytes, not text.
+async function entriesOf(directory: Buffer): Promise<readonly Dirent<Buffer>[]> {
   try {
-    return await fs.readdir(directory, { withFileTypes: true });
+    return await fs.readdir(directory, { withFileTypes: true, encoding: "buffer" });
   } catch (thrown) {
     if (codeOf(thrown) === "ENOENT" || codeOf(thrown) === "ENOTDIR") return [];
     throw thrown;

@@ -2,7 +2,7 @@
  * The local driver: `DATA_ROOT/volumes/<name>/_data`. A record in the store says that a volume is there; what lies on
  * disk without one is a creation or a removal that was cut short.
  */
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, realpathSync, renameSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { asError, codeOf, conflict, inContext, kindOf, messageOf, notFound } from "../lib/errors.ts";
@@ -32,7 +32,7 @@ export const createVolumes = (options: VolumesOptions): Volumes => new LocalVolu
 
 class LocalVolumes implements Volumes {
   readonly #options: VolumesOptions;
-  readonly #root: string;
+  #root: string;
   readonly #volumes = new Map<string, Volume>();
   readonly #active = new Map<string, ActiveMount>();
   /** One change of a volume at a time. */
@@ -45,6 +45,8 @@ class LocalVolumes implements Volumes {
 
   async start(): Promise<void> {
     mkdirSync(this.#root, { recursive: true, mode: 0o701 });
+    // As the kernel's table of mounts has it.
+    this.#root = realpathSync(this.#root);
     const recorded = await readVolumes(this.#options.store, (name) => this.#mountpoint(name));
     const mounted = new Set(mounts().map(({ target }) => target));
     for (const volume of recorded) {

@@ -104,10 +104,11 @@ describe("volumes", () => {
     writeFileSync(join(mountpoint, "below/a"), "x".repeat(1000));
     linkSync(join(mountpoint, "below/a"), join(mountpoint, "b"));
     symlinkSync("/etc", join(mountpoint, "link"));
-    assert.equal(await volumes.size("data"), 1000);
+    writeFileSync(Buffer.concat([Buffer.from(`${mountpoint}/`), Buffer.from([0xff])]), "12345");
+    assert.equal(await volumes.size("data"), 1005);
     await volumes.create({ name: "used" });
     const pruned = await volumes.prune(volumes.list(), (name) => (name === "used" ? ["c1"] : []));
-    assert.deepEqual(pruned, { deleted: ["data"], reclaimed: 1000 });
+    assert.deepEqual(pruned, { deleted: ["data"], reclaimed: 1005 });
     assert.deepEqual(left(), ["used"]);
   });
 
@@ -198,6 +199,18 @@ describe("volumes with options", () => {
       [],
     );
     assert.deepEqual(left(), ["ended"]);
+  });
+
+  it("are found mounted where links lead to the data root", async () => {
+    const link = `${dataRoot}-link`;
+    symlinkSync(dataRoot, link);
+    dataRoot = link;
+    const linked = await start();
+    const { mountpoint } = await linked.create({ name: "data", options: TMPFS });
+    await linked.mount("data", "c1");
+    const next = await start();
+    await next.unmount("data", "c1");
+    assert.ok(!isMounted(mountpoint));
   });
 
   it("show another directory, read-only where asked", async () => {

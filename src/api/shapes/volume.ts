@@ -8,15 +8,19 @@ export interface VolumeUsage {
   readonly containers: number;
 }
 
-const nullWhenEmpty = (map: Readonly<Record<string, string>>) => (Object.keys(map).length > 0 ? map : null);
+/** In the order of their keys, as Go writes a map; `null` where there are none. */
+const mapOf = (map: Readonly<Record<string, string>>) => {
+  const entries = Object.entries(map).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return entries.length > 0 ? Object.fromEntries(entries) : null;
+};
 
 export const volumeShape = (volume: Volume, usage?: VolumeUsage) => ({
   CreatedAt: volume.created.replace(/\.\d+/, ""),
   Driver: volume.driver,
-  Labels: nullWhenEmpty(volume.labels),
+  Labels: mapOf(volume.labels),
   Mountpoint: volume.mountpoint,
   Name: volume.name,
-  Options: nullWhenEmpty(volume.options),
+  Options: mapOf(volume.options),
   Scope: "local",
   ...(usage && { UsageData: { RefCount: usage.containers, Size: usage.size } }),
 });
