@@ -1,5 +1,5 @@
 /** Builds: each from its request to an image of the engine's, and nothing left of it besides. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Image, Images } from "../image/types.ts";
@@ -12,14 +12,12 @@ import type { Networks } from "../network/types.ts";
 import type { Registry } from "../registry/types.ts";
 import { baseImage, tagOf } from "./bases.ts";
 import { Buildah } from "./buildah.ts";
+import { CGROUP, carryOut } from "./carry-out.ts";
 import { removeCgroup } from "./cgroup.ts";
 import { readContext } from "./context.ts";
 import { parseDockerfile } from "./dockerfile.ts";
-import { failureOf } from "./failure.ts";
-import { ALWAYS, requestFlags } from "./flags.ts";
-import { Narrator, stepLine } from "./narrator.ts";
-import { openNetwork } from "./network.ts";
-import { type Recipe, recipeOf } from "./recipe.ts";
+import { stepLine } from "./narrator.ts";
+import { recipeOf } from "./recipe.ts";
 import { imagesOf, type Stages, stagesOf } from "./stages.ts";
 import { Transfer } from "./transfer.ts";
 import type { Builder, BuildRequest } from "./types.ts";
@@ -44,9 +42,6 @@ export interface BuilderOptions {
   /** The filter of RUN steps' system calls, as the OCI runtime specification has it. */
   readonly seccompProfile: object;
 }
-
-/** Holds the path of a build's cgroup, while it has one. */
-const CGROUP = "cgroup";
 
 type Handlers = Parameters<Builder["build"]>[1];
 
@@ -162,17 +157,34 @@ class ImageBuilder implements Builder {
       return base.id;
     };
     const recipe = recipeOf(plan, request.labels, idOf);
-    const built = await this.#run(request, plan, recipe, { ...place, told, idOf }, { onMessage, signal });
+    const built = await carryOut(
+      { ...this.#options, buildah: this.#buildah, transfer: this.#transfer },
+      { request, plan, recipe, told, idOf, ...place },
+      {
+        onMessage,
+        signal,
+        onKilled: () => {
+          this.#untidy = true;
+        },
+      },
+    );
     const last = plan.stages.at(-1)?.base;
     const parent = last?.kind === "image" ? idOf(last.name, plan.stages.at(-1)?.platform ?? "") : undefined;
     const known = this.#options.images.find(built);
-    const image = known ?? (await this.#transfer.take(built, parent === built ? undefined : parent));
+    const image = known ?? (await this.#take(built, parent));
     void onMessage({ stream: `Successfully built ${shortId(image.id)}\n` });
     for (const tag of place.tags) {
       await this.#options.images.tag(image.id, tag);
       void onMessage({ stream: `Successfully tagged ${familiar(parseReference(tag))}\n` });
     }
     return image.id;
+  }
+
+  async #take(built: ImageID, parent: ImageID | undefined): Promise<Image> {
+    const image = await this.#transfer.take(built, parent);
+    const attributes = { ...image.config.Labels, name: image.id };
+    this.#options.publish({ type: "image", action: "create", actor: { id: image.id, attributes } });
+    return image;
   }
 
   /** The steps up to the first FROM: an image that can't be had is told of after them. @returns how many */
@@ -201,91 +213,6 @@ class ImageBuilder implements Builder {
       found.set(`${name} ${platform}`, base);
     }
     return found;
-  }
-
-  /** @returns the result's id, in the builder's store */
-  async #run(
-    request: BuildRequest,
-    plan: Stages,
-    recipe: Recipe,
-    place: {
-      readonly id: string;
-      readonly directory: string;
-      readonly undo: UndoStack;
-      readonly told: number;
-      readonly idOf: (name: string, platform: string) => ImageID;
-    },
-    { onMessage, signal }: Handlers,
-  ): Promise<ImageID> {
-    const { networks, findContainer, runtime, seccompProfile } = this.#options;
-    const { id, directory, undo } = place;
-    const file = (name: string, content: string): string => {
-      writeFileSync(join(directory, name), content);
-      return join(directory, name);
-    };
-    const cgroup = join("/", request.cgroupParent || this.#options.cgroupParent, `build-${id}`);
-    // For the next start, should this engine not come to its removal.
-    file(CGROUP, cgroup);
-    undo.push("remove the cgroup", () => removeCgroup(cgroup));
-    const network = await openNetwork(request.networkMode, {
-      networks,
-      findContainer,
-      directory: join(directory, "network"),
-      extraHosts: request.extraHosts,
-    });
-    undo.push("close the network", () => network.close());
-    let heard: Promise<void> | void;
-    const narrator = new Narrator({
-      recipe,
-      bases: plan.stages.map(({ base, platform }) =>
-        base.kind === "stage"
-          ? { stage: base.index }
-          : base.kind === "image"
-            ? place.idOf(base.name, platform).replace(/^sha256:/, "")
-            : "",
-      ),
-      emit: (message) => {
-        heard = onMessage(message);
-      },
-      completeId: (prefix) => this.#transfer.completeId(prefix),
-      newId: () => randomHex(6),
-      told: place.told,
-    });
-    const code = await this.#buildah.run(
-      [
-        ...["build", ...ALWAYS, "--runtime", runtime, "--cgroup-parent", cgroup],
-        ...["--signature-policy", this.#buildah.settings("policy.json")],
-        ...["--hooks-dir", this.#buildah.settings("hooks")],
-        ...["--ignorefile", this.#buildah.settings("ignore")],
-        ...["--security-opt", `seccomp=${file("seccomp.json", JSON.stringify(seccompProfile))}`],
-        ...network.flags,
-        ...requestFlags(request, this.#isCached(request)),
-        ...["--file", file("Dockerfile", recipe.text), join(directory, "context")],
-      ],
-      {
-        signal,
-        onStdout: (text) => {
-          narrator.stdout(text);
-          return heard;
-        },
-        onStderr: (text) => {
-          narrator.stderr(text);
-          return heard;
-        },
-      },
-    );
-    narrator.end(code);
-    if (code === 0 && narrator.result !== "") return `sha256:${narrator.result}` as ImageID;
-    if (code < 0) this.#untidy = true;
-    if (signal.aborted) throw invalid("Build cancelled");
-    const { step, before } = narrator.position;
-    throw failureOf(narrator.complaint, code, step, before);
-  }
-
-  /** Where images are named to take steps from, and none of them is here, there is nothing to take. */
-  #isCached({ noCache, cacheFrom }: BuildRequest): boolean {
-    const { images } = this.#options;
-    return !noCache && (cacheFrom.length === 0 || cacheFrom.some((name) => images.find(name) !== undefined));
   }
 
   async usage(): Promise<number> {
