@@ -53,6 +53,6 @@ function sorted(value: unknown): unknown {
 
 /** Things have names; what has none is its own. */
 function orderOf(value: unknown): string {
-  const name = isObject(value) ? (value.Name ?? value.Path) : undefined;
+  const name = isObject(value) ? (value.Destination ?? value.Name ?? value.Path) : undefined;
   return typeof name === "string" ? name : JSON.stringify(value);
 }

@@ -104,7 +104,7 @@ function network(name: string, driver: "bridge" | "host" | "null"): Network {
     ipv6: false,
     ipam: {
       driver: "default",
-      options: {},
+      options: null,
       pools:
         driver === "bridge"
           ? [{ subnet: parsePrefix("172.17.0.0/16"), gateway: parseAddress("172.17.0.1"), auxiliary: {} }]

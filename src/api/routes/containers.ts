@@ -18,6 +18,9 @@ interface ById {
 
 const byId = { params: path("id") };
 
+const START_BODY =
+  "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24";
+
 export function containerRoutes(app: FastifyInstance, { engine }: Context): void {
   const { containers } = engine;
   const sizesOf = (view: ContainerView, asked: string | undefined): Promise<Sizes> | undefined =>
@@ -67,6 +70,9 @@ export function containerRoutes(app: FastifyInstance, { engine }: Context): void
     { schema: { ...byId, querystring: query(["checkpoint", "detachKeys"]) } },
     async (request, reply) => {
       if (request.query.checkpoint) throw notBuiltIn("checkpoints are not built in");
+      // A few bytes are let pass, `{}` and `null` among them, as Docker does.
+      const length = Number(request.headers["content-length"] ?? 0);
+      if (length > 7 || request.headers["transfer-encoding"] !== undefined) throw invalid(START_BODY);
       await containers.startContainer(containerReference(request.params.id));
       return reply.code(204).send();
     },
