@@ -77,6 +77,7 @@ async function removeFilesystem(context: Context, entry: Entry): Promise<void> {
       dropVolumes(context, entry.container),
     ]);
   }
+  releaseShm(context, id);
   await context.images.removeLayer(id);
 }
 

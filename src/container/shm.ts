@@ -64,6 +64,8 @@ function shmOf(context: Context, { id, hostConfig }: Container): string {
 }
 
 function mountShm(path: string, size: number): string {
+  // Of a start that an engine did not live to record.
+  unmount(path, { lazy: true });
   mkdirSync(path, { recursive: true, mode: 0o700 });
   try {
     mount({

@@ -25,7 +25,8 @@ import { makeDirectoryInRoot } from "./rootfs.ts";
 import { filesOf, sandboxRequestOf } from "./sandbox-request.ts";
 import type { SeccompProfile } from "./seccomp-profile.ts";
 import { joinedContainer, prepareShm } from "./shm.ts";
-import { specOf } from "./spec.ts";
+import { cgroupsPathOf, specOf } from "./spec.ts";
+import { removeCgroups } from "./strays.ts";
 import type { Container, State } from "./types.ts";
 import { accountsIn, resolveUser } from "./user.ts";
 
@@ -69,6 +70,7 @@ export async function startProcess(
     const { bundle, profile } = writeBundle(context, container, { sandbox, rootfs, mounts }, undo);
     const endpoints = joinedEndpoints(joiningOrder(container, context.networks), sandbox);
     const { config } = container;
+    undo.push("remove its cgroups", () => removeOwnCgroups(context, container));
     const supervised = await context.supervisor.create(monitorRequestOf(context, container, bundle));
     undo.push("delete the process", () => context.supervisor.delete(container.id));
     undo.push("forget the process", () => context.registry.forgetRun(entry));
@@ -87,6 +89,11 @@ export async function startProcess(
     await context.registry.save(entry, { state: runningState(container, supervised, startedAt) });
     return { supervised, bundle };
   });
+}
+
+/** Those that a runtime made before it failed; systemd removes its scopes itself. */
+async function removeOwnCgroups({ cgroups }: Context, container: Container): Promise<void> {
+  if (cgroups.driver === "cgroupfs") await removeCgroups(cgroupsPathOf(container, cgroups));
 }
 
 /** Its end left something behind: once more. */
