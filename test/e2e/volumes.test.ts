@@ -83,6 +83,21 @@ describe("volumes", () => {
     await docker("rmi linked");
   });
 
+  it("are where the image wants them, and nobody asked for something else there", async () => {
+    await docker("create --name maker busybox");
+    const change = "--change 'VOLUME /etc /v' --change 'CMD [\"sh\"]'";
+    await suite.host.run("sh", ["-c", `docker export maker | docker import ${change} - wanting`]);
+    await docker("rm maker");
+    const script = "cat /etc/passwd | head -1; grep -cE ' /(etc|v) ' /proc/mounts";
+    assert.match(await docker("run --rm wanting sh -c", script), /^root:.*\n2$/);
+    assert.deepEqual(await names(), []);
+    await docker("run --name one -v named:/v --tmpfs /etc wanting true");
+    assert.deepEqual(await names(), ["named"]);
+    await docker("rm -v one");
+    await docker("volume rm named");
+    await docker("rmi wanting");
+  });
+
   it("come from other containers, read-only where asked", async () => {
     await docker(`create --name source -v shared:/s -v /anon -v ${suite.host.directory}:/h:ro busybox`);
     const table = await run(

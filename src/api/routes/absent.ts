@@ -2,7 +2,7 @@
 import type { FastifyInstance, HTTPMethods } from "fastify";
 import { notBuiltIn, notFound, unavailable } from "../../lib/errors.ts";
 
-const NO_SWARM =
+export const NO_SWARM =
   'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
 const NOT_IN_SWARM = "This node is not part of a swarm";
 const BUILDKIT =

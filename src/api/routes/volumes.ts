@@ -7,6 +7,7 @@ import { minorOf } from "../request.ts";
 import { anything, map, object, path, type Query, query, text, withoutNulls } from "../schema.ts";
 import { volumeShape } from "../shapes/volume.ts";
 import { PRUNE_FILTERS, pruneSelection, selectVolumes, VOLUME_FILTERS } from "../volume-filters.ts";
+import { type Absence, NO_SWARM } from "./absent.ts";
 
 interface ByName {
   readonly name: string;
@@ -19,6 +20,8 @@ interface CreateBody {
   readonly Labels?: Readonly<Record<string, string>> | null;
   readonly ClusterVolumeSpec?: unknown;
 }
+
+const NO_CLUSTER = "volume update only valid for cluster volumes, but swarm is unavailable";
 
 const byName = { params: path("name") };
 
@@ -54,7 +57,7 @@ export function volumeRoutes(app: FastifyInstance, { engine }: Context): void {
     async (request, reply) => {
       const { Name, Driver, DriverOpts, Labels, ClusterVolumeSpec } = withoutNulls(request.body);
       if (ClusterVolumeSpec !== undefined && minorOf(request) >= 42) {
-        throw unavailable("cluster volumes need a swarm, and this node is not a swarm manager");
+        throw unavailable(NO_SWARM);
       }
       const volume = await volumes.create({
         ...(Name && { name: Name }),
@@ -67,8 +70,9 @@ export function volumeRoutes(app: FastifyInstance, { engine }: Context): void {
     },
   );
 
-  app.put<{ Params: ByName }>("/volumes/:name", { schema: byName }, async () => {
-    throw unavailable("volume update only valid for cluster volumes, but swarm is unavailable");
+  const absence: Absence = { absent: { status: 503, sentence: NO_CLUSTER } };
+  app.put<{ Params: ByName }>("/volumes/:name", { schema: byName, config: absence }, async () => {
+    throw unavailable(NO_CLUSTER);
   });
 
   app.delete<{ Params: ByName; Querystring: Query<"force"> }>(
