@@ -1,16 +1,13 @@
 /** Layers of one image brought into files, and how far each of them has come. */
 import { mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { asError, codeOf, internal } from "../lib/errors.ts";
 import type { BlobShelf } from "./blobs.ts";
 import { type Descriptor, hexOf } from "./manifest.ts";
-import { isPassing } from "./refusals.ts";
+import { retrying } from "./retrying.ts";
 import type { Session } from "./skopeo.ts";
 
 const LOOK_EVERY = 100;
-/** Seconds before each further try. */
-const RETRIES = [1, 2, 4, 8];
 
 export interface DownloadOptions {
   readonly session: Session;
@@ -69,7 +66,11 @@ class Transfer {
   async run(): Promise<void> {
     try {
       this.#prepare();
-      for (let attempt = 0; this.#missing.size > 0; attempt += 1) await this.#attempt(attempt);
+      const { signal, onRetry } = this.#options;
+      const tell = (seconds: number) => {
+        for (const digest of this.#missing.keys()) onRetry(digest, seconds);
+      };
+      if (this.#missing.size > 0) await retrying(() => this.#attempt(), signal, tell);
     } catch (thrown) {
       for (const { reject } of this.#files.values()) reject(asError(thrown));
       throw thrown;
@@ -92,7 +93,7 @@ class Transfer {
     this.#look();
   }
 
-  async #attempt(attempt: number): Promise<void> {
+  async #attempt(): Promise<void> {
     const { session, source } = this.#options;
     const broken = new AbortController();
     const signal = AbortSignal.any([this.#options.signal, broken.signal]);
@@ -118,20 +119,12 @@ class Transfer {
         ],
         { signal },
       );
-      this.#look();
-      const [left] = this.#missing.keys();
-      if (left !== undefined) throw internal(`skopeo ended without having brought ${left}`);
-    } catch (thrown) {
-      this.#look();
-      const wait = RETRIES[attempt];
-      if (wait === undefined || !isPassing(thrown)) throw thrown;
-      for (let left = wait; left > 0; left -= 1) {
-        for (const digest of this.#missing.keys()) this.#options.onRetry(digest, left);
-        await sleep(1000, undefined, { signal });
-      }
     } finally {
       clearInterval(timer);
+      this.#look();
     }
+    const [left] = this.#missing.keys();
+    if (left !== undefined) throw internal(`skopeo ended without having brought ${left}`);
   }
 
   /** A blob has its name when it is whole and its digest is right; before that its file has a random one. */

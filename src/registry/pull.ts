@@ -9,6 +9,7 @@ import { byDigest, type Fetched, fetchConfig, fetchManifest } from "./fetch.ts";
 import { type Descriptor, type ImageManifest, parseConfig, shortDigest } from "./manifest.ts";
 import type { Parts } from "./parts.ts";
 import { choose, formatPlatform, hostPlatform, type Platform, runsOn } from "./platform.ts";
+import { retryStatus } from "./retrying.ts";
 import { Session } from "./skopeo.ts";
 import type { TransferOptions } from "./types.ts";
 
@@ -220,8 +221,7 @@ class LayerProgress {
         line(digest, "Downloading", { current, total });
       },
       onWhole: (digest: string) => line(digest, "Download complete"),
-      onRetry: (digest: string, seconds: number) =>
-        line(digest, `Retrying in ${seconds} second${seconds === 1 ? "" : "s"}`),
+      onRetry: (digest: string, seconds: number) => line(digest, retryStatus(seconds)),
     };
   }
 

@@ -11,9 +11,10 @@ import { byDigest } from "./fetch.ts";
 import { type Descriptor, DOCKER_LAYER, digestOf, encodeManifest, hexOf, shortDigest } from "./manifest.ts";
 import type { Parts } from "./parts.ts";
 import { SkopeoError } from "./refusals.ts";
+import { retrying, retryStatus } from "./retrying.ts";
 import { Session } from "./skopeo.ts";
 import type { TransferOptions } from "./types.ts";
-import { upload } from "./upload.ts";
+import { type UploadOptions, upload } from "./upload.ts";
 
 export interface Pushed {
   readonly tag: string;
@@ -115,7 +116,7 @@ async function send(order: Order, trusted: ReadonlyMap<string, Descriptor>): Pro
   writeFileSync(join(directory, "version"), "Directory Transport Version: 1.1\n");
 
   const left = new Map([...blobs].map(([diffId, blob]) => [blob.digest, { diffId, size: blob.size }]));
-  await upload({
+  const transfer: UploadOptions = {
     session,
     directory,
     target: canonical(reference),
@@ -132,7 +133,11 @@ async function send(order: Order, trusted: ReadonlyMap<string, Descriptor>): Pro
       else if (outcome === "sent") tell(layer.diffId, "Pushed");
       else tell(layer.diffId, `Mounted from ${outcome.mountedFrom}`);
     },
-  });
+  };
+  const wait = (seconds: number) => {
+    for (const { diffId } of left.values()) tell(diffId, retryStatus(seconds));
+  };
+  await retrying(() => upload(transfer), options.signal, wait);
   for (const { diffId } of left.values()) tell(diffId, "Pushed");
   for (const [diffId, blob] of blobs) {
     parts.known.add(diffId, { ...blob, repository: repositoryOf(reference) });

@@ -43,10 +43,11 @@ const USUAL: Readonly<Record<string, string>> = {
   unauthorized: "authentication required",
 };
 
-/** An error's code and its message, of those that `text` ends with. */
+/** An error's code and its message, of those that are in `text`, a line each. */
 function coded(text: string, code: string): string {
-  const at = text.lastIndexOf(`${code}: `);
-  return at >= 0 ? text.slice(at) : `${code}: ${USUAL[code] ?? code}`;
+  const line = text.split("\n").find((each) => each.includes(code)) ?? "";
+  const at = line.indexOf(`${code}: `);
+  return at >= 0 ? line.slice(at) : `${code}: ${USUAL[code] ?? code}`;
 }
 
 const NETWORK =
@@ -59,8 +60,16 @@ export const isPassing = (thrown: unknown): boolean =>
     thrown.message,
   );
 
-/** What an upload or download stopped on. @param verb names what was asked for, in Docker's words */
-export function refusal(thrown: unknown, reference: Reference, verb: "pull" | "push" | "login"): unknown {
+/** What was asked of a registry. */
+export interface Asked {
+  readonly reference: Reference;
+  readonly verb: "pull" | "push" | "login";
+  /** Without credentials. */
+  readonly anonymous: boolean;
+}
+
+/** What it stopped on, in Docker's words; what is not skopeo's is left as it is. */
+export function refusal(thrown: unknown, { reference, verb, anonymous }: Asked): unknown {
   if (!(thrown instanceof SkopeoError)) return thrown;
   const text = thrown.message;
   const { tag: _, digest: __, ...repository } = reference;
@@ -81,12 +90,18 @@ export function refusal(thrown: unknown, reference: Reference, verb: "pull" | "p
     );
   }
   if (/unauthorized|invalid username\/password|authentication required/.test(text)) {
+    // A registry that gives tokens says so when it gives none; the others want a password.
+    const wantsPassword = anonymous && verb !== "login" && !/auth token/.test(text);
+    if (wantsPassword) return internal("no basic auth credentials", thrown);
     // As Docker does: to a pull that is refused with 401, its client answers by asking for a password.
     if (verb !== "login") return internal(coded(text, "unauthorized"), thrown);
     const said = `login attempt to ${reference.domain} failed with status: 401 Unauthorized`;
     return new EngineError("unauthorized", said, { cause: thrown });
   }
   if (/toomanyrequests/.test(text)) return internal(from(text, /toomanyrequests/), thrown);
+  if (/does not match provided manifest digest/.test(text)) {
+    return internal(`manifest verification failed for digest ${reference.digest}`, thrown);
+  }
   const damaged = /Digest did not match, expected (sha256:[0-9a-f]+)/.exec(text)?.[1];
   if (damaged) return internal(`filesystem layer verification failed for digest ${damaged}`, thrown);
   return internal(text, thrown);

@@ -16,7 +16,7 @@ import type { Parts } from "./parts.ts";
 import { hostPlatform, parsePlatform, runsOn } from "./platform.ts";
 import { type Pulled, type PullOptions, pullOne } from "./pull.ts";
 import { type Pushed, pushOne } from "./push.ts";
-import { refusal, UnreachableError } from "./refusals.ts";
+import { type Asked, refusal, UnreachableError } from "./refusals.ts";
 import { SharedWork } from "./shared.ts";
 import { domainOf, Session } from "./skopeo.ts";
 import type { RegistrySettings } from "./trust.ts";
@@ -84,7 +84,9 @@ class SkopeoRegistry implements Registry {
     const { domain, path } = pullable(text);
     const repository: Reference = { domain, path };
     const tags = await this.#track(options.signal, (signal) =>
-      this.#asking(repository, "pull", () => this.#tags(repository, options.credentials, signal)),
+      this.#asking(asked("pull", repository, options), () =>
+        this.#tags(repository, options.credentials, signal),
+      ),
     ).catch((thrown: unknown) => {
       // What the machine has for it is its only tag.
       if (isBuiltIn({ ...repository, tag: "latest" }) && isOutOfReach(thrown)) return ["latest"];
@@ -112,7 +114,9 @@ class SkopeoRegistry implements Registry {
     for (const { tag, image } of chosen) {
       const tagged = { domain, path, tag };
       last = await this.#track(options.signal, (signal) =>
-        this.#asking(tagged, "push", () => pushOne(this.#parts, tagged, image, { ...options, signal })),
+        this.#asking(asked("push", tagged, options), () =>
+          pushOne(this.#parts, tagged, image, { ...options, signal }),
+        ),
       );
     }
     this.#publish("push", reference);
@@ -125,7 +129,7 @@ class SkopeoRegistry implements Registry {
     if (!username) throw new EngineError("unauthorized", "username and password required");
     const reference: Reference = { domain, path: "" };
     await this.#track(new AbortController().signal, (signal) =>
-      this.#asking(reference, "login", async () => {
+      this.#asking({ reference, verb: "login", anonymous: false }, async () => {
         await using session = await Session.open(this.#parts.surroundings, domain, undefined);
         const args = ["login", "--authfile", session.authFile, `--username=${username}`, "--password-stdin"];
         await session.run([...args, domain], { signal, input: password });
@@ -137,7 +141,7 @@ class SkopeoRegistry implements Registry {
   async inspect(text: string, options: Pick<TransferOptions, "credentials" | "signal">) {
     const reference = withDefaultTag(parseReference(text));
     return this.#track(options.signal, (signal) =>
-      this.#asking(reference, "pull", async () => {
+      this.#asking(asked("pull", reference, options), async () => {
         const { surroundings } = this.#parts;
         await using session = await Session.open(surroundings, reference.domain, options.credentials);
         const { bytes, digest, manifest } = await fetchManifest(session, reference, signal);
@@ -180,7 +184,9 @@ class SkopeoRegistry implements Registry {
     const builtIn = isBuiltIn(reference) && runsOn(hostPlatform(), options.platform ?? hostPlatform());
     const given = builtIn ? { ...options, patience: BUILT_IN_PATIENCE } : options;
     try {
-      return await this.#asking(reference, "pull", () => pullOne(this.#parts, reference, given));
+      return await this.#asking(asked("pull", reference, options), () =>
+        pullOne(this.#parts, reference, given),
+      );
     } catch (thrown) {
       if (!builtIn || !isOutOfReach(thrown)) throw thrown;
       this.#parts.logger.info(
@@ -211,15 +217,11 @@ class SkopeoRegistry implements Registry {
   }
 
   /** @throws what the registry says, in Docker's words */
-  async #asking<T>(
-    reference: Reference,
-    verb: Parameters<typeof refusal>[2],
-    work: () => Promise<T>,
-  ): Promise<T> {
+  async #asking<T>(asked: Asked, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (thrown) {
-      throw refusal(thrown, reference, verb);
+      throw refusal(thrown, asked);
     }
   }
 
@@ -242,6 +244,12 @@ class SkopeoRegistry implements Registry {
     this.#options.publish({ type: "image", action, actor: { id, attributes } });
   }
 }
+
+const asked = (
+  verb: Asked["verb"],
+  reference: Reference,
+  { credentials }: Pick<TransferOptions, "credentials">,
+): Asked => ({ verb, reference, anonymous: !credentials?.username && !credentials?.identityToken });
 
 const isBuiltIn = (reference: Reference): boolean => canonical(reference) === BUILT_IN;
 

@@ -121,7 +121,7 @@ describe("a registry", { skip: withoutRoot }, () => {
         input: password,
       });
     const refused = await host.tryDocker("push", `${server}/app:1`);
-    assert.match(refused.stderr, /unauthorized: authentication required/);
+    assert.match(refused.stderr, /no basic auth credentials/);
     const wrong = await login("wrong");
     assert.equal(wrong.code, 1);
     assert.match(wrong.stderr, /401 Unauthorized/);
@@ -131,7 +131,7 @@ describe("a registry", { skip: withoutRoot }, () => {
     const nobody = await host.tryDocker("pull", `${server}/app:1`);
     assert.deepEqual(
       [nobody.code, nobody.stderr.trim()],
-      [1, "Error response from daemon: unauthorized: authentication required"],
+      [1, "Error response from daemon: no basic auth credentials"],
     );
 
     const own = async (...args: string[]) => {

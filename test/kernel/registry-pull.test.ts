@@ -157,7 +157,10 @@ test("by digest, an image has no tag; another manifest under that digest is refu
   const other = server.manifests.get("x:1");
   assert.ok(other);
   server.manifests.set(`x@${wrong}`, other);
-  await assert.rejects(registry.pull(`${name}@${wrong}`, listening().options), { kind: "internal" });
+  await assert.rejects(registry.pull(`${name}@${wrong}`, listening().options), {
+    kind: "internal",
+    message: `manifest verification failed for digest ${wrong}`,
+  });
 });
 
 test("all tags of a repository", async () => {

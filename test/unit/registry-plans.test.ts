@@ -143,8 +143,9 @@ insecure = false
 });
 
 describe("refusals", () => {
-  const of = (message: string, verb: "pull" | "push" | "login" = "pull") => {
-    const thrown = refusal(new SkopeoError(message), parseReference("r.example/a/b:1"), verb);
+  const of = (message: string, verb: "pull" | "push" | "login" = "pull", anonymous = false) => {
+    const reference = parseReference("r.example/a/b:1");
+    const thrown = refusal(new SkopeoError(message), { reference, verb, anonymous });
     assert.ok(thrown instanceof Error && "kind" in thrown);
     return [thrown.kind, thrown.message];
   };
@@ -166,6 +167,17 @@ describe("refusals", () => {
       "denied: requested access to the resource is denied",
     ]);
     assert.deepEqual(of("x: unauthorized"), ["internal", "unauthorized: authentication required"]);
+    assert.deepEqual(of("x: unauthorized: authentication required", "push", true), [
+      "internal",
+      "no basic auth credentials",
+    ]);
+    const noToken = "x: unable to retrieve auth token: invalid username/password: unauthorized";
+    assert.deepEqual(of(noToken, "pull", true), ["internal", "unauthorized: authentication required"]);
+    const several = "x: errors:\ndenied: requested access to the resource is denied\nunauthorized: y\n";
+    assert.match(
+      String(of(several)[1]),
+      /'docker login': denied: requested access to the resource is denied$/,
+    );
     assert.deepEqual(of("x: invalid username/password: unauthorized", "login"), [
       "unauthorized",
       "login attempt to r.example failed with status: 401 Unauthorized",
@@ -182,8 +194,7 @@ describe("refusals", () => {
       new SkopeoError(
         'pinging container registry x: Get "https://x/v2/": dial tcp 192.0.2.1:443: connect: connection refused',
       ),
-      parseReference("x.example/a"),
-      "pull",
+      { reference: parseReference("x.example/a"), verb: "pull", anonymous: true },
     );
     assert.ok(unreachable instanceof UnreachableError);
     assert.equal(
