@@ -1,6 +1,7 @@
 /** What is mounted into a container's root filesystem (OCI runtime spec, "Mounts"). */
 import { cleanPath } from "./mount-words.ts";
 import type { NetworkFiles } from "./paths.ts";
+import { parseSecurity } from "./security.ts";
 import { tmpfsOptions } from "./tmpfs.ts";
 import type { HostConfig } from "./types.ts";
 
@@ -15,6 +16,7 @@ export interface Mount {
 function defaultMounts(hostConfig: HostConfig): readonly Mount[] {
   const guarded = ["nosuid", "noexec", "nodev"];
   const access = hostConfig.Privileged ? [] : ["ro"];
+  const { writableCgroups = hostConfig.Privileged } = parseSecurity(hostConfig.SecurityOpt);
   const shm = { destination: "/dev/shm", type: "tmpfs", source: "shm" };
   return [
     { destination: "/proc", type: "proc", source: "proc", options: guarded },
@@ -31,7 +33,12 @@ function defaultMounts(hostConfig: HostConfig): readonly Mount[] {
       options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
     },
     { destination: "/sys", type: "sysfs", source: "sysfs", options: [...guarded, ...access] },
-    { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: [...access, ...guarded] },
+    {
+      destination: "/sys/fs/cgroup",
+      type: "cgroup",
+      source: "cgroup",
+      options: [...(writableCgroups ? [] : ["ro"]), ...guarded],
+    },
     // Its queues are those of the IPC namespace, the host's own with `--ipc host`.
     { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: guarded },
     ...(hostConfig.IpcMode === "none"

@@ -9,8 +9,8 @@ export interface Security {
   readonly appArmor?: string;
   /** SELinux: `disable`, `type:t`, `level:s0` … */
   readonly labels: readonly string[];
-  /** Its cgroups can be written to, within its own cgroup namespace. */
-  readonly writableCgroups: boolean;
+  /** Its cgroups can be written to; where this is not said, those of a privileged container can. */
+  readonly writableCgroups?: boolean;
 }
 
 /** As Go reads one (strconv.ParseBool). */
@@ -28,7 +28,6 @@ export function parseSecurity(options: readonly string[]): Security {
     noNewPrivileges: false,
     seccomp: "default",
     labels: [],
-    writableCgroups: false,
   };
   for (const option of options) security = { ...security, ...read(option, security) };
   return security;
