@@ -7,6 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import type { Image, OutgoingImage } from "../image/types.ts";
 import { canonical, familiar, type Reference } from "../lib/reference.ts";
+import { Turns } from "../lib/turns.ts";
 import { byDigest } from "./fetch.ts";
 import { type Descriptor, DOCKER_LAYER, digestOf, encodeManifest, hexOf, shortDigest } from "./manifest.ts";
 import type { Parts } from "./parts.ts";
@@ -23,6 +24,9 @@ export interface Pushed {
 }
 
 type Options = Pick<TransferOptions, "credentials" | "onProgress" | "signal">;
+
+/** Layers compressed at the same time: each takes a processor. */
+const COMPRESSIONS = 3;
 
 /** Layers that Docker's manifest can name; others are compressed anew. */
 const GZIP: ReadonlySet<string> = new Set([DOCKER_LAYER, "application/vnd.oci.image.layer.v1.tar+gzip"]);
@@ -99,15 +103,8 @@ async function send(order: Order, trusted: ReadonlyMap<string, Descriptor>): Pro
     options.onProgress({ status, progressDetail, id: shortDigest(diffId) });
   for (const diffId of [...distinct.keys()].reverse()) tell(diffId, "Preparing");
 
-  const blobs = new Map<string, Descriptor>();
-  for (const [diffId, layer] of distinct) {
-    const known = trusted.get(diffId);
-    const blob = known
-      ? placeholder(directory, { ...known, mediaType: DOCKER_LAYER })
-      : await compress(directory, layer, options.signal);
-    blobs.set(diffId, blob);
-    tell(diffId, "Waiting");
-  }
+  const blobs = await blobsOf(distinct, trusted, directory, options.signal);
+  for (const diffId of distinct.keys()) tell(diffId, "Waiting");
   const config = { digest: digestOf(contents.config), size: contents.config.length };
   const layers = contents.layers.flatMap(({ diffId }) => blobs.get(diffId) ?? []);
   const manifest = encodeManifest(config, layers);
@@ -143,6 +140,37 @@ async function send(order: Order, trusted: ReadonlyMap<string, Descriptor>): Pro
     parts.known.add(diffId, { ...blob, repository: repositoryOf(reference) });
   }
   return manifest;
+}
+
+/** Each layer's blob, in its file. @throws what the first of them failed of, when none is written any more */
+async function blobsOf(
+  layers: ReadonlyMap<string, OutgoingImage["layers"][number]>,
+  trusted: ReadonlyMap<string, Descriptor>,
+  directory: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Descriptor>> {
+  const turns = new Turns(COMPRESSIONS);
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const blobs = new Map<string, Descriptor>();
+  const making = [...layers].map(async ([diffId, layer]) => {
+    const known = trusted.get(diffId);
+    if (known) {
+      blobs.set(diffId, placeholder(directory, { ...known, mediaType: DOCKER_LAYER }));
+      return;
+    }
+    const done = await turns.take();
+    try {
+      blobs.set(diffId, await compress(directory, layer, either));
+    } catch (thrown) {
+      failed.abort(thrown);
+    } finally {
+      done();
+    }
+  });
+  await Promise.all(making);
+  either.throwIfAborted();
+  return blobs;
 }
 
 function placeholder(directory: string, blob: Descriptor): Descriptor {

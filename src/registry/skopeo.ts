@@ -80,16 +80,16 @@ export class Session implements AsyncDisposable {
     for (const host of hosts) {
       if (await trustsBlindly(host, settings)) insecure.add(host);
     }
-    mkdirSync(session.#secrets, { recursive: true, mode: 0o700 });
-    mkdirSync(session.directory, { recursive: true, mode: 0o700 });
     const files = {
       "auth.json": JSON.stringify(authFile(domain, credentials)),
       "policy.json": JSON.stringify(ACCEPT_ALL),
       "registries.conf": registriesConf(domain, settings, (location) => insecure.has(location)),
     };
-    mkdirSync(join(session.#secrets, "registries.d"));
-    for (const [name, text] of Object.entries(files)) {
-      writeFileSync(join(session.#secrets, name), text, { mode: 0o600, flag: "wx" });
+    try {
+      session.#prepare(files);
+    } catch (thrown) {
+      await session[Symbol.asyncDispose]();
+      throw thrown;
     }
     return session;
   }
@@ -110,6 +110,15 @@ export class Session implements AsyncDisposable {
     await Promise.allSettled(this.#running);
     rmSync(this.#secrets, { recursive: true, force: true });
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #prepare(files: Readonly<Record<string, string>>): void {
+    for (const directory of [this.directory, this.#secrets, join(this.#secrets, "registries.d")]) {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+    }
+    for (const [name, text] of Object.entries(files)) {
+      writeFileSync(join(this.#secrets, name), text, { mode: 0o600, flag: "wx" });
+    }
   }
 
   async #run(args: readonly string[], { signal, input, onLine, onSpawn }: RunOptions): Promise<Buffer> {

@@ -246,6 +246,10 @@ test("a registry with tokens: who may, and who may not", async () => {
   const status = "Login Succeeded";
   assert.deepEqual(await registry.login({ ...login, password: "s3cret" }), { status, identityToken: "" });
   await assert.rejects(registry.login({ ...login, password: "wrong" }), { kind: "unauthorized" });
+  const credentials = { registryToken: "good" };
+  await assert.rejects(registry.pull(name, { ...listening().options, credentials }), {
+    kind: "not-built-in",
+  });
 });
 
 test("two who want the same image share one pull, and each hears of it; one may leave", async () => {
