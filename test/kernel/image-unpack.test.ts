@@ -258,6 +258,21 @@ test("archives that can't be meant well are refused, and nothing outside is touc
   for (const [tar, message] of refused) await assert.rejects(unpacked(tar), { message }, String(message));
 });
 
+test("a directory's time is not set through what took its place", async () => {
+  const outside = newDirectory();
+  fs.mkdirSync(join(outside, "in"));
+  fs.utimesSync(join(outside, "in"), 5, 5);
+  await unpacked(
+    archive(
+      entry({ name: "d/in", type: "directory", mtime: 77 }),
+      symlink("d", outside),
+      entry({ name: "e/in", type: "directory", mtime: 77 }),
+      entry({ name: "e" }, "a file"),
+    ),
+  );
+  assert.equal(fs.statSync(join(outside, "in")).mtimeMs, 5000);
+});
+
 test("whiteouts become what overlayfs hides by", async () => {
   const { root } = await unpacked(
     archive(

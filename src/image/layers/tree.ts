@@ -50,6 +50,11 @@ export class LayerTree implements Tree {
     return stat.isSymbolicLink() ? { link: fs.readlinkSync(this.at(path), "latin1") } : "other";
   }
 
+  /** Whether it is a directory, and all on the way to it are. */
+  isDirectory(path: Path): boolean {
+    return path.every((_, i) => this.find(path.slice(0, i + 1)) === "directory");
+  }
+
   makeDirectory(path: Path): void {
     fs.mkdirSync(this.at(path), 0o755);
     fs.chmodSync(this.at(path), 0o755); // whatever the umask

@@ -90,8 +90,8 @@ class Unpacker {
       await pace();
     }
     for (const { path, mtime } of this.#directoryTimes.values()) {
-      // It may have been replaced by something else since.
-      if (this.#tree.find(path) === "directory") this.#tree.setTime(path, mtime);
+      // It, or what it is in, may have been replaced by something else since: a link leads elsewhere.
+      if (this.#tree.isDirectory(path)) this.#tree.setTime(path, mtime);
     }
   }
 
