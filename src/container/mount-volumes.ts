@@ -75,7 +75,7 @@ export async function fillVolumes(
     const source = resolveInRoot(root.path, point.Destination);
     if (isDirectory(source, point)) {
       await doing("failed to populate volume", () =>
-        context.claims.filling.run(point.Name ?? "", () => fill(context, id, point, source)),
+        context.claims.filling.run(point.Name ?? "", () => fill(context, id, point, source, undo)),
       );
     }
   }
@@ -97,15 +97,19 @@ function isDirectory(path: string, { plan }: MountPoint): boolean {
   );
 }
 
-async function fill(context: Context, id: ContainerID, point: MountPoint, source: string): Promise<void> {
+async function fill(
+  { volumes }: Context,
+  id: ContainerID,
+  point: MountPoint,
+  source: string,
+  undo: UndoStack,
+): Promise<void> {
   const name = point.Name ?? "";
-  const directory = await context.volumes.mount(name, id);
-  try {
-    if (point.plan.subpath === undefined) await fillVolume(source, directory);
-    else await fillSubpath(source, directory, point.plan.subpath);
-  } finally {
-    await context.volumes.unmount(name, id);
-  }
+  const directory = await volumes.mount(name, id);
+  undo.push(`unmount the volume ${name}`, () => volumes.unmount(name, id));
+  if (point.plan.subpath === undefined) await fillVolume(source, directory);
+  else await fillSubpath(source, directory, point.plan.subpath);
+  await volumes.unmount(name, id);
 }
 
 /** One that is not there yet is nothing to fill; a start will say that it is missing. */

@@ -85,6 +85,7 @@ export class Faults {
     dns: (dns) => this.#faulty(this.#listening(dns), "dns", DNS),
     supervisor: (supervisor) => this.#faulty(supervisor, "supervisor", ["create", "start", "delete"]),
     images: (images) => this.#faulty(images, "images", ["mount", "unmount", "createLayer"]),
+    volumes: (volumes) => this.#faulty(volumes, "volumes", ["create", "remove", "mount", "unmount"]),
   };
 
   #name(call: string): string | undefined {
