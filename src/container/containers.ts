@@ -198,7 +198,7 @@ class ContainerRoom implements Containers {
   }
 
   kill(reference: string, signal: string): Promise<void> {
-    return kill(this.#context, this.#find(reference), signal);
+    return kill(this.#context, this.#find(reference), signal, reference);
   }
 
   pause(reference: string): Promise<void> {

@@ -88,13 +88,14 @@ async function giveUpRestart(context: Context, entry: Entry): Promise<boolean> {
   });
 }
 
-/** @throws conflict where it does not run; invalid signal */
-export async function kill(context: Context, entry: Entry, name: string): Promise<void> {
+/** @param reference as its user called it. @throws conflict where it does not run; invalid signal */
+export async function kill(context: Context, entry: Entry, name: string, reference?: string): Promise<void> {
   const signal = name === "" ? SIGKILL : parseSignal(name);
   if (await giveUpRestart(context, entry)) return;
   const { run, container } = entry;
   if (!run || !entry.active) {
-    throw conflict(`cannot kill container: ${container.name}: container ${container.id} is not running`);
+    const called = reference ?? container.name;
+    throw conflict(`cannot kill container: ${called}: container ${container.id} is not running`);
   }
   // Other signals are messages to the process: if it ends by one, that was its own doing.
   if (signal === SIGKILL || signal === stopSignalOf(entry)) {

@@ -45,6 +45,7 @@ export async function systemView(parts: SystemParts): Promise<SystemView> {
     ...(init && { init }),
     monitorVersion: supervisor.monitorVersion,
     liveRestore: settings.liveRestore,
+    logDriver: settings.defaultLog?.Type ?? "json-file",
     ipForwarding,
     support,
     security: securityOf(abilities),

@@ -37,6 +37,8 @@ export interface SystemView extends HostFacts {
   readonly init?: ProgramVersion;
   readonly monitorVersion: string;
   readonly liveRestore: boolean;
+  /** Of containers that name none. */
+  readonly logDriver: string;
   readonly ipForwarding: boolean;
   readonly support: ResourceSupport;
   /** What confines containers, in Docker's words: `name=seccomp,profile=builtin`. */

@@ -73,6 +73,7 @@ export class FakeEngine implements Engine {
     init: { name: "tini", path: "/usr/bin/tini", version: "0.19.0", commit: "de40ad0" },
     monitorVersion: "2.1.6",
     liveRestore: true,
+    logDriver: "json-file",
     ipForwarding: true,
     support: {
       memory: true,

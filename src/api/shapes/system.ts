@@ -94,7 +94,7 @@ export function systemInfo(
     OomKillDisable: support.oomKillDisable,
     NGoroutines: process.getActiveResourcesInfo().length, // what comes closest
     SystemTime: now.toISOString(),
-    LoggingDriver: "json-file",
+    LoggingDriver: system.logDriver,
     CgroupDriver: system.cgroupDriver,
     CgroupVersion: system.cgroupVersion,
     NEventsListener: system.listeners,
