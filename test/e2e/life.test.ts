@@ -176,7 +176,8 @@ test("over engines: policies, health and logs go on; SIGTERM without live restor
   await run("always", "--restart", "always");
   await run("unless", "--restart", "unless-stopped", "--health-cmd", "true", "--health-interval", "100ms");
   await run("stopped", "--restart", "unless-stopped");
-  await run("plain");
+  // Its probe outlives the engine that began it, and would outlive its time.
+  await run("plain", "--health-cmd", "exec sleep 4712", "--health-interval", "100ms");
   await host.docker("stop", "-t", "0", "stopped");
   const log = (await host.docker("inspect", "plain", "--format", "{{json .HostConfig.LogConfig}}")).stdout;
   assert.deepEqual(JSON.parse(log), { Type: "local", Config: { "max-size": "1m", "max-file": "3" } });
@@ -184,11 +185,16 @@ test("over engines: policies, health and logs go on; SIGTERM without live restor
     (await host.docker("ps", "--filter", "health=healthy", "--format", "{{.Names}}")).stdout === "unless\n";
   await until("healthy", healthy);
   const before = await inspect(host, "unless");
+  const probes = async () => (await host.run("pgrep", ["-f", "sleep 4712"], { check: false })).stdout.trim();
+  await until("a probe", async () => (await probes()) !== "");
   await first.kill9();
+  const left = await probes();
+  assert.notEqual(left, "");
 
   const second = await host.startEngine({ flags: ["--live-restore=false", "--shutdown-timeout", "5"] });
   assert.equal((await inspect(host, "unless")).State.Pid, before.State.Pid);
   assert.ok(await healthy(), "it is as healthy as it was");
+  await until("ended by the next engine", async () => (await probes()) !== left);
   await until("probed", async () => {
     const { stdout } = await host.docker("inspect", "unless", "--format", "{{json .State.Health.Log}}");
     return JSON.parse(stdout).length === 5;
