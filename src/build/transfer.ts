@@ -3,11 +3,12 @@ import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import type { DiffID, Image, Images, OutgoingImage } from "../image/types.ts";
+import type { DiffID, Image, Images, IncomingImage, OutgoingImage } from "../image/types.ts";
 import { internal } from "../lib/errors.ts";
 import type { ImageID } from "../lib/ids.ts";
 import { KeyedMutex } from "../lib/mutex.ts";
 import type { Buildah } from "./buildah.ts";
+import { storedImage } from "./store.ts";
 
 export interface TransferOptions {
   readonly buildah: Buildah;
@@ -59,7 +60,15 @@ export class Transfer {
   }
 
   /** Take a built image over: layers that are here are not read again. */
-  take(image: ImageID, parent: ImageID | undefined): Promise<Image> {
+  async take(image: ImageID, parent: ImageID | undefined): Promise<Image> {
+    const { buildah, images } = this.#options;
+    const rest = { references: [], ...(parent !== undefined && { parent }) };
+    const stored = await storedImage(buildah.storage, image);
+    return stored ? images.add({ ...stored, ...rest }) : this.#export(image, rest);
+  }
+
+  /** All of its layers are written out: for a store of which nothing is known but what the builder itself does. */
+  #export(image: ImageID, rest: Pick<IncomingImage, "references" | "parent">): Promise<Image> {
     return this.#within(async (directory) => {
       const { buildah, images } = this.#options;
       // Uncompressed: a layer's digest is its diffID then.
@@ -68,15 +77,11 @@ export class Transfer {
       const config = await readFile(join(directory, hexOf(image)));
       // An image without files has no list of layers.
       const { rootfs } = JSON.parse(config.toString()) as { rootfs: { diff_ids?: readonly DiffID[] } };
-      return images.add({
-        config,
-        layers: (rootfs.diff_ids ?? []).map((diffId) => ({
-          diffId,
-          open: async () => createReadStream(join(directory, hexOf(diffId))),
-        })),
-        references: [],
-        ...(parent !== undefined && { parent }),
-      });
+      const layers = (rootfs.diff_ids ?? []).map((diffId) => ({
+        diffId,
+        open: async () => createReadStream(join(directory, hexOf(diffId))),
+      }));
+      return images.add({ config, layers, ...rest });
     });
   }
 

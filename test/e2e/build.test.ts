@@ -240,6 +240,15 @@ describe("building images", { skip: withoutRoot }, () => {
     assert.equal(await ran("after", "echo", "there"), "there\n");
   });
 
+  test("without buildah, what to install", async () => {
+    const program = (await suite.host.run("sh", ["-c", "command -v buildah"])).stdout.trim();
+    await suite.host.run("mount", ["--bind", "/dev/null", program]);
+    const { status, text } = await suite.engine.request("POST", "/build");
+    await suite.host.run("umount", [program]);
+    assert.equal(status, 501);
+    assert.match(text, /needs buildah, which is not installed: apt-get install buildah/);
+  });
+
   test("an engine that is killed takes its builds along, and the next one cleans up", async () => {
     const directory = context({ Dockerfile: "FROM busybox\nRUN sleep 1235\n" });
     const client = build(directory);
