@@ -51,7 +51,7 @@ describe("a refused request", { skip: withoutRoot }, () => {
     ["run --network container:idle busybox", /cannot join network of a non running container/],
     ["run --log-driver nosuch busybox", /nosuch/],
     ["run -v a/b:/data busybox", /includes invalid characters for a local volume name/],
-    ["run -v x:/data busybox", /volume name is too short/],
+    ["volume create x", /volume name is too short/],
     ["run -v data:/ busybox", /destination can't be '\/'/],
     [
       "run --mount type=bind,source=/no/such,target=/x busybox",
