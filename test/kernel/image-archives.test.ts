@@ -9,6 +9,7 @@ import { test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import type { DiffID, Images } from "../../src/image/types.ts";
 import type { ImageID } from "../../src/lib/ids.ts";
+import { mount, unmount } from "../../src/linux/mount.ts";
 import { archive, entry, newDirectory, startImages, unused } from "../support/images.ts";
 import { isolated } from "../support/isolated.ts";
 
@@ -384,4 +385,26 @@ test("a layer made by an older engine goes out while a fresh tar is what it was,
   assert.ok((await same.bytes()).equals(plain));
   assert.equal(same.size, plain.length);
   await assert.rejects(of("odd"), { message: /made by an older engine, which did not keep its form/ });
+});
+
+test("a disk that is full: nothing is left, and the next try finds room", async () => {
+  const dataRoot = newDirectory();
+  mount({ source: "tmpfs", target: dataRoot, type: "tmpfs", data: "size=3m" });
+  try {
+    const { images } = await startImages({ dataRoot });
+    const layer = (size: number) => archive(entry({ name: "a" }, Buffer.alloc(size, 1)));
+    // Once while the archive is set down, once while its layer is unpacked.
+    for (const size of [4 << 20, 2 << 20]) {
+      const tar = dockerArchive({ layers: [layer(size)] });
+      await assert.rejects(load(images, tar), { message: /ENOSPC/ });
+    }
+    await images.stop();
+    for (const name of ["layers", "recipes", "tmp"]) {
+      assert.deepEqual(fs.readdirSync(join(dataRoot, "images", name)), [], name);
+    }
+    assert.equal((await load(images, dockerArchive({ layers: [layer(1 << 20)] }))).length, 1);
+    await images.stop();
+  } finally {
+    unmount(dataRoot, { lazy: true });
+  }
 });

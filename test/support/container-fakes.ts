@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { ALL_CAPABILITIES } from "../../src/container/capabilities.ts";
 import { createContainers } from "../../src/container/containers.ts";
 import type { HostAbilities } from "../../src/container/host.ts";
@@ -31,6 +32,7 @@ import { FakeVolumes } from "./volume-fakes.ts";
 export const IMAGE: Image = {
   id: `sha256:${"ab".repeat(32)}` as ImageID,
   tags: ["busybox:latest"],
+  digests: [],
   created: "2026-01-01T00:00:00Z",
   architecture: "amd64",
   os: "linux",
@@ -226,6 +228,15 @@ export class World {
     import: async () => IMAGE,
     tag: async () => {},
     remove: async () => [],
+    add: async () => IMAGE,
+    contents: async () => ({ image: IMAGE, config: Buffer.from("{}"), layers: [] }),
+    save: async () => Readable.from([]),
+    load: async () => [],
+    commit: async () => IMAGE,
+    changes: async () => [],
+    export: async () => Readable.from([]),
+    prune: async () => ({ removed: [], reclaimed: 0 }),
+    driverOf: () => ({ name: "overlay2", data: {} }),
     createLayer: async (id) => {
       await this.step("createLayer");
       mkdirSync(join(this.rootfsOf(id), "etc"), { recursive: true });

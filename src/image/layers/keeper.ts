@@ -112,8 +112,8 @@ export class LayerKeeper {
 
   /** The layer's tar; the layer stays for as long as it is read. */
   open(diffId: DiffID): Readable {
-    this.#hold(diffId);
     const stream = this.#tar(diffId);
+    this.#hold(diffId);
     stream.once("close", () => {
       this.release([diffId]).catch((error: unknown) => {
         this.#parts.logger.error({ layer: diffId, error }, "a layer that nobody needs was not freed");
