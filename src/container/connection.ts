@@ -3,7 +3,9 @@
  * intended: what an engine's end cuts short is finished by the next one (agreement.ts).
  */
 import { forbidden, invalid, notBuiltIn, notFound } from "../lib/errors.ts";
+import type { ContainerID } from "../lib/ids.ts";
 import { undoing } from "../lib/undo.ts";
+import type { Network } from "../network/types.ts";
 import { type Endpoints, endpointRequest, networkMeant, networkReference } from "./endpoints.ts";
 import type { Entry } from "./entry.ts";
 import type { Context } from "./options.ts";
@@ -72,9 +74,19 @@ export function disconnect(
       rest,
       async () => {
         if (network && entry.active && isJoined()) await networks.disconnect(id, network.id, { force });
+        else if (network) tellDisconnected(context, id, network);
       },
       () => !isJoined(),
     );
+  });
+}
+
+/** As Docker does of a container that does not run, too. */
+function tellDisconnected({ publish }: Context, container: ContainerID, { id, name, driver }: Network): void {
+  publish({
+    type: "network",
+    action: "disconnect",
+    actor: { id, attributes: { container, name, type: driver } },
   });
 }
 

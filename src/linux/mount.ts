@@ -97,6 +97,9 @@ export function unmount(target: string, options: { readonly lazy?: boolean } = {
 
 /** A line of /proc/self/mountinfo. */
 export interface MountEntry {
+  readonly id: number;
+  /** Of the mount on which it stands. */
+  readonly parent: number;
   readonly target: string;
   /** What of the file system is shown: `/`, or the directory that was bound. */
   readonly root: string;
@@ -124,6 +127,8 @@ export function parseMountinfo(text: string): MountEntry[] {
     if (root === undefined || target === undefined || options === undefined) return [];
     if (type === undefined || source === undefined) return [];
     return {
+      id: Number(fields[0]),
+      parent: Number(fields[1]),
       target: decodeOctal(target),
       root: decodeOctal(root),
       type,

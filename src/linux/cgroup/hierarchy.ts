@@ -15,7 +15,7 @@ export interface Hierarchy {
   readonly root: string;
 }
 
-/** In the order in which they were mounted; one that was mounted twice is taken where it was first. */
+/** In the order in which they stand in the table; one that was mounted twice is taken where it was first. */
 export function hierarchiesOf(entries: readonly MountEntry[]): readonly Hierarchy[] {
   return entries.filter(isSeen).flatMap(({ type, target, root, superOptions }): readonly Hierarchy[] => {
     if (type === "cgroup2") return [{ unified: true, controllers: [], mountpoint: target, root }];
@@ -24,9 +24,17 @@ export function hierarchiesOf(entries: readonly MountEntry[]): readonly Hierarch
   });
 }
 
-/** Not when something was mounted later on the same place, or above it. */
-const isSeen = ({ target }: MountEntry, index: number, entries: readonly MountEntry[]): boolean =>
-  !entries.slice(index + 1).some((later) => target === later.target || target.startsWith(`${later.target}/`));
+/**
+ * Not when something was mounted upon it, or upon a directory between it and the mount on which it stands. The order
+ * of the table does not tell: a mount that was moved keeps its place there.
+ */
+const isSeen = (mount: MountEntry, _: number, entries: readonly MountEntry[]): boolean =>
+  !entries.some(
+    ({ id, parent, target }) =>
+      id !== mount.id &&
+      ((parent === mount.id && target === mount.target) ||
+        (parent === mount.parent && mount.target.startsWith(`${target}/`))),
+  );
 
 /** `4:memory:/path`, `0::/path`: by controller, the unified hierarchy's under the empty name (proc_pid_cgroup(5)). */
 export function membershipOf(text: string): ReadonlyMap<string, string> {
