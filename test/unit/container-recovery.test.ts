@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, it } from "node:test";
 import type { Container, Containers, HostConfig } from "../../src/container/types.ts";
@@ -92,6 +92,43 @@ async function amend(id: ContainerID, status: string): Promise<void> {
   const record = (await world.store.get(key)) as { state: object };
   await world.store.commit([{ key, value: { ...record, state: { ...record.state, status } } }]);
 }
+
+it("takes over what an engine of an earlier version has on record", async () => {
+  const policy = { Name: "always", MaximumRetryCount: 0 } as const;
+  const stays = await running({ Binds: ["/tmp:/host:ro"] });
+  const ended = await running({ RestartPolicy: policy, Binds: ["/tmp:/host:ro"] });
+  world.processes[1]?.exit(3);
+  await first.stop({ stopAll: false, timeout: 1 });
+  for (const id of [stays, ended]) {
+    const key = `container/${id}/config`;
+    const record = (await world.store.get(key)) as { hostConfig: Record<string, Json>; mounts: Json };
+    const { mounts: _, hostConfig, ...rest } = record;
+    // What it wrote: the fields that it carried out, and others as the client sent them.
+    const known = Object.entries(hostConfig).filter(
+      ([name]) => !/^(Mounts|Volume|Device|Blkio|Annotations|StorageOpt|Cpu(Count|Realtime))/.test(name),
+    );
+    const former = {
+      ...Object.fromEntries(known),
+      MemorySwappiness: -1,
+      CgroupnsMode: "",
+      OomKillDisable: false,
+    };
+    await world.store.commit([{ key, value: { ...rest, hostConfig: former } }]);
+  }
+  const second = next();
+  await second.start();
+  assert.deepEqual([stateOf(second, stays).status, stateOf(second, ended).status], ["running", "running"]);
+  const { hostConfig, mounts } = second.inspect(stays).container;
+  assert.equal(hostConfig.MemorySwappiness, null);
+  assert.ok(["host", "private"].includes(hostConfig.CgroupnsMode));
+  assert.deepEqual(
+    mounts.map(({ Source, Destination, RW }) => [Source, Destination, RW]),
+    [["/tmp", "/host", false]],
+  );
+  const spec = JSON.parse(readFileSync(join(world.last.request.bundle, "config.json"), "utf8"));
+  assert.equal(JSON.stringify(spec).includes("swappiness"), false);
+  await second.stop({ stopAll: false, timeout: 1 });
+});
 
 it("starts with the engine what is to be started with it", async () => {
   const policy = (Name: "always" | "unless-stopped" | "on-failure") => ({
