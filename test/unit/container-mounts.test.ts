@@ -6,11 +6,13 @@ import { mountRequest } from "../../src/api/shapes/mounts.ts";
 import { parseVolumesFrom } from "../../src/container/binds.ts";
 import { type SettlingInput, settleMounts } from "../../src/container/mount-settling.ts";
 import { mountOfPath } from "../../src/container/mount-sources.ts";
+import { readContainers } from "../../src/container/record.ts";
 import { whyNoRecursiveReadonly } from "../../src/container/recursive-readonly.ts";
 import { tmpfsText } from "../../src/container/tmpfs.ts";
 import type { HostConfig, MountPoint, MountRequest } from "../../src/container/types.ts";
 import { EngineError, notFound } from "../../src/lib/errors.ts";
 import { parseMountinfo } from "../../src/linux/mount.ts";
+import { MemoryStore } from "../../src/store/memory.ts";
 
 type Asked = Partial<HostConfig> & { readonly volumes?: readonly string[] };
 
@@ -264,6 +266,38 @@ describe("mounts of a container", () => {
     assert.equal(text(3 * 2 ** 30, 0o1777), "ro,mode=1777,size=3g");
     assert.equal(text(1536 * 1024), "ro,size=1536k");
     assert.equal(text(1000), "ro,size=1000");
+  });
+});
+
+describe("a record from before there were volumes", () => {
+  it("has the mounts that its binds say", async () => {
+    const store = new MemoryStore();
+    const id = "ab".repeat(32);
+    const hostConfig = { NetworkMode: "bridge", Binds: ["/a:/b", "/c/:/d:ro,rslave,bind-nonrecursive"] };
+    const value = { id, config: {}, hostConfig, endpoints: {}, path: "sh", args: [] };
+    await store.commit([{ key: `container/${id}/config`, value }]);
+    const [container] = await readContainers(store);
+    assert.deepEqual(container?.mounts, [
+      {
+        Type: "bind",
+        Source: "/a",
+        Destination: "/b",
+        Mode: "",
+        RW: true,
+        Propagation: "rprivate",
+        plan: { recursive: true, copyUp: false, makeSource: true },
+      },
+      {
+        Type: "bind",
+        Source: "/c",
+        Destination: "/d",
+        Mode: "ro,rslave,bind-nonrecursive",
+        RW: false,
+        Propagation: "rslave",
+        plan: { recursive: false, copyUp: false, makeSource: true },
+      },
+    ]);
+    assert.deepEqual(container?.hostConfig.Mounts, []);
   });
 });
 
