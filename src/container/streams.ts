@@ -22,6 +22,9 @@ const STREAMS: Readonly<Record<number, OutputFrame["stream"]>> = { 2: "stdout", 
 /** conmon sends at most 8 KiB and the first byte; later versions may send more. */
 const packet = Buffer.allocUnsafe(64 << 10);
 
+/** Milliseconds. */
+const PATIENCE_AMONG_OTHERS = 2000;
+
 /** So that one loud process does not keep the others waiting. */
 const PACKETS_PER_TURN = 32;
 
@@ -40,7 +43,7 @@ export class Streams {
   #expectsRoom = false;
   #connected = true;
   #closed = false;
-  #patience: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(reactor: Reactor, socket: SeqpacketSocket, stdin: StdinMode, limits: OutputLimits) {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -120,7 +123,7 @@ export class Streams {
   #disconnect(): void {
     if (!this.#connected) return;
     this.#connected = false;
-    clearTimeout(this.#patience);
+    clearTimeout(this.#timer);
     this.#watch.close();
     this.#input.close();
     this.#socket.close();
@@ -151,23 +154,34 @@ export class Streams {
   #pause(): void {
     this.#reading = false;
     this.#expect();
-    this.#patience = setTimeout(() => this.#losePatience(), this.#limits.patience).unref();
+    this.#waitForReaders();
+  }
+
+  #waitForReaders(): void {
+    this.#timer = setTimeout(() => this.#losePatience(), this.#patience()).unref();
+  }
+
+  /** Who reads nothing has the process wait for him, but not for long where others have read it all and wait as well. */
+  #patience(): number {
+    const { patience } = this.#limits;
+    const othersWait = [...this.#taps].some(({ waiting }) => waiting === 0);
+    return othersWait ? Math.min(patience, PATIENCE_AMONG_OTHERS) : patience;
   }
 
   /** At half of the limit, so that it is not a stop and go for each packet. */
   #resumeIfRead(): void {
     if (this.#reading || !this.#connected || this.#most() > this.#limits.waiting / 2) return;
-    clearTimeout(this.#patience);
+    clearTimeout(this.#timer);
     this.#reading = true;
     this.#expect();
   }
 
   #losePatience(): void {
     const now = performance.now();
-    for (const tap of this.#taps) tap.cutOffIfStalled(now);
+    const patience = this.#patience();
+    for (const tap of this.#taps) tap.cutOffIfStalled(now, patience);
     this.#resumeIfRead();
-    if (!this.#reading)
-      this.#patience = setTimeout(() => this.#losePatience(), this.#limits.patience).unref();
+    if (!this.#reading) this.#waitForReaders();
   }
 
   #expect(): void {

@@ -8,7 +8,7 @@ export interface OutputLimits {
   readonly memory: number;
   /** Bytes that wait for one client in all. When so many do, the process has to wait as well. */
   readonly waiting: number;
-  /** Milliseconds after which a client that makes the process wait, and reads nothing, is cut off. */
+  /** Milliseconds after which a client that makes the process wait, and reads nothing, is cut off; at most 2000 among others. */
   readonly patience: number;
   /** For the files. */
   readonly directory: string;
@@ -69,9 +69,9 @@ export class Tap implements AsyncIterable<OutputFrame> {
     this.end();
   }
 
-  /** Cut off a client that keeps the process waiting and has read nothing for too long. */
-  cutOffIfStalled(now: number): void {
-    const { waiting, patience } = this.#limits;
+  /** Cut off a client that keeps the process waiting and has read nothing for so long, milliseconds. */
+  cutOffIfStalled(now: number, patience: number): void {
+    const { waiting } = this.#limits;
     if (this.waiting < waiting || now - this.lastRead < patience) return;
     this.cutOff(`${waiting} bytes of output waited, and none were read for ${patience / 1000} s`);
   }
