@@ -29,6 +29,7 @@ import {
   sandboxFor,
   viewOf,
 } from "./fake-container.ts";
+import { FakeBuilder } from "./fake-builder.ts";
 import { fakeFiles } from "./fake-files.ts";
 import { fakeImages } from "./fake-images.ts";
 import { fakeMounts } from "./fake-mounts.ts";
@@ -114,6 +115,7 @@ export class FakeEngine implements Engine {
 
   readonly images = fakeImages(this.imported);
   readonly registry = fakeRegistry(this.images);
+  readonly builder = new FakeBuilder();
   readonly networks = fakeNetworks(this.entries);
   readonly volumes = new FakeVolumes("/var/lib/drawbridge/volumes");
   readonly bridge = this.networks.find("bridge");
