@@ -1,7 +1,7 @@
 /** Images and containers' root filesystems: the parts of this room put together. */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { notFound } from "../lib/errors.ts";
 import type { EngineEvent } from "../lib/events.ts";
 import type { ContainerID, ImageID } from "../lib/ids.ts";
@@ -9,20 +9,17 @@ import type { Logger } from "../lib/log.ts";
 import { Mutex } from "../lib/mutex.ts";
 import type { Store } from "../store/kv.ts";
 import { Archives } from "./archives.ts";
-import { archive, busyboxContents, busyboxDescription, findBusybox } from "./busybox.ts";
+import { BUILT_IN, BuiltIn } from "./built-in.ts";
 import { Catalog } from "./catalog.ts";
 import { applyChanges } from "./describe/changes.ts";
-import { committed } from "./describe/committed.ts";
 import { parsePlatform } from "./describe/platform.ts";
 import { Intake } from "./intake.ts";
 import { LayerKeeper } from "./layers/keeper.ts";
 import { Layers } from "./layers/layers.ts";
 import { Trash } from "./layers/trash.ts";
-import { layerItems, mergedItems, tarOf } from "./layers/tree-tar.ts";
 import { keyOf, lookUp, taggable } from "./lookup.ts";
 import { familiar, parseReference, withDefaultTag } from "./reference.ts";
 import { Removing } from "./removing.ts";
-import { changesOf, itemsOf, shownChange } from "./rootfs/changes.ts";
 import { probeOverlay } from "./rootfs/overlay.ts";
 import { type DriverName, RootFilesystems } from "./rootfs/rootfs.ts";
 import { decompress } from "./tar/decompress.ts";
@@ -40,6 +37,7 @@ import type {
   RootFilesystem,
   UsedBy,
 } from "./types.ts";
+import { Written } from "./written.ts";
 
 export interface ImagesOptions {
   readonly store: Store;
@@ -52,8 +50,6 @@ export interface ImagesOptions {
 
 export const createImages = (options: ImagesOptions): Images => new LocalImages(options);
 
-const BUILT_IN = "docker.io/library/busybox:latest";
-
 class LocalImages implements Images {
   readonly #options: ImagesOptions;
   readonly #root: string;
@@ -63,12 +59,13 @@ class LocalImages implements Images {
   readonly #keeper: LayerKeeper;
   readonly #intake: Intake;
   readonly #removing: Removing;
+  readonly #builtIn: BuiltIn;
   readonly #archives: Archives;
   readonly #rootfs: RootFilesystems;
+  readonly #written: Written;
   /** What is in use and what goes must not be decided twice at a time. */
   readonly #turn = new Mutex();
   #driver: DriverName = "overlay2";
-  #making: Promise<Image> | undefined;
 
   constructor(options: ImagesOptions) {
     const { logger } = options;
@@ -96,6 +93,8 @@ class LocalImages implements Images {
     this.#removing = new Removing(this.#catalog, this.#keeper, (action, image) =>
       this.#publish(action, image.id, image.id, action === "delete" ? {} : image.config.Labels),
     );
+    this.#written = new Written(this.#rootfs, this.#catalog, this.#intake);
+    this.#builtIn = new BuiltIn(this.#intake, logger, options.busyboxPaths);
     this.#archives = new Archives({
       catalog: this.#catalog,
       intake: this.#intake,
@@ -136,7 +135,7 @@ class LocalImages implements Images {
     if (image) return image;
     if (/^(sha256:)?[0-9a-f]{64}$/.test(reference)) throw notFound(`No such image: ${reference}`);
     const named = withDefaultTag(parseReference(reference));
-    if (keyOf(named) === BUILT_IN) return this.#builtIn();
+    if (keyOf(named) === BUILT_IN) return this.#builtIn.get();
     throw notFound(`No such image: ${familiar(named)}`);
   }
 
@@ -204,30 +203,18 @@ class LocalImages implements Images {
   }
 
   async commit(request: CommitRequest): Promise<Image> {
-    const base = this.#catalog.images().get(request.base);
-    if (!base) throw notFound(`No such image: ${request.base}`);
-    const reference = request.reference === undefined ? undefined : taggable(request.reference);
-    const config = applyChanges(request.config, request.changes);
-    const stack = this.#rootfs.stackOf(request.container);
-    const items = stack.whole ? itemsOf(await changesOf(stack)) : layerItems(stack.own);
-    const image = await this.#intake.make(
-      tarOf(items),
-      ({ diffId }) => committed(base, { ...request, config }, diffId),
-      { ...tagged(reference), parent: base.id },
-    );
+    const image = await this.#written.commit(request);
     this.#publish("create", image.id, image.id, image.config.Labels);
-    if (reference !== undefined) this.#tagEvent(image, reference);
+    if (request.reference !== undefined) this.#tagEvent(image, taggable(request.reference));
     return image;
   }
 
-  async changes(container: ContainerID): Promise<readonly FilesystemChange[]> {
-    return (await changesOf(this.#rootfs.stackOf(container))).map(shownChange);
+  changes(container: ContainerID): Promise<readonly FilesystemChange[]> {
+    return this.#written.changes(container);
   }
 
-  async export(container: ContainerID): Promise<Readable> {
-    const { own, whole, below } = this.#rootfs.stackOf(container);
-    const tar = tarOf(mergedItems(whole ? [own] : [own, ...below]));
-    return Readable.from(tar, { objectMode: false, highWaterMark: 1 << 18 });
+  export(container: ContainerID): Promise<Readable> {
+    return this.#written.export(container);
   }
 
   async remove(
@@ -293,26 +280,6 @@ class LocalImages implements Images {
     const below = layers.reduce((sum, layer) => sum + this.#catalog.layer(layer).size, 0);
     const writable = await this.#rootfs.writable(container, below);
     return { writable, total: below + writable };
-  }
-
-  /** Made once, however many ask at the same time. */
-  #builtIn(): Promise<Image> {
-    this.#making ??= this.#makeBuiltIn().finally(() => {
-      this.#making = undefined;
-    });
-    return this.#making;
-  }
-
-  async #makeBuiltIn(): Promise<Image> {
-    const busybox = await findBusybox(this.#options.busyboxPaths);
-    const image = await this.#intake.make(
-      archive(busyboxContents(busybox)),
-      ({ diffId }) => busyboxDescription(busybox, diffId),
-      tagged(BUILT_IN),
-    );
-    this.#tagEvent(image, BUILT_IN);
-    this.#options.logger.info({ image: image.id }, "made busybox:latest from this machine's static busybox");
-    return image;
   }
 
   async #probe(): Promise<void> {

@@ -387,6 +387,23 @@ test("a layer made by an older engine goes out while a fresh tar is what it was,
   await assert.rejects(of("odd"), { message: /made by an older engine, which did not keep its form/ });
 });
 
+test("a layer that is read stays until it is read, though its image goes", async () => {
+  const { images, dataRoot } = await startImages();
+  const large = archive(entry({ name: "a" }, Buffer.alloc(5 << 20, 7)));
+  const [loaded] = await load(images, dockerArchive({ layers: [large] }));
+  const [layer] = (await images.contents(loaded?.image.id as ImageID)).layers;
+  assert.ok(layer);
+  const stream = layer.open();
+  const first = (await stream.iterator({ destroyOnReturn: false }).next()).value as Buffer;
+  assert.deepEqual(await images.remove("x:1", { force: false, usedBy: unused }), [
+    { untagged: "x:1" },
+    { deleted: loaded?.image.id },
+  ]);
+  assert.ok(Buffer.concat([first, await buffer(stream)]).equals(large));
+  await images.stop();
+  assert.deepEqual(fs.readdirSync(join(dataRoot, "images/layers")), []);
+});
+
 test("a disk that is full: nothing is left, and the next try finds room", async () => {
   const dataRoot = newDirectory();
   mount({ source: "tmpfs", target: dataRoot, type: "tmpfs", data: "size=3m" });

@@ -291,6 +291,7 @@ test("what a crash left half-made is freed at start", async () => {
   const rubbish = [
     join(dataRoot, "images/tmp/half/bin"),
     join(dataRoot, "images/layers", "0".repeat(64)),
+    join(dataRoot, "images/recipes", "0".repeat(64)),
     join(dataRoot, "overlay", newContainer(), "upper"),
   ];
   for (const path of rubbish) fs.mkdirSync(path, { recursive: true });
@@ -299,7 +300,7 @@ test("what a crash left half-made is freed at start", async () => {
   await again.images.stop();
   assert.deepEqual(layersIn(dataRoot), [image.id && image.layers[0]?.diffId.slice("sha256:".length)]);
   assert.deepEqual([staged(dataRoot), fs.readdirSync(join(dataRoot, "overlay"))], [[], []]);
-  assert.equal(fs.readdirSync(join(dataRoot, "images/l")).length, 1);
+  for (const name of ["l", "recipes"]) assert.equal(fs.readdirSync(join(dataRoot, "images", name)).length, 1);
   assert.deepEqual(again.images.list(), images.list());
 });
 

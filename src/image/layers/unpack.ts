@@ -26,9 +26,10 @@ export interface Unpacked {
 }
 
 /**
- * Unpack into `root`, and take down in `recipe` how the archive is made again from it; both exist and are empty. Whatever an archive says, nothing outside is touched;
- * whiteouts become what overlayfs takes for such.
- * @throws invalid where the archive is damaged, cut short, or wants out; what is unpacked by then stays for the caller to remove
+ * Unpack into `root`, and take down in `recipe` how the archive is made again from it; both exist and are empty.
+ * Whatever an archive says, nothing outside is touched; whiteouts become what overlayfs takes for such.
+ * @throws invalid where the archive is damaged, cut short, or wants out; what is unpacked by then stays for the
+ * caller to remove
  */
 export async function unpack(source: AsyncIterable<Buffer>, root: string, recipe: string): Promise<Unpacked> {
   const hash = createHash("sha256");
