@@ -114,11 +114,6 @@ test("what is not built in says so, and a swarm's calls say that there is none",
     const answer = await api.ask("GET", url);
     assert.deepEqual([answer.status, /not a swarm manager/.test(messageIn(answer))], [503, true], url);
   }
-  assert.equal(
-    (await api.ask("POST", "/build?t=x", { body: "tar", headers: { "Content-Type": "application/x-tar" } }))
-      .status,
-    501,
-  );
   assert.equal((await api.ask("GET", "/containers/x/attach/ws")).status, 501);
   assert.deepEqual(JSON.parse((await api.ask("GET", "/volumes")).text).Volumes, []);
 });
