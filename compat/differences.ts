@@ -240,6 +240,27 @@ const AS_28: readonly Explanation[] = [
     older: true,
     reason: "newer words",
   },
+  {
+    call: "*",
+    at: ["body.message"],
+    theirs:
+      /not a valid change command|invalid tag format|Error when allocating new name|Cannot kill container|forbidden path|no such container|invalid value for filter|did not terminate|Unknown option/,
+    older: true,
+    reason: "newer words",
+  },
+  {
+    call: "GET /volumes/{name}",
+    at: ["body.Labels"],
+    older: true,
+    reason: "anonymous volumes have a label that says so",
+  },
+  {
+    call: "POST /containers/{id}/attach",
+    at: ["headers.content-type", "body"],
+    theirs: /raw-stream|No such container/,
+    older: true,
+    reason: "errors before the stream are JSON",
+  },
 ];
 
 /** What users of Docker 28 see as well. */
@@ -341,7 +362,7 @@ const OWN: readonly Explanation[] = [
   {
     call: "GET /containers/{id}/archive",
     at: ["body.*"],
-    theirs: /^"[05] 0[14]0/,
+    theirs: /^"[05] 0[01]/,
     reason: "modes in archives are the permission bits",
   },
   {
@@ -372,6 +393,42 @@ const OWN: readonly Explanation[] = [
     at: ["status", "body*"],
     theirs: /^(201|"<id>"|undefined|"Invalid escape|"got EOF|"Container web)/,
     reason: "a user that isn't there is refused at once",
+  },
+  {
+    call: "GET /containers/{id}/attach/ws",
+    at: ["status", "body.message"],
+    reason: "a request that is no websocket's is refused before the container is looked up",
+  },
+  {
+    call: "POST /commit",
+    at: ["status", "body.message"],
+    theirs: /^(400|"invalid name or ID supplied)/,
+    reason: "a container without a name is not found",
+  },
+  {
+    call: "POST /images/{name}/tag",
+    at: ["body.message"],
+    ours: /give repo/,
+    reason: "a missing name is asked for",
+  },
+  {
+    call: "GET /containers/{id}/json",
+    at: ["body.NetworkSettings.Ports*"],
+    theirs: /^undefined$/,
+    reason: "ports that are published without being exposed are published",
+  },
+  {
+    call: "POST /containers/{id}/start",
+    at: ["status", "body.message", "body", "headers.content-type"],
+    theirs: /^(404|500|"No such container: c7"|"application\/json"|\{"message":"failed to create shim)/,
+    reason:
+      "a working directory that is a file is found out at the start; a privileged container does without devices that are gone",
+  },
+  {
+    call: "POST /containers/create",
+    at: ["status", "body*"],
+    theirs: /^(500|"Cannot mkdir|undefined)/,
+    reason: "a working directory that is a file is found out at the start",
   },
 ];
 

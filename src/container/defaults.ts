@@ -2,7 +2,7 @@
 import type { Image } from "../image/types.ts";
 import { invalid } from "../lib/errors.ts";
 import { type ContainerID, shortId } from "../lib/ids.ts";
-import { mergeEnvironment } from "./environment.ts";
+import { configEnvironment } from "./environment.ts";
 import { NO_LIMITS } from "./fitting.ts";
 import { inheritHealthcheck } from "./health-check.ts";
 import type { HostAbilities } from "./host.ts";
@@ -77,7 +77,7 @@ export function configOf(
     ...base,
     ...asked,
     Hostname: hostname,
-    Env: mergeEnvironment(base.Env ?? [], asked.Env ?? []),
+    Env: configEnvironment(base.Env ?? [], asked.Env ?? []),
     Labels: { ...base.Labels, ...asked.Labels },
     ...((base.Volumes || asked.Volumes) && { Volumes: { ...base.Volumes, ...asked.Volumes } }),
     ExposedPorts: { ...base.ExposedPorts, ...exposedPorts(asked.ExposedPorts) },

@@ -14,6 +14,12 @@ export function mergeEnvironment(base: readonly string[], overrides: readonly st
   return [...merged.values()];
 }
 
+/** A container's own as it is kept and shown: what was asked for as it was, then what it leaves of the image's. */
+export function configEnvironment(image: readonly string[], asked: readonly string[]): readonly string[] {
+  const named = new Set(asked.map(nameOf));
+  return [...asked, ...image.filter((entry) => !named.has(nameOf(entry)))];
+}
+
 export interface EnvironmentFacts {
   readonly hostname: string;
   readonly domainname: string;

@@ -18,7 +18,7 @@ import {
   DEFAULT_CAPABILITIES,
   grantedCapabilities,
 } from "../../src/container/capabilities.ts";
-import { mergeEnvironment } from "../../src/container/environment.ts";
+import { configEnvironment, mergeEnvironment } from "../../src/container/environment.ts";
 import { restartDelay, restartsWithEngine } from "../../src/container/restart-policy.ts";
 import { makeDirectoryInRoot, readInRoot, resolveInRoot } from "../../src/container/rootfs.ts";
 import { parseSignal } from "../../src/container/signals.ts";
@@ -170,4 +170,5 @@ it("signals have names and numbers", () => {
 
 it("variables are replaced in place, and taken away by their bare name", () => {
   assert.deepEqual(mergeEnvironment(["A=1", "B=2", "C=3"], ["B=x=y", "A", "D="]), ["B=x=y", "C=3", "D="]);
+  assert.deepEqual(configEnvironment(["A=1", "B=2"], ["B=x", "C"]), ["B=x", "C", "A=1"]);
 });
