@@ -1,6 +1,5 @@
 /** Archives of images: every form that is read, and those that are not meant well. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -10,81 +9,26 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import type { DiffID, Images } from "../../src/image/types.ts";
 import type { ImageID } from "../../src/lib/ids.ts";
 import { mount, unmount } from "../../src/linux/mount.ts";
+import {
+  blob,
+  configOf,
+  descriptor,
+  digestOf,
+  dockerArchive,
+  json,
+  LOWER,
+  layout,
+  OCI,
+  ociImage,
+  UPPER,
+} from "../support/image-archives.ts";
 import { archive, entry, newDirectory, startImages, unused } from "../support/images.ts";
 import { isolated } from "../support/isolated.ts";
 
 isolated(import.meta); // /run is an empty tmpfs
 
-const digestOf = (bytes: Buffer | string) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
-
-const LOWER = archive(entry({ name: "a" }, "lower"), entry({ name: "gone" }, "gone"));
-const UPPER = archive(entry({ name: "a" }, "upper"), entry({ name: ".wh.gone" }));
-
-const configOf = (layers: readonly Buffer[], change: object = {}) =>
-  json({
-    architecture: "amd64",
-    os: "linux",
-    config: { Cmd: ["sh"] },
-    rootfs: { type: "layers", diff_ids: layers.map(digestOf) },
-    history: layers.map((_, i) => ({ created: "2026-01-01T00:00:00Z", created_by: `step ${i}` })),
-    ...change,
-  });
-
 const load = (images: Images, tar: Buffer, platform?: string) =>
   images.load(Readable.from([tar]), platform === undefined ? {} : { platform });
-
-interface Image {
-  readonly config?: Buffer;
-  readonly layers?: readonly Buffer[];
-  readonly tags?: readonly string[] | null;
-  readonly manifest?: object;
-}
-
-function dockerArchive({ layers = [LOWER, UPPER], tags = ["x:1"], ...given }: Image = {}): Buffer {
-  const config = given.config ?? configOf(layers);
-  const names = layers.map((_, i) => `${i}/layer.tar`);
-  const item = { Config: "config.json", RepoTags: tags, Layers: names, ...given.manifest };
-  return archive(
-    ...layers.map((layer, i) => entry({ name: names[i] ?? "" }, layer)),
-    entry({ name: "config.json" }, config),
-    entry({ name: "manifest.json" }, json([item])),
-  );
-}
-
-const OCI = "application/vnd.oci.image";
-const blob = (bytes: Buffer) => entry({ name: `blobs/sha256/${digestOf(bytes).slice(7)}` }, bytes);
-const descriptor = (mediaType: string, bytes: Buffer, more: object = {}) => ({
-  mediaType,
-  digest: digestOf(bytes),
-  size: bytes.length,
-  ...more,
-});
-
-/** Blobs and the descriptor of one image. */
-function ociImage(architecture: string, pack: (layer: Buffer) => Buffer, text: string, more: object = {}) {
-  const layer = archive(entry({ name: "a" }, text));
-  const packed = pack(layer);
-  const config = configOf([layer], { architecture });
-  const manifest = json({
-    schemaVersion: 2,
-    config: descriptor(`${OCI}.config.v1+json`, config),
-    layers: [descriptor(`${OCI}.layer.v1.tar+gzip`, packed)],
-  });
-  const platform = { os: "linux", architecture };
-  return {
-    blobs: [blob(packed), blob(config), blob(manifest)],
-    descriptor: descriptor(`${OCI}.manifest.v1+json`, manifest, { platform, ...more }),
-    id: digestOf(config),
-  };
-}
-
-const layout = (manifests: readonly object[], blobs: readonly Buffer[]) =>
-  archive(
-    ...blobs,
-    entry({ name: "oci-layout" }, '{"imageLayoutVersion":"1.0.0"}'),
-    entry({ name: "index.json" }, json({ schemaVersion: 2, manifests })),
-  );
 
 test("Docker's archive: the id is the config's digest, layers lie on each other, names are given", async () => {
   const { images, events } = await startImages();
