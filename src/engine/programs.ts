@@ -2,14 +2,7 @@
 import { execFile } from "node:child_process";
 import { basename } from "node:path";
 import { promisify } from "node:util";
-
-export interface ProgramVersion {
-  readonly name: string;
-  readonly path: string;
-  /** Empty where it does not tell. */
-  readonly version: string;
-  readonly commit: string;
-}
+import type { ProgramVersion } from "./types.ts";
 
 const TOLD = new Map<string, Promise<ProgramVersion>>();
 

@@ -6,7 +6,6 @@ import type { HostFacts } from "../linux/host.ts";
 import type { Networks } from "../network/types.ts";
 import type { Registry } from "../registry/types.ts";
 import type { Volumes } from "../volume/types.ts";
-import type { ProgramVersion } from "./programs.ts";
 
 /** Which of a container's resources this machine can limit. */
 export interface ResourceSupport {
@@ -17,6 +16,15 @@ export interface ResourceSupport {
   readonly cpu: boolean;
   readonly cpuset: boolean;
   readonly pids: boolean;
+}
+
+/** A program that the engine stands on, as it tells of itself. */
+export interface ProgramVersion {
+  readonly name: string;
+  readonly path: string;
+  /** Empty where it does not tell. */
+  readonly version: string;
+  readonly commit: string;
 }
 
 /** What the engine is and stands on, for `version` and `info`. */

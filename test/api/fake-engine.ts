@@ -11,13 +11,14 @@ import type {
   State,
   StatsSample,
 } from "../../src/container/types.ts";
-import type { Engine, SystemView } from "../../src/engine/types.ts";
+import type { Engine } from "../../src/engine/types.ts";
 import type { ImportRequest } from "../../src/image/types.ts";
 import { Bus } from "../../src/lib/bus.ts";
 import { conflict, EngineError, forbidden, invalid, notFound, unchanged } from "../../src/lib/errors.ts";
 import { type EngineEvent, formatTime, nowNanoseconds } from "../../src/lib/events.ts";
 import { type ContainerID, type ExecID, newId } from "../../src/lib/ids.ts";
 import { FakeVolumes } from "../support/volume-fakes.ts";
+import { FakeBuilder } from "./fake-builder.ts";
 import {
   bindingsOf,
   CONFIG,
@@ -29,7 +30,6 @@ import {
   sandboxFor,
   viewOf,
 } from "./fake-container.ts";
-import { FakeBuilder } from "./fake-builder.ts";
 import { fakeFiles } from "./fake-files.ts";
 import { fakeImages } from "./fake-images.ts";
 import { fakeMounts } from "./fake-mounts.ts";
@@ -37,6 +37,7 @@ import { fakeNetworks } from "./fake-networks.ts";
 import { FakeSession, Program } from "./fake-program.ts";
 import { fakeRegistry } from "./fake-registry.ts";
 import { fakeSample } from "./fake-sample.ts";
+import { fakeSystem } from "./fake-system.ts";
 
 const NEVER = "0001-01-01T00:00:00Z";
 const now = () => formatTime(nowNanoseconds());
@@ -53,47 +54,7 @@ export class FakeEngine implements Engine {
   /** Of whatever runs. */
   sample: StatsSample = fakeSample();
 
-  readonly system = async (): Promise<SystemView> => ({
-    id: "2d7fa5b0-0000-4000-8000-000000000000",
-    version: "0.1.0",
-    name: "fake",
-    dataRoot: "/var/lib/drawbridge",
-    execRoot: "/run/drawbridge",
-    labels: ["a=b"],
-    kernel: "6.18.0",
-    operatingSystem: "Test",
-    osVersion: "1",
-    architecture: "x86_64",
-    cpus: 2,
-    memory: 4 * 2 ** 30,
-    cgroupVersion: "2",
-    cgroupDriver: "cgroupfs",
-    storageDriver: "overlay2",
-    backingFilesystem: "extfs",
-    runtime: { name: "crun", path: "/usr/bin/crun", version: "1.8", commit: "f8a096b" },
-    init: { name: "tini", path: "/usr/bin/tini", version: "0.19.0", commit: "de40ad0" },
-    monitorVersion: "2.1.6",
-    liveRestore: true,
-    logDriver: "json-file",
-    ipForwarding: true,
-    support: {
-      memory: true,
-      swap: true,
-      kernelMemoryTcp: false,
-      oomKillDisable: false,
-      cpu: true,
-      cpuset: true,
-      pids: true,
-    },
-    security: ["name=seccomp,profile=builtin", "name=cgroupns"],
-    insecureRegistries: ["registry.example:5000", "10.0.0.0/8"],
-    registryMirrors: ["https://mirror.example/"],
-    addressPools: [{ base: "10.0.0.0/8", size: 24 }],
-    openFiles: 20,
-    listeners: 0,
-    warnings: ["WARNING: this is a fake"],
-    startedAt: now(),
-  });
+  readonly system = async () => fakeSystem();
 
   readonly events = {
     publish: (event: Omit<EngineEvent, "time">) => {

@@ -8,6 +8,7 @@ import { containerSummary } from "../shapes/container.ts";
 import { imageSummary, sharedSizes } from "../shapes/image.ts";
 import { networkIdsOf } from "../shapes/network.ts";
 import { type Counts, systemInfo, systemVersion } from "../shapes/system.ts";
+import { NEVER } from "../shapes/time.ts";
 import { volumesUsage } from "../shapes/volume.ts";
 import type { Minor } from "../version.ts";
 
@@ -87,6 +88,24 @@ async function diskUsage(engine: Engine, minor: Minor, types: readonly string[])
       : null,
     Containers: wants("container") ? await containers() : null,
     Volumes: wants("volume") ? await volumesUsage(engine) : null,
-    BuildCache: wants("build-cache") ? [] : null,
+    BuildCache: wants("build-cache") ? buildCache(await engine.builder.usage()) : null,
   };
+}
+
+/** It is the builder's own store, of one piece: pruned whole. @param size in bytes */
+function buildCache(size: number) {
+  if (size === 0) return [];
+  const record = {
+    ID: "builder",
+    Parents: null,
+    Type: "regular",
+    Description: "layers of builds, and of the images that they began with",
+    InUse: false,
+    Shared: false,
+    Size: size,
+    CreatedAt: NEVER,
+    LastUsedAt: null,
+    UsageCount: 0,
+  };
+  return [record];
 }

@@ -1,6 +1,5 @@
 /** The engine and its host in Docker's JSON (Engine API, SystemVersion and SystemInfo). */
-import type { ProgramVersion } from "../../engine/programs.ts";
-import type { SystemView } from "../../engine/types.ts";
+import type { ProgramVersion, SystemView } from "../../engine/types.ts";
 import { formatVersion, type Minor, NEWEST, OLDEST } from "../version.ts";
 
 /** Go's names of architectures, which Docker's clients know. */
