@@ -135,6 +135,10 @@ test("images by version: VirtualSize before 1.44, a container's config before 1.
     Data: { UpperDir: "/top" },
     Name: "overlay2",
   });
+  const timeless = { ...image, created: "0001-01-01T00:00:00Z" };
+  assert.equal(imageSummary(timeless, 50).Created, 0);
+  assert.equal("Created" in imageInspect(timeless, driver, 50), false);
+  assert.equal(imageInspect(timeless, driver, 43).Created, timeless.created);
   const digests = ["x@sha256:0"];
   assert.deepEqual(imageSummary({ ...image, tags: [], digests }, 42).RepoTags, []);
   assert.deepEqual(imageInspect({ ...image, digests }, driver, 50).RepoDigests, digests);

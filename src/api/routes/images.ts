@@ -10,6 +10,7 @@ import { flag } from "../query.ts";
 import { minorOf } from "../request.ts";
 import { path, type Query, query } from "../schema.ts";
 import { imageHistory, imageInspect, imageSummary, removedImage, sharedSizes } from "../shapes/image.ts";
+import { withTag } from "./registry.ts";
 
 const LIST_QUERY = ["all", "filters", "digests", "shared-size", "manifests", "filter"] as const;
 
@@ -22,13 +23,13 @@ const byName = { params: path("name") };
 /** @throws not-found */
 function findImage({ images }: Engine, name: string, platform?: string): Image {
   const image = images.find(name);
-  if (!image) throw notFound(`No such image: ${withTag(name)}`);
+  if (!image) throw notFound(`No such image: ${shown(name)}`);
   if (platform) mustBeFor(decodePlatform(platform), image, name);
   return image;
 }
 
 /** A name that has none with the tag that it means. */
-const withTag = (name: string): string =>
+const shown = (name: string): string =>
   /^(sha256:)?[0-9a-f]{64}$/.test(name) || /[:@][^/]*$/.test(name) ? name : `${name}:latest`;
 
 export function imageRoutes(app: FastifyInstance, { engine }: Context): void {
@@ -83,7 +84,7 @@ export function imageRoutes(app: FastifyInstance, { engine }: Context): void {
         throw invalid("refusing to create an ambiguous tag using digest algorithm as name");
       }
       const image = findImage(engine, request.params.name);
-      await engine.images.tag(image.id, tag ? `${repo}:${tag}` : repo);
+      await engine.images.tag(image.id, withTag(repo, tag));
       return reply.code(201).send();
     },
   );
@@ -140,7 +141,7 @@ const usedBy =
     containers
       .list()
       .filter(({ container }) => container.image === image)
-      .map(({ container }) => ({
-        id: container.id,
-        running: container.state.status === "running" || container.state.status === "paused",
-      }));
+      .map(({ container }) => ({ id: container.id, running: RUNNING.has(container.state.status) }));
+
+/** Docker counts as running what has a process, and what is about to have one again. */
+const RUNNING: ReadonlySet<string> = new Set(["running", "paused", "restarting"]);

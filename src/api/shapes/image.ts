@@ -10,6 +10,9 @@ export function familiar(reference: string): string {
   return last.includes(":") || short.includes("@") ? short : `${short}:latest`;
 }
 
+/** 0 where an image does not say it. */
+const secondsOf = (created: string): number => (created === NEVER ? 0 : unixSeconds(created));
+
 /** What an image's summary says besides the image; -1 where it was not counted. */
 export interface Counted {
   readonly containers?: number;
@@ -20,7 +23,7 @@ export function imageSummary(image: Image, minor: Minor, { containers = -1, shar
   const unnamed = image.tags.length === 0 && image.digests.length === 0 && minor < 43;
   return {
     Containers: containers,
-    Created: unixSeconds(image.created),
+    Created: secondsOf(image.created),
     Id: image.id,
     Labels: image.config.Labels ?? null,
     ParentId: image.parent ?? "",
@@ -51,7 +54,7 @@ export function imageInspect(image: Image, driver: GraphDriver, minor: Minor) {
     RepoDigests: image.digests,
     Parent: image.parent ?? "",
     Comment: image.comment || (image.history.at(-1)?.comment ?? ""),
-    Created: image.created,
+    ...((minor < 44 || image.created !== NEVER) && { Created: image.created }),
     ...(minor < 45 && { Container: image.container ?? "" }),
     // Gone with 1.45, but docker-compose 1 reads it of every version.
     ContainerConfig: { ...imageConfig({}, minor), ...image.containerConfig },
@@ -104,7 +107,7 @@ export function imageHistory(image: Image, find: (id: string) => Image | undefin
   const sizes = image.layers.map((layer) => layer.size);
   const steps = image.history.map((entry) => ({
     Comment: entry.comment,
-    Created: unixSeconds(entry.created),
+    Created: secondsOf(entry.created),
     CreatedBy: entry.createdBy,
     Id: "<missing>",
     Size: entry.emptyLayer ? 0 : (sizes.shift() ?? 0),
