@@ -39,7 +39,7 @@ class Watch {
 
   async #follow(container: string): Promise<void> {
     const stream = await this.#context.client.stream("GET", containerPath(container, "stats"), {
-      query: { stream: true },
+      query: { stream: "true" },
     });
     for await (const line of lines(stream)) {
       if (!this.rows.has(container)) return void stream.destroy();
@@ -52,7 +52,7 @@ async function once({ client }: Context, containers: readonly string[]): Promise
   return Promise.all(
     containers.map(async (container) => ({
       container,
-      answer: await client.get<StatsAnswer>(containerPath(container, "stats"), { stream: false }),
+      answer: await client.get<StatsAnswer>(containerPath(container, "stats"), { stream: "false" }),
     })),
   );
 }
