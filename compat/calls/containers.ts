@@ -434,7 +434,7 @@ export const containers: readonly Scenario[] = [
     name: "output",
     calls: [
       ...silently(
-        create("loud", { Cmd: ["sh", "-c", "echo out; echo err >&2; echo last"] }),
+        create("loud", { Cmd: ["sh", "-c", "echo out; sleep 0.1; echo err >&2; sleep 0.1; echo last"] }),
         call("POST /containers/loud/start"),
         call("POST /containers/loud/wait"),
       ),

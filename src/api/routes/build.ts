@@ -54,7 +54,8 @@ export function buildRoutes(app: FastifyInstance, { engine, closing }: Context):
       const quiet = flag(request.query.q);
       const gone = new AbortController();
       const left = () => gone.abort();
-      request.raw.socket.once("close", left);
+      const { socket } = request.raw; // the request lets go of it when its body is given up
+      socket.once("close", left);
       // Until the first line goes out, a failure has a status of its own.
       let answer: StreamingAnswer | undefined;
       const begin = () => {
@@ -76,7 +77,7 @@ export function buildRoutes(app: FastifyInstance, { engine, closing }: Context):
         if (!answer && heard.length === 0) throw thrown;
         begin().end(heard.join("") + failureLine(thrown));
       } finally {
-        request.raw.socket.removeListener("close", left);
+        socket.removeListener("close", left);
       }
       return reply;
     },
