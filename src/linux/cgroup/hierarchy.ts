@@ -25,15 +25,26 @@ export function hierarchiesOf(entries: readonly MountEntry[]): readonly Hierarch
 }
 
 /**
- * Not when something was mounted upon it, or upon a directory between it and the mount on which it stands. The order
- * of the table does not tell: a mount that was moved keeps its place there.
+ * Not when something was mounted upon it, or upon a directory between it and the mount on which it stands, or when that
+ * one is not seen. The order of the table does not tell: a mount that was moved keeps its place there.
  */
-const isSeen = (mount: MountEntry, _: number, entries: readonly MountEntry[]): boolean =>
-  !entries.some(
+function isSeen(mount: MountEntry, _: number, entries: readonly MountEntry[]): boolean {
+  const covered = entries.some(
     ({ id, parent, target }) =>
       id !== mount.id &&
       ((parent === mount.id && target === mount.target) ||
         (parent === mount.parent && mount.target.startsWith(`${target}/`))),
+  );
+  const ground = entries.find(({ id }) => id === mount.parent && id !== mount.id);
+  return !covered && (ground === undefined || isGround(ground, mount, entries));
+}
+
+/** That it is covered at its own place does not matter to what covers it. */
+const isGround = (ground: MountEntry, mount: MountEntry, entries: readonly MountEntry[]): boolean =>
+  isSeen(
+    ground,
+    0,
+    entries.filter((entry) => entry !== mount),
   );
 
 /** `4:memory:/path`, `0::/path`: by controller, the unified hierarchy's under the empty name (proc_pid_cgroup(5)). */
