@@ -74,6 +74,11 @@ export class MonitoredProcess implements Supervised {
     return this.#request.container === container && !this.#request.exec;
   }
 
+  /** Its monitor may not have told yet how. */
+  get hasEnded(): boolean {
+    return this.#hasExited || (this.#process?.ended ?? true);
+  }
+
   attach(options: AttachOptions): Attachment {
     return this.#streams?.attach(options) ?? nothingToAttach();
   }

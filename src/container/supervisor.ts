@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { asError } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
 import type { Logger } from "../lib/log.ts";
@@ -64,6 +65,9 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     return new ConmonSupervisor(conmon, monitorVersion, runtime, reactor, options);
   });
 }
+
+/** How long a monitor may take to pass on what its process left when it ended. Milliseconds. */
+const LAST_WORDS = 1000;
 
 class ConmonSupervisor implements Supervisor {
   readonly runtime: Runtime;
@@ -132,7 +136,12 @@ class ConmonSupervisor implements Supervisor {
     const socket = monitor ? reconnect(request) : undefined;
     monitor?.close();
     // Our predecessor's end was the end of an input that is to be closed with its client.
-    return this.#supervise(request, record, socket, keepsStdin(request) ? stdinMode(request) : "none");
+    const mode = keepsStdin(request) ? stdinMode(request) : "none";
+    const supervised = this.#supervise(request, record, socket, mode);
+    // Of one that has just ended, the monitor is about to tell how: then it is known before anybody asks.
+    if (supervised.hasEnded)
+      await Promise.race([supervised.exited, sleep(LAST_WORDS, undefined, { ref: false })]);
+    return supervised;
   }
 
   pause(container: ContainerID): Promise<void> {
@@ -186,7 +195,7 @@ class ConmonSupervisor implements Supervisor {
     record: MonitorRecord,
     socket: SeqpacketSocket | undefined,
     stdin: StdinMode,
-  ): Supervised {
+  ): MonitoredProcess {
     const streams = socket && new Streams(this.#reactor, socket, stdin, this.#limits);
     const supervised = new MonitoredProcess(request, record, this.#reactor, streams, (ended) =>
       this.#processes.delete(ended),
