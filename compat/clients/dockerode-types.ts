@@ -17,7 +17,7 @@ export interface Docker {
   run(
     image: string,
     command: readonly string[],
-    output: NodeJS.WritableStream,
+    outputs: readonly NodeJS.WritableStream[],
     options: object,
   ): Promise<readonly [{ readonly StatusCode: number }, Container]>;
   createContainer(options: object): Promise<Container>;

@@ -26,7 +26,9 @@ const image = Readable.from(archive(busyboxContents(await findBusybox())));
 await finished(await docker.importImage(image, { repo: "example", tag: "latest" }));
 
 const out = new PassThrough();
-const [outcome, first] = await docker.run("example", ["echo", "hello"], out, { Tty: false });
+const [outcome, first] = await docker.run("example", ["echo", "hello"], [out, new PassThrough()], {
+  Tty: false,
+});
 assert.equal(outcome.StatusCode, 0);
 assert.equal(String(out.read()), "hello\n");
 await first.remove();
