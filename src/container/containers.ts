@@ -6,33 +6,35 @@ import type { FilesystemChange, Images } from "../image/types.ts";
 import { conflict, failuresOf, invalid, kindOf } from "../lib/errors.ts";
 import type { ContainerID, ExecID, ImageID } from "../lib/ids.ts";
 import { Turns } from "../lib/turns.ts";
-import { attach, logs } from "./attach.ts";
-import { CompiledFilters } from "./compiled-filters.ts";
-import { connect, disconnect, forceDisconnect } from "./connection.ts";
 import { create } from "./create.ts";
 import { DEFAULT_SHM_SIZE } from "./defaults.ts";
 import type { Entry } from "./entry.ts";
 import { Execs } from "./exec.ts";
 import { readArchive, statPath, writeArchive } from "./files/archive.ts";
 import { changes, commit, exportFiles } from "./files/commit.ts";
-import { readHostAbilities } from "./host.ts";
 import { cancelRestart, startByUser } from "./lifecycle.ts";
-import { shownLinks } from "./links.ts";
-import { checkDefaultLog, DEFAULT_LOG } from "./log-options.ts";
-import type { LogEntry, LogOptions } from "./monitor-types.ts";
-import { usersOf } from "./mount-volumes.ts";
+import { checkDefaultLog, DEFAULT_LOG } from "./logs/options.ts";
+import { VolumeClaims } from "./mounts/volume-claims.ts";
+import { usersOf } from "./mounts/volumes.ts";
 import { checkName } from "./names.ts";
+import { connect, disconnect, forceDisconnect } from "./network/connection.ts";
+import { shownLinks } from "./network/links.ts";
+import { publish, unpublish } from "./network/publication.ts";
+import { filesOf } from "./network/sandbox-request.ts";
+import { removeLink } from "./network/unlink.ts";
 import { type ContainersOptions, type Context, containerEvent } from "./options.ts";
 import { logPathOf } from "./paths.ts";
+import type { LogEntry, LogOptions } from "./process/monitor-types.ts";
+import { parseSignal, SIGTERM } from "./process/signals.ts";
 import { prune } from "./prune.ts";
-import { publish, unpublish } from "./publication.ts";
 import { type Adopted, adoptAll, aliveOf, recover } from "./recovery.ts";
 import { Registry } from "./registry.ts";
 import { remove } from "./removal.ts";
-import { filesOf } from "./sandbox-request.ts";
-import { parseSignal, SIGTERM } from "./signals.ts";
+import { CompiledFilters } from "./spec/compiled-filters.ts";
+import { readHostAbilities } from "./spec/host.ts";
 import { stats } from "./stats.ts";
 import { endRun, kill, pause, restart, type StopOptions, stop, unpause } from "./stop.ts";
+import { attach, logs } from "./streams/attach.ts";
 import { type Top, top } from "./top.ts";
 import type {
   CommitOptions,
@@ -50,9 +52,7 @@ import type {
   UpdateRequest,
   WaitCondition,
 } from "./types.ts";
-import { removeLink } from "./unlink.ts";
 import { update } from "./update.ts";
-import { VolumeClaims } from "./volume-claims.ts";
 import type { Wait } from "./waiters.ts";
 
 export type { ContainersOptions } from "./options.ts";

@@ -2,12 +2,12 @@
 import type { Image } from "../image/types.ts";
 import { invalid } from "../lib/errors.ts";
 import { type ContainerID, shortId } from "../lib/ids.ts";
-import { configEnvironment } from "./environment.ts";
-import { NO_LIMITS } from "./fitting.ts";
-import { inheritHealthcheck } from "./health-check.ts";
-import type { HostAbilities } from "./host.ts";
-import { type LogConfig, logConfigOf } from "./log-options.ts";
-import { exposedPorts, portMapOf } from "./ports.ts";
+import { inheritHealthcheck } from "./health/check.ts";
+import { NO_LIMITS } from "./limits/fitting.ts";
+import { type LogConfig, logConfigOf } from "./logs/options.ts";
+import { exposedPorts, portMapOf } from "./network/ports.ts";
+import { configEnvironment } from "./spec/environment.ts";
+import type { HostAbilities } from "./spec/host.ts";
 import type { ContainerConfig, CreateRequest, HostConfig } from "./types.ts";
 
 /** Docker's: 64 MiB. */

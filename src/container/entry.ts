@@ -1,10 +1,10 @@
 /** A container in memory: its record, and what of it is alive. */
 import type { ExecID } from "../lib/ids.ts";
 import { Mutex } from "../lib/mutex.ts";
-import type { HealthWatch } from "./health.ts";
-import type { LogRotation } from "./log-rotation.ts";
-import type { Supervised } from "./monitor-types.ts";
-import type { StreamSession } from "./session.ts";
+import type { HealthWatch } from "./health/health.ts";
+import type { LogRotation } from "./logs/rotation.ts";
+import type { Supervised } from "./process/monitor-types.ts";
+import type { StreamSession } from "./streams/session.ts";
 import type { Container, ExecRequest } from "./types.ts";
 import { Waiters } from "./waiters.ts";
 

@@ -8,15 +8,15 @@ import { type ExecID, newId } from "../lib/ids.ts";
 import { expectMove } from "../linux/cgroup/move.ts";
 import type { Entry, Exec } from "./entry.ts";
 import { execAction } from "./exec-action.ts";
-import { linkVariables } from "./links.ts";
-import type { Supervised } from "./monitor-types.ts";
+import { linkVariables } from "./network/links.ts";
 import type { Context } from "./options.ts";
 import { execDirectoryOf } from "./paths.ts";
-import { StreamSession } from "./session.ts";
-import { execProcessOf } from "./spec.ts";
+import type { Supervised } from "./process/monitor-types.ts";
+import { execProcessOf } from "./spec/spec.ts";
+import { accountsIn, type ProcessUser, resolveUser } from "./spec/user.ts";
 import { execFailure } from "./start-failure.ts";
+import { StreamSession } from "./streams/session.ts";
 import type { ExecRequest, ExecView, Session } from "./types.ts";
-import { accountsIn, type ProcessUser, resolveUser } from "./user.ts";
 import { checkWords } from "./validate.ts";
 
 /** How long one that has ended can still be asked about. Milliseconds. */

@@ -2,20 +2,20 @@
 import { rm } from "node:fs/promises";
 import { asError, conflict, messageOf, unavailable, unchanged } from "../lib/errors.ts";
 import type { Entry, Run } from "./entry.ts";
-import { endHealthWatch, watchHealth } from "./health.ts";
-import { logLimitsOf } from "./log-options.ts";
-import { LogRotation } from "./log-rotation.ts";
-import type { ExitStatus, Supervised } from "./monitor-types.ts";
-import { dropVolumes, tellUnmounted } from "./mount-sources.ts";
+import { endHealthWatch, watchHealth } from "./health/health.ts";
+import { logLimitsOf } from "./logs/options.ts";
+import { LogRotation } from "./logs/rotation.ts";
+import { dropVolumes, tellUnmounted } from "./mounts/sources.ts";
 import type { Context } from "./options.ts";
 import { logPathOf } from "./paths.ts";
+import type { ExitStatus, Supervised } from "./process/monitor-types.ts";
+import { removeCgroups, removeEmptyCgroups } from "./process/strays.ts";
 import { removeStopped, unmountRoot } from "./removal.ts";
 import { restartDelay } from "./restart-policy.ts";
 import { orTell, saveIfPossible } from "./save.ts";
-import { cgroupsPathOf } from "./spec.ts";
+import { cgroupsPathOf } from "./spec/spec.ts";
 import { startProcess } from "./start.ts";
 import { startFailure } from "./start-failure.ts";
-import { removeCgroups, removeEmptyCgroups } from "./strays.ts";
 
 /** A user's start. @throws unchanged, conflict, RuntimeError; whatever network and image say */
 export function startByUser(context: Context, entry: Entry): Promise<void> {

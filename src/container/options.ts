@@ -6,14 +6,14 @@ import type { Turns } from "../lib/turns.ts";
 import type { Networks } from "../network/types.ts";
 import type { Store } from "../store/kv.ts";
 import type { Volumes } from "../volume/types.ts";
-import type { CompiledFilters } from "./compiled-filters.ts";
-import type { HostAbilities } from "./host.ts";
-import type { LogConfig } from "./log-options.ts";
-import type { LogEntry, LogOptions, Supervisor } from "./monitor-types.ts";
+import type { LogConfig } from "./logs/options.ts";
+import type { VolumeClaims } from "./mounts/volume-claims.ts";
+import type { LogEntry, LogOptions, Supervisor } from "./process/monitor-types.ts";
 import type { Registry } from "./registry.ts";
-import type { CgroupSettings } from "./spec.ts";
+import type { CompiledFilters } from "./spec/compiled-filters.ts";
+import type { HostAbilities } from "./spec/host.ts";
+import type { CgroupSettings } from "./spec/spec.ts";
 import type { Container } from "./types.ts";
-import type { VolumeClaims } from "./volume-claims.ts";
 
 /** The lines of a log file; with `follow`, until `ended` resolves and the file is read to its end. */
 export type ReadLog = (path: string, options: LogOptions, ended: Promise<unknown>) => AsyncIterable<LogEntry>;

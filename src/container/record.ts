@@ -6,8 +6,8 @@ import type { ContainerID } from "../lib/ids.ts";
 import { cgroupVersion } from "../linux/host.ts";
 import type { Change, Json, Store } from "../store/kv.ts";
 import { NOTHING_ASKED } from "./defaults.ts";
-import { formerBind } from "./former-binds.ts";
-import { containerOfMode } from "./namespaces.ts";
+import { formerBind } from "./mounts/former-binds.ts";
+import { containerOfMode } from "./spec/namespaces.ts";
 import type { Container, HostConfig, State } from "./types.ts";
 
 /** What changes with each step of a container's life. */

@@ -5,16 +5,14 @@ import { join } from "node:path";
 import { asError, codeOf } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import type { ContainerID } from "../lib/ids.ts";
-import { agree } from "./agreement.ts";
 import { wasStarted } from "./create.ts";
 import { Entry } from "./entry.ts";
 import { sweepViews } from "./files/assemble.ts";
 import { startByPolicy, takeDown, watch } from "./lifecycle.ts";
-import { legacyLinksOf } from "./links.ts";
-import type { Supervised } from "./monitor-types.ts";
-import { clearPlaces } from "./mount-places.ts";
-import { keepVolumes } from "./mount-sources.ts";
-import { containerOfMode } from "./namespaces.ts";
+import { clearPlaces } from "./mounts/places.ts";
+import { keepVolumes } from "./mounts/sources.ts";
+import { agree } from "./network/agreement.ts";
+import { legacyLinksOf } from "./network/links.ts";
 import type { Context } from "./options.ts";
 import {
   bundleOfMonitor,
@@ -23,12 +21,14 @@ import {
   runtimeDirectoryOf,
   runtimeRootOf,
 } from "./paths.ts";
+import type { Supervised } from "./process/monitor-types.ts";
+import { endStrays } from "./process/strays.ts";
 import { readContainers, recordedIds } from "./record.ts";
 import type { Registry } from "./registry.ts";
 import { removeStopped, unmountRoot } from "./removal.ts";
 import { restartsWithEngine } from "./restart-policy.ts";
+import { containerOfMode } from "./spec/namespaces.ts";
 import { monitorRequestOf } from "./start.ts";
-import { endStrays } from "./strays.ts";
 import type { Container } from "./types.ts";
 
 /** What ended with the machine, or whose monitor was lost: nobody knows how. */

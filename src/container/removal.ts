@@ -3,12 +3,12 @@ import { rm } from "node:fs/promises";
 import { asError, conflict, inContext, kindOf, messageOf } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
 import type { Entry } from "./entry.ts";
-import { dropVolumes } from "./mount-sources.ts";
-import { removeAnonymous } from "./mount-volumes.ts";
+import { releaseShm } from "./mounts/shm.ts";
+import { dropVolumes } from "./mounts/sources.ts";
+import { removeAnonymous } from "./mounts/volumes.ts";
 import type { Context } from "./options.ts";
 import { directoryOf, runtimeDirectoryOf } from "./paths.ts";
 import { saveIfPossible } from "./save.ts";
-import { releaseShm } from "./shm.ts";
 
 /**
  * Layer, files, record, name: with the mutex held, of a container that does not run. It is marked first, so

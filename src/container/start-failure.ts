@@ -1,7 +1,7 @@
 /** Why a process could not be started, in the words that Docker's clients look for. */
 import { EngineError, internal, messageOf } from "../lib/errors.ts";
-import type { RuntimeRefusal } from "./monitor-types.ts";
-import { RuntimeError } from "./refusal.ts";
+import type { RuntimeRefusal } from "./process/monitor-types.ts";
+import { RuntimeError } from "./process/refusal.ts";
 
 /** Docker's codes: not executable, not found, and all else. */
 const EXIT_CODES: Readonly<Record<RuntimeRefusal, number>> = {

@@ -5,7 +5,7 @@ import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import { type CgroupLocation, locate } from "../linux/cgroup/hierarchy.ts";
 import { readMachineCpu, readUse } from "../linux/cgroup/read.ts";
 import type { Entry } from "./entry.ts";
-import { networkOwner } from "./network-owner.ts";
+import { networkOwner } from "./network/network-owner.ts";
 import type { Context } from "./options.ts";
 import type { StatsSample } from "./types.ts";
 

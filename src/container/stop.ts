@@ -2,11 +2,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { conflict, internal, unchanged } from "../lib/errors.ts";
 import type { Entry } from "./entry.ts";
-import { endHealthWatch, watchHealth } from "./health.ts";
+import { endHealthWatch, watchHealth } from "./health/health.ts";
 import { cancelRestart, startByUser } from "./lifecycle.ts";
 import type { Context } from "./options.ts";
+import { parseSignal, SIGKILL, SIGTERM } from "./process/signals.ts";
 import { saveIfPossible } from "./save.ts";
-import { parseSignal, SIGKILL, SIGTERM } from "./signals.ts";
 
 export interface StopOptions {
   /** Seconds; below zero for ever. */

@@ -4,7 +4,7 @@ import { conflict, internal } from "../lib/errors.ts";
 import { readProcesses } from "../linux/cgroup/read.ts";
 import type { Entry } from "./entry.ts";
 import type { Context } from "./options.ts";
-import { requireProgram } from "./programs.ts";
+import { requireProgram } from "./process/programs.ts";
 import { cgroupOf } from "./stats.ts";
 
 export interface Top {

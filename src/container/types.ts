@@ -14,7 +14,7 @@ import type {
   PortMap,
   UpdateRequest,
 } from "./config-types.ts";
-import type { Attachment, ExitStatus, LogEntry, LogOptions, MonitorRecord } from "./monitor-types.ts";
+import type { Attachment, ExitStatus, LogEntry, LogOptions, MonitorRecord } from "./process/monitor-types.ts";
 
 export type * from "./config-types.ts";
 

@@ -1,17 +1,17 @@
 /** What can never work, or is not carried out yet, is refused before anything is made. Pure but for the facts given. */
 import { invalid, notBuiltIn } from "../lib/errors.ts";
-import { grantedCapabilities } from "./capabilities.ts";
-import { parseDeviceRule } from "./devices.ts";
-import { validateHealthcheck } from "./health-check.ts";
-import type { HostAbilities } from "./host.ts";
-import { validateLog } from "./log-options.ts";
-import { containerOfMode } from "./namespaces.ts";
-import { rlimitName } from "./resources.ts";
-import { customProfile } from "./seccomp.ts";
-import { parseSecurity } from "./security.ts";
-import { parseSignal } from "./signals.ts";
-import type { CgroupSettings } from "./spec.ts";
-import { checkTmpfs } from "./tmpfs.ts";
+import { validateHealthcheck } from "./health/check.ts";
+import { validateLog } from "./logs/options.ts";
+import { checkTmpfs } from "./mounts/tmpfs.ts";
+import { parseSignal } from "./process/signals.ts";
+import { grantedCapabilities } from "./spec/capabilities.ts";
+import { parseDeviceRule } from "./spec/devices.ts";
+import type { HostAbilities } from "./spec/host.ts";
+import { containerOfMode } from "./spec/namespaces.ts";
+import { rlimitName } from "./spec/resources.ts";
+import { customProfile } from "./spec/seccomp.ts";
+import { parseSecurity } from "./spec/security.ts";
+import type { CgroupSettings } from "./spec/spec.ts";
 import type { ContainerConfig, HostConfig } from "./types.ts";
 
 /** HOST_NAME_MAX (linux/limits.h). */

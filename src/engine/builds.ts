@@ -2,8 +2,8 @@
 import { release } from "node:os";
 import { createBuilder } from "../build/builder.ts";
 import type { Builder } from "../build/types.ts";
-import { DEFAULT_CAPABILITIES } from "../container/capabilities.ts";
-import { builtinProfile } from "../container/seccomp.ts";
+import { DEFAULT_CAPABILITIES } from "../container/spec/capabilities.ts";
+import { builtinProfile } from "../container/spec/seccomp.ts";
 import type { Containers } from "../container/types.ts";
 import { decompress } from "../image/tar/decompress.ts";
 import { TarReader } from "../image/tar/reader.ts";

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statfsSync } from "node:fs";
-import { type HostAbilities, readHostAbilities } from "../container/host.ts";
-import type { Supervisor } from "../container/monitor-types.ts";
+import type { Supervisor } from "../container/process/monitor-types.ts";
+import { type HostAbilities, readHostAbilities } from "../container/spec/host.ts";
 import { formatPrefix } from "../lib/ip.ts";
 import { hostFacts } from "../linux/host.ts";
 import { programVersion } from "./programs.ts";

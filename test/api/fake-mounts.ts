@@ -1,5 +1,5 @@
 /** A container's mounts, settled as the engine settles them, on a host that has every path. */
-import { settleMounts } from "../../src/container/mount-settling.ts";
+import { settleMounts } from "../../src/container/mounts/settling.ts";
 import type { CreateRequest, MountPoint } from "../../src/container/types.ts";
 import type { Volumes } from "../../src/volume/types.ts";
 

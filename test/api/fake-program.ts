@@ -1,6 +1,6 @@
 /** Small programs that only read and write streams, for containers that are none. */
 import { EventEmitter, once } from "node:events";
-import type { OutputFrame } from "../../src/container/monitor-types.ts";
+import type { OutputFrame } from "../../src/container/process/monitor-types.ts";
 import type { Session } from "../../src/container/types.ts";
 
 /** Frames in order, for one reader; `push` resolves when it was taken. */

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import fc from "fast-check";
-import type { OutputFrame } from "../../src/container/monitor-types.ts";
-import { FrameQueue } from "../../src/container/spill.ts";
+import type { OutputFrame } from "../../src/container/process/monitor-types.ts";
+import { FrameQueue } from "../../src/container/streams/spill.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "drawbridge-spill-"));
 after(() => rmSync(directory, { recursive: true }));

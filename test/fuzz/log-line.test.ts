@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import fc from "fast-check";
-import { formatLine, type LogLine, parseLine } from "../../src/container/log-line.ts";
-import { readLog } from "../../src/container/logfile.ts";
-import type { LogEntry, LogOptions } from "../../src/container/monitor-types.ts";
+import { formatLine, type LogLine, parseLine } from "../../src/container/logs/line.ts";
+import { readLog } from "../../src/container/logs/read.ts";
+import type { LogEntry, LogOptions } from "../../src/container/process/monitor-types.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "drawbridge-log-"));
 after(() => rmSync(directory, { recursive: true }));

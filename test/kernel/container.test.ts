@@ -13,9 +13,9 @@ import {
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { createContainers } from "../../src/container/containers.ts";
-import { readLog } from "../../src/container/logfile.ts";
-import type { Supervisor } from "../../src/container/monitor-types.ts";
-import { startSupervisor } from "../../src/container/supervisor.ts";
+import { readLog } from "../../src/container/logs/read.ts";
+import type { Supervisor } from "../../src/container/process/monitor-types.ts";
+import { startSupervisor } from "../../src/container/process/supervisor.ts";
 import type { Containers, CreateRequest, ExecRequest, Session } from "../../src/container/types.ts";
 import { createImages } from "../../src/image/images.ts";
 import type { Images } from "../../src/image/types.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { after, test } from "node:test";
-import type { OutputFrame } from "../../src/container/monitor-types.ts";
-import { startSupervisor } from "../../src/container/supervisor.ts";
+import type { OutputFrame } from "../../src/container/process/monitor-types.ts";
+import { startSupervisor } from "../../src/container/process/supervisor.ts";
 import { silent } from "../../src/lib/log.ts";
 import { Bundles, sh } from "../support/bundle.ts";
 import { isolated } from "../support/isolated.ts";

@@ -19,9 +19,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, it } from "node:test";
-import { fillVolume } from "../../src/container/copy-up.ts";
-import { clearPlaces } from "../../src/container/mount-places.ts";
-import { mountSubpath, openSubpath } from "../../src/container/mount-subpath.ts";
+import { fillVolume } from "../../src/container/mounts/copy-up.ts";
+import { clearPlaces } from "../../src/container/mounts/places.ts";
+import { mountSubpath, openSubpath } from "../../src/container/mounts/subpath.ts";
 import { makeNode } from "../../src/linux/mknod.ts";
 import { mount, mountsUnder, unmount } from "../../src/linux/mount.ts";
 import { getXattr, setXattr } from "../../src/linux/xattr.ts";

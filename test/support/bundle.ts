@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { MonitorRequest } from "../../src/container/monitor-types.ts";
+import type { MonitorRequest } from "../../src/container/process/monitor-types.ts";
 import { codeOf } from "../../src/lib/errors.ts";
 import { type ContainerID, type ExecID, newId } from "../../src/lib/ids.ts";
 import { mount } from "../../src/linux/mount.ts";

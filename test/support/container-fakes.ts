@@ -3,9 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { ALL_CAPABILITIES } from "../../src/container/capabilities.ts";
 import { createContainers } from "../../src/container/containers.ts";
-import type { HostAbilities } from "../../src/container/host.ts";
+import type { ContainersOptions } from "../../src/container/options.ts";
 import type {
   Attachment,
   AttachOptions,
@@ -16,8 +15,9 @@ import type {
   OutputFrame,
   Supervised,
   Supervisor,
-} from "../../src/container/monitor-types.ts";
-import type { ContainersOptions } from "../../src/container/options.ts";
+} from "../../src/container/process/monitor-types.ts";
+import { ALL_CAPABILITIES } from "../../src/container/spec/capabilities.ts";
+import type { HostAbilities } from "../../src/container/spec/host.ts";
 import type { Containers, CreateRequest } from "../../src/container/types.ts";
 import type { Image, Images } from "../../src/image/types.ts";
 import { notFound } from "../../src/lib/errors.ts";

@@ -1,7 +1,7 @@
 /** A process that creates and starts what it is told to, prints the records, and stays until it is killed. */
 import { argv, stdout } from "node:process";
-import type { MonitorRecord, MonitorRequest } from "../../src/container/monitor-types.ts";
-import { startSupervisor } from "../../src/container/supervisor.ts";
+import type { MonitorRecord, MonitorRequest } from "../../src/container/process/monitor-types.ts";
+import { startSupervisor } from "../../src/container/process/supervisor.ts";
 import { silent } from "../../src/lib/log.ts";
 
 const { execRoot, requests } = JSON.parse(argv[2] ?? "{}") as {

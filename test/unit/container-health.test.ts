@@ -9,8 +9,8 @@ import {
   inheritHealthcheck,
   startingHealth,
   validateHealthcheck,
-} from "../../src/container/health-check.ts";
-import type { ProbeOutcome } from "../../src/container/monitor-types.ts";
+} from "../../src/container/health/check.ts";
+import type { ProbeOutcome } from "../../src/container/process/monitor-types.ts";
 import type { ContainerConfig, Containers, Health } from "../../src/container/types.ts";
 import { formatDuration } from "../../src/lib/go-duration.ts";
 import { Turns } from "../../src/lib/turns.ts";

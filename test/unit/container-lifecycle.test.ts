@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { RuntimeError } from "../../src/container/refusal.ts";
+import { RuntimeError } from "../../src/container/process/refusal.ts";
 import type { Containers } from "../../src/container/types.ts";
 import type { ContainerID } from "../../src/lib/ids.ts";
 import { request, World } from "../support/container-fakes.ts";

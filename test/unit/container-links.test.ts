@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { linkEnvironment } from "../../src/container/link-environment.ts";
-import { parseLink } from "../../src/container/links.ts";
+import { linkEnvironment } from "../../src/container/network/link-environment.ts";
+import { parseLink } from "../../src/container/network/links.ts";
 import type { Containers, CreateRequest } from "../../src/container/types.ts";
 import { request, World } from "../support/container-fakes.ts";
 

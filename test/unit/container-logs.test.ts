@@ -12,13 +12,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { logAttributesOf } from "../../src/container/log-attributes.ts";
-import { compress, fullLogs } from "../../src/container/log-files.ts";
-import { formatLine } from "../../src/container/log-line.ts";
-import { type LogConfig, logConfigOf, logLimitsOf, validateLog } from "../../src/container/log-options.ts";
-import { LogRotation } from "../../src/container/log-rotation.ts";
-import { readLog } from "../../src/container/logfile.ts";
-import type { LogOptions } from "../../src/container/monitor-types.ts";
+import { logAttributesOf } from "../../src/container/logs/attributes.ts";
+import { compress, fullLogs } from "../../src/container/logs/files.ts";
+import { formatLine } from "../../src/container/logs/line.ts";
+import { type LogConfig, logConfigOf, logLimitsOf, validateLog } from "../../src/container/logs/options.ts";
+import { readLog } from "../../src/container/logs/read.ts";
+import { LogRotation } from "../../src/container/logs/rotation.ts";
+import type { LogOptions } from "../../src/container/process/monitor-types.ts";
 import type { Container } from "../../src/container/types.ts";
 import { silent } from "../../src/lib/log.ts";
 

@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { attribute, exactly, portDifferences, withoutClosed } from "../../src/container/port-bindings.ts";
+import {
+  attribute,
+  exactly,
+  portDifferences,
+  withoutClosed,
+} from "../../src/container/network/port-bindings.ts";
 import {
   boundPorts,
   exposedOf,
   portMapOf,
   publishRequest,
   publishRequests,
-} from "../../src/container/ports.ts";
+} from "../../src/container/network/ports.ts";
 import type { Container, PortMap } from "../../src/container/types.ts";
 import { parseAddress } from "../../src/lib/ip.ts";
 import { NO_HOST_PORT } from "../../src/network/port/types.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import fc from "fast-check";
-import type { OutputFrame } from "../../src/container/monitor-types.ts";
-import { RuntimeError } from "../../src/container/refusal.ts";
+import type { OutputFrame } from "../../src/container/process/monitor-types.ts";
+import { RuntimeError } from "../../src/container/process/refusal.ts";
 import type { Containers, ExecRequest, SessionOptions } from "../../src/container/types.ts";
 import { DetachKeys, parseDetachKeys } from "../../src/lib/detach-keys.ts";
 import type { ContainerID } from "../../src/lib/ids.ts";

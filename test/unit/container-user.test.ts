@@ -13,16 +13,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
+import { makeDirectoryInRoot, readInRoot, resolveInRoot } from "../../src/container/mounts/rootfs.ts";
+import { parseSignal } from "../../src/container/process/signals.ts";
+import { restartDelay, restartsWithEngine } from "../../src/container/restart-policy.ts";
 import {
   ALL_CAPABILITIES,
   DEFAULT_CAPABILITIES,
   grantedCapabilities,
-} from "../../src/container/capabilities.ts";
-import { configEnvironment, mergeEnvironment } from "../../src/container/environment.ts";
-import { restartDelay, restartsWithEngine } from "../../src/container/restart-policy.ts";
-import { makeDirectoryInRoot, readInRoot, resolveInRoot } from "../../src/container/rootfs.ts";
-import { parseSignal } from "../../src/container/signals.ts";
-import { resolveUser } from "../../src/container/user.ts";
+} from "../../src/container/spec/capabilities.ts";
+import { configEnvironment, mergeEnvironment } from "../../src/container/spec/environment.ts";
+import { resolveUser } from "../../src/container/spec/user.ts";
 
 describe("users", () => {
   const accounts = {

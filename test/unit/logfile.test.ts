@@ -12,9 +12,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { formatLine } from "../../src/container/log-line.ts";
-import { readLog } from "../../src/container/logfile.ts";
-import type { LogEntry, LogOptions } from "../../src/container/monitor-types.ts";
+import { formatLine } from "../../src/container/logs/line.ts";
+import { readLog } from "../../src/container/logs/read.ts";
+import type { LogEntry, LogOptions } from "../../src/container/process/monitor-types.ts";
 
 const EVERYTHING: LogOptions = { follow: false, stdout: true, stderr: true };
 const NEVER = { ended: new Promise<void>(() => {}) };

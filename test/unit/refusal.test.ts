@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { existsWithin, refusalOf, runtimeMessage } from "../../src/container/refusal.ts";
+import { existsWithin, refusalOf, runtimeMessage } from "../../src/container/process/refusal.ts";
 
 const runc = (message: string) => `time="2026-01-01T00:00:00Z" level=error msg=${JSON.stringify(message)}`;
 

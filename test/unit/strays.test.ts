@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { strayProcesses } from "../../src/container/strays.ts";
+import { strayProcesses } from "../../src/container/process/strays.ts";
 import type { ContainerID } from "../../src/lib/ids.ts";
 
 const ROOT = "/run/drawbridge/runtime";

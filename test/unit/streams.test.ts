@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { Streams } from "../../src/container/streams.ts";
+import { Streams } from "../../src/container/streams/streams.ts";
 import type { Reactor, Ready } from "../../src/linux/reactor.ts";
 import type { SeqpacketSocket } from "../../src/linux/seqpacket.ts";
 

@@ -1,6 +1,6 @@
 /** Routes that carry a container's output: wait, logs, attach; and the terminal's size. */
 import type { FastifyInstance } from "fastify";
-import type { LogEntry } from "../../container/monitor-types.ts";
+import type { LogEntry } from "../../container/process/monitor-types.ts";
 import type { Session, WaitCondition } from "../../container/types.ts";
 import { conflict, invalid, messageOf } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";

@@ -1,9 +1,9 @@
 /** What of a container's mounts there is while it does not run. */
 import { existsSync, mkdirSync } from "node:fs";
 import { throwAll } from "../../lib/errors.ts";
-import { openSubpath } from "../mount-subpath.ts";
+import { openSubpath } from "../mounts/subpath.ts";
+import { filesOf } from "../network/sandbox-request.ts";
 import type { Context } from "../options.ts";
-import { filesOf } from "../sandbox-request.ts";
 import type { Container, MountPoint } from "../types.ts";
 import type { ViewMount } from "./assemble.ts";
 

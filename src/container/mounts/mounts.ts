@@ -1,0 +1,107 @@
+/** What is mounted into a container's root filesystem (OCI runtime spec, "Mounts"). */
+
+import type { NetworkFiles } from "../paths.ts";
+import { parseSecurity } from "../spec/security.ts";
+import type { HostConfig } from "../types.ts";
+import { tmpfsOptions } from "./tmpfs.ts";
+import { cleanPath } from "./words.ts";
+
+export interface Mount {
+  readonly destination: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+/** What Docker mounts into each container, in this order: a later one may lie on an earlier one. */
+function defaultMounts(hostConfig: HostConfig): readonly Mount[] {
+  const guarded = ["nosuid", "noexec", "nodev"];
+  const access = hostConfig.Privileged ? [] : ["ro"];
+  const { writableCgroups = hostConfig.Privileged } = parseSecurity(hostConfig.SecurityOpt);
+  const shm = { destination: "/dev/shm", type: "tmpfs", source: "shm" };
+  return [
+    { destination: "/proc", type: "proc", source: "proc", options: guarded },
+    {
+      destination: "/dev",
+      type: "tmpfs",
+      source: "tmpfs",
+      options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
+    },
+    {
+      destination: "/dev/pts",
+      type: "devpts",
+      source: "devpts",
+      options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+    },
+    { destination: "/sys", type: "sysfs", source: "sysfs", options: [...guarded, ...access] },
+    {
+      destination: "/sys/fs/cgroup",
+      type: "cgroup",
+      source: "cgroup",
+      options: [...(writableCgroups ? [] : ["ro"]), ...guarded],
+    },
+    // Its queues are those of the IPC namespace, the host's own with `--ipc host`.
+    { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: guarded },
+    ...(hostConfig.IpcMode === "none"
+      ? []
+      : [{ ...shm, options: [...guarded, "mode=1777", `size=${hostConfig.ShmSize}`] }]),
+  ];
+}
+
+export interface MountInput {
+  readonly hostConfig: HostConfig;
+  /** Binds and volumes. */
+  readonly mounts: readonly Mount[];
+  readonly files: NetworkFiles;
+  /** Another container's /dev/shm, or the host's, that comes in place of an own one. */
+  readonly shm?: string;
+  /** The init program to put at INIT_PATH. */
+  readonly init?: string;
+}
+
+/** Where `--init` puts its program, as Docker does. */
+export const INIT_PATH = "/sbin/docker-init";
+
+/** In the order in which they are mounted: a user's mount takes the place of a default one, parents go first. */
+export function mountsOf(input: MountInput): readonly Mount[] {
+  const { hostConfig, files } = input;
+  const users = [
+    ...input.mounts,
+    ...Object.entries(hostConfig.Tmpfs).map(([destination, options]) => ({
+      destination: cleanPath(destination),
+      type: "tmpfs",
+      source: "tmpfs",
+      options: tmpfsOptions(options),
+    })),
+  ];
+  const taken = new Set(users.map((mount) => mount.destination));
+  const under = (mount: Mount) => taken.has("/dev") && mount.destination.startsWith("/dev/");
+  const own = (mounts: readonly Mount[]) =>
+    mounts.filter((mount) => !taken.has(mount.destination) && !under(mount));
+
+  const etc = (destination: string, source: string): Mount => ({
+    destination,
+    type: "bind",
+    source,
+    options: ["rbind", ...(hostConfig.ReadonlyRootfs ? ["ro"] : []), "rprivate"],
+  });
+  const defaults = own(defaultMounts(hostConfig)).map((mount) =>
+    mount.destination === "/dev/shm" && input.shm
+      ? { ...mount, type: "bind", source: input.shm, options: ["rbind", "rprivate"] }
+      : mount,
+  );
+  const later = [
+    ...own([
+      etc("/etc/resolv.conf", files.resolvConf),
+      etc("/etc/hostname", files.hostname),
+      etc("/etc/hosts", files.hosts),
+    ]),
+    ...users,
+  ].toSorted((a, b) => depth(a) - depth(b));
+  const init: readonly Mount[] = input.init
+    ? [{ destination: INIT_PATH, type: "bind", source: input.init, options: ["bind", "ro"] }]
+    : [];
+  return [...defaults, ...later, ...init];
+}
+
+const depth = (mount: Mount): number => mount.destination.split("/").length;
