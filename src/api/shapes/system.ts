@@ -128,7 +128,7 @@ export function systemInfo(
     LiveRestoreEnabled: system.liveRestore,
     Isolation: "",
     InitBinary: init?.name ?? "",
-    ContainerdCommit: commit("N/A"),
+    ContainerdCommit: commit(`conmon ${system.monitorVersion}`), // what stands in its place
     RuncCommit: commit(runtime.commit || "N/A"),
     InitCommit: commit(init?.commit || init?.version || "N/A"),
     SecurityOptions: minor < 25 ? system.security.map(nameOf) : system.security,
