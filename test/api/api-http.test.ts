@@ -68,6 +68,27 @@ test("bodies that are no JSON, of another type, or too large", async () => {
   large.socket.destroy();
 });
 
+test("members are found whatever the case of their names, as Go finds them", async () => {
+  const before = api.engine.requests.length;
+  const body = { image: "busybox", CMD: ["true"], hostconfig: { memory: 64 << 20 }, Labels: { image: "x" } };
+  assert.equal((await api.ask("POST", "/containers/create", json(body))).status, 201);
+  const [asked] = api.engine.requests.splice(before);
+  assert.deepEqual([asked?.config.Image, asked?.config.Cmd], ["busybox", ["true"]]);
+  assert.deepEqual([asked?.hostConfig.Memory, asked?.config.Labels], [64 << 20, { image: "x" }]);
+});
+
+test("versions are compared number by number", async () => {
+  for (const [version, status] of [
+    ["1.41.3", 200],
+    ["1", 400],
+    ["1.50.1", 400],
+    ["01.041", 200],
+  ] as const) {
+    assert.equal((await api.ask("GET", `/v${version}/_ping`)).status, status, version);
+  }
+  assert.equal((await api.ask("GET", "//v1.41//_ping")).status, 200);
+});
+
 test("a field of the wrong kind is named", async () => {
   const cases: readonly [body: object, wanted: RegExp][] = [
     [{ Image: 1 }, /body Image: must be string/],
