@@ -19,7 +19,10 @@ export interface Run {
 export interface Exec {
   readonly id: ExecID;
   readonly request: ExecRequest;
+  /** While it runs. */
   supervised?: Supervised;
+  /** Once it has been started. */
+  pid?: number;
   running: boolean;
   exitCode: number | null;
   /** Resolves once its process is there, or could not be started. */

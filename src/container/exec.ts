@@ -78,6 +78,7 @@ export class Execs {
     try {
       const supervised = await this.#run(entry, exec, options.consoleSize ?? request.consoleSize);
       exec.supervised = supervised;
+      exec.pid = supervised.record.process.pid;
       exec.begun.resolve();
       const session = options.detach ? undefined : this.#session(entry, exec, supervised);
       void supervised.exited.then(({ code }) => this.#ended(entry, exec, code));
@@ -149,6 +150,8 @@ export class Execs {
   #finish(exec: Exec, exitCode: number): void {
     exec.running = false;
     exec.exitCode = exitCode;
+    // It is told of for a while; its streams are not needed any more.
+    delete exec.supervised;
     exec.endedAt = Date.now();
   }
 
@@ -164,11 +167,11 @@ export class Execs {
       request: exec.request,
       running: exec.running,
       exitCode: exec.exitCode,
-      pid: exec.supervised?.record.process.pid ?? 0,
+      pid: exec.pid ?? 0,
     };
   }
 
-  /** @throws not-found; conflict where it has ended or has no terminal; internal where it is not started before long */
+  /** @throws not-found; conflict where it has ended; internal where it is not started before long */
   async resize(reference: string, size: { readonly columns: number; readonly rows: number }): Promise<void> {
     const { exec, entry } = this.#find(reference);
     checkRunning(entry);
@@ -178,7 +181,11 @@ export class Execs {
     const isLate = await Promise.race([exec.begun.promise.then(() => false), late]);
     patience.abort();
     if (isLate) throw internal("timeout waiting for exec session ready");
-    if (!exec.supervised) throw invalid("exec process is not started");
+    if (!exec.supervised) {
+      throw exec.pid === undefined
+        ? invalid("exec process is not started")
+        : conflict("the process has ended");
+    }
     await exec.supervised.resize(size);
   }
 

@@ -49,7 +49,38 @@ export const creation = (container: Container): readonly Change[] => [
 export const deletion = (id: ContainerID): readonly Change[] => [
   { key: `${PREFIX}${id}/config` },
   { key: `${PREFIX}${id}/state` },
+  over(id, "thaw"),
+  over(id, "limits"),
 ];
+
+/**
+ * What is noted before the kernel is changed, and no more once the record tells of the change: that it is frozen, or
+ * no longer, though nobody was told; what files of its cgroup had before.
+ */
+export interface Underway {
+  readonly thaw: true;
+  /** By their paths. */
+  readonly limits: Readonly<Record<string, string>>;
+}
+
+export const underway = <Kind extends keyof Underway>(
+  id: ContainerID,
+  kind: Kind,
+  value: Underway[Kind],
+): Change => ({ key: `${PREFIX}${id}/${kind}`, value });
+
+export const over = (id: ContainerID, kind: keyof Underway): Change => ({ key: `${PREFIX}${id}/${kind}` });
+
+/** By container, what an earlier engine did not come to the end of. */
+export async function readUnderway(store: Store): Promise<ReadonlyMap<string, Partial<Underway>>> {
+  const found = new Map<string, Partial<Underway>>();
+  for (const key of await store.keys(PREFIX)) {
+    const [, id = "", kind] = key.split("/");
+    if (kind !== "thaw" && kind !== "limits") continue;
+    found.set(id, { ...found.get(id), [kind]: await store.get(key) });
+  }
+  return found;
+}
 
 /**
  * Both halves of each are written in one commit. Where damage took what changes, the container is `exited` under its

@@ -29,6 +29,7 @@ import { removeStopped, unmountRoot } from "./removal.ts";
 import { restartsWithEngine } from "./restart-policy.ts";
 import { containerOfMode } from "./spec/namespaces.ts";
 import { monitorRequestOf } from "./start.ts";
+import { takeBackAll } from "./taking-back.ts";
 import type { Container } from "./types.ts";
 
 /** What ended with the machine, or whose monitor was lost: nobody knows how. */
@@ -90,6 +91,7 @@ export async function recover(context: Context, adopted: Adopted): Promise<void>
     ...entries.map((entry) => settle(context, entry, adopted.get(entry.container.id))),
     removeOrphans(context),
   ]);
+  await takeBackAll(context);
   const waiting = context.registry.all().filter((entry) => isToStart(entry));
   for (const group of inOrder(waiting, context.registry)) {
     await Promise.all(group.map((entry) => startByPolicy(context, entry)));

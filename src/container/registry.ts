@@ -1,7 +1,7 @@
 /** All containers, by id and by name. */
 import { conflict, invalid, notFound } from "../lib/errors.ts";
 import type { ContainerID } from "../lib/ids.ts";
-import type { Store } from "../store/kv.ts";
+import type { Change, Store } from "../store/kv.ts";
 import type { Entry } from "./entry.ts";
 import { Names } from "./names.ts";
 import { type Changing, creation, type Described, deletion, description, stateChange } from "./record.ts";
@@ -57,15 +57,19 @@ export class Registry {
     this.#entries.set(entry.container.id, entry);
   }
 
-  /** Change the record. Visible at once; durable once it resolves. */
-  async save(entry: Entry, change: Partial<Changing & Described>): Promise<void> {
+  /** Change the record, and what is given with it. Visible at once; durable once it resolves. */
+  async save(
+    entry: Entry,
+    change: Partial<Changing & Described>,
+    more: readonly Change[] = [],
+  ): Promise<void> {
     entry.container = { ...entry.container, ...change };
     if (this.#entries.get(entry.container.id) !== entry) {
       throw conflict(`container ${entry.container.id} is gone`);
     }
     const describes = change.config ?? change.hostConfig ?? change.endpoints;
     const described = describes ? [description(entry.container)] : [];
-    await this.#store.commit([...described, stateChange(entry.container)]);
+    await this.#store.commit([...described, stateChange(entry.container), ...more]);
   }
 
   /** Visible at once, durable with the next commit. */

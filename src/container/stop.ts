@@ -1,12 +1,15 @@
 /** Signals: stop, kill, restart, pause. */
 import { setTimeout as delay } from "node:timers/promises";
 import { conflict, internal, unchanged } from "../lib/errors.ts";
+import { undoing } from "../lib/undo.ts";
 import type { Entry } from "./entry.ts";
 import { endHealthWatch, watchHealth } from "./health/health.ts";
 import { cancelRestart, startByUser } from "./lifecycle.ts";
 import type { Context } from "./options.ts";
 import { parseSignal, SIGKILL, SIGTERM } from "./process/signals.ts";
-import { saveIfPossible } from "./save.ts";
+import { over, underway } from "./record.ts";
+import { orTell, saveIfPossible } from "./save.ts";
+import type { State } from "./types.ts";
 
 export interface StopOptions {
   /** Seconds; below zero for ever. */
@@ -70,10 +73,23 @@ async function send(context: Context, entry: Entry, signal: number): Promise<voi
   if (signal !== SIGKILL && signal !== stopSignalOf(entry)) return;
   await entry.mutex.run(async () => {
     if (entry.container.state.status !== "paused") return;
-    await context.supervisor.resume(entry.container.id);
-    await context.registry.save(entry, { state: { ...entry.container.state, status: "running" } });
-    watchHealth(context, entry);
+    await thaw(context, entry);
   });
+}
+
+/** Noted first, as far as that can be: should the engine end meanwhile, the next one thaws it. @throws RuntimeError */
+async function thaw(context: Context, entry: Entry): Promise<void> {
+  const { id } = entry.container;
+  await orTell(context, entry, context.store.commit([underway(id, "thaw", true)]));
+  try {
+    await context.supervisor.resume(id);
+  } catch (thrown) {
+    await orTell(context, entry, context.store.commit([over(id, "thaw")]));
+    throw thrown;
+  }
+  const state: State = { ...entry.container.state, status: "running" };
+  await saveIfPossible(context, entry, { state }, [over(id, "thaw")]);
+  watchHealth(context, entry);
 }
 
 /** Between two runs there is nothing to signal: the next one is called off. @returns whether there was one */
@@ -123,8 +139,11 @@ export async function restart(context: Context, entry: Entry, options: StopOptio
   context.tell(entry.container, "restart");
 }
 
-/** @throws conflict where it does not run, or is paused already */
-export function pause(context: Context, entry: Entry): Promise<void> {
+/**
+ * @param passing it is thawed before anybody is answered: should the engine end meanwhile, by the next one
+ * @throws conflict where it does not run, or is paused already
+ */
+export function pause(context: Context, entry: Entry, { passing = false } = {}): Promise<void> {
   return entry.mutex.run(async () => {
     const { id, state } = entry.container;
     if (state.status === "restarting") {
@@ -133,11 +152,18 @@ export function pause(context: Context, entry: Entry): Promise<void> {
     if (!entry.active) throw conflict(`container ${id} is not running`);
     if (state.status === "paused") throw conflict(`Container ${id} is already paused`);
     const health = endHealthWatch(entry);
-    await context.supervisor.pause(id).catch((thrown: unknown) => {
-      watchHealth(context, entry);
-      throw thrown;
+    await undoing(async (undo) => {
+      undo.push("watch its health again", () => {
+        context.registry.setState(entry, state);
+        watchHealth(context, entry);
+      });
+      await context.store.commit([underway(id, "thaw", true)]);
+      undo.push("forget the pause", () => context.store.commit([over(id, "thaw")]));
+      await context.supervisor.pause(id);
+      undo.push("thaw it", () => context.supervisor.resume(id));
+      const paused: State = { ...state, ...health, status: "paused" };
+      await context.registry.save(entry, { state: paused }, passing ? [] : [over(id, "thaw")]);
     });
-    await context.registry.save(entry, { state: { ...state, ...health, status: "paused" } });
     context.tell(entry.container, "pause");
   });
 }
@@ -147,9 +173,7 @@ export function unpause(context: Context, entry: Entry): Promise<void> {
   return entry.mutex.run(async () => {
     const { id, state } = entry.container;
     if (state.status !== "paused") throw internal(`Container ${id} is not paused`);
-    await context.supervisor.resume(id);
-    await context.registry.save(entry, { state: { ...state, status: "running" } });
-    watchHealth(context, entry);
+    await thaw(context, entry);
     context.tell(entry.container, "unpause");
   });
 }

@@ -8,6 +8,8 @@ import type { Entry, Run } from "./entry.ts";
 import { type Limits, NO_LIMITS } from "./limits/fitting.ts";
 import { fitLimits } from "./limits/limits.ts";
 import type { Context } from "./options.ts";
+import { over, underway } from "./record.ts";
+import { orTell } from "./save.ts";
 import { type Resources, resourcesOf } from "./spec/resources.ts";
 import { cgroupOf } from "./stats.ts";
 import type { HostConfig, UpdateRequest } from "./types.ts";
@@ -36,10 +38,10 @@ export async function update(
     const run = entry.active && changes ? entry.run : undefined;
     const giveBack = run && (await apply(context, entry, run, change));
     try {
-      await context.registry.save(entry, { hostConfig: updated });
+      await context.registry.save(entry, { hostConfig: updated }, [over(id, "limits")]);
     } catch (thrown) {
       entry.container = { ...entry.container, hostConfig };
-      giveBack?.();
+      await giveBack?.();
       throw thrown;
     }
     context.tell(entry.container, "update");
@@ -118,12 +120,18 @@ const CPU_REST = ["CpuRealtimePeriod", "CpuRealtimeRuntime", "CpusetCpus", "Cpus
  * crun has no word for.
  * @throws internal; then all is as it was
  */
-async function apply(context: Context, entry: Entry, run: Run, change: Change): Promise<() => void> {
+async function apply(context: Context, entry: Entry, run: Run, change: Change): Promise<() => Promise<void>> {
   const { id } = entry.container;
   const location = cgroupOf(entry);
   if (!location) throw internal(`Cannot update container ${id}: its cgroup is not found`);
   const kept = keepLimits(location);
   const file = join(run.bundle, "resources.json");
+  // Should the engine end before the change is on record, the next one gives back what was.
+  await context.store.commit([underway(id, "limits", Object.fromEntries(kept))]);
+  const giveBack = async () => {
+    giveBackLimits(kept);
+    await orTell(context, entry, context.store.commit([over(id, "limits")]));
+  };
   try {
     if (Object.keys(change.resources).length > 0) {
       writeFileSync(file, JSON.stringify(change.resources), { mode: 0o600 });
@@ -131,10 +139,10 @@ async function apply(context: Context, entry: Entry, run: Run, change: Change): 
     }
     if (change.liftsPids) liftPidsLimit(location);
   } catch (thrown) {
-    giveBackLimits(kept);
+    await giveBack();
     throw internal(`Cannot update container ${id}: ${messageOf(thrown)}`, thrown);
   } finally {
     await rm(file, { force: true });
   }
-  return () => giveBackLimits(kept);
+  return giveBack;
 }

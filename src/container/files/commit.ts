@@ -41,7 +41,7 @@ export async function exportFiles(context: Context, entry: Entry, reference: str
 export async function commit(context: Context, entry: Entry, options: CommitOptions): Promise<ImageID> {
   refuseDead(entry, "commit");
   const frozen = options.pause && entry.container.state.status === "running";
-  if (frozen) await pause(context, entry);
+  if (frozen) await pause(context, entry, { passing: true });
   let id: ImageID;
   try {
     // One that stands still shall neither start nor go meanwhile.

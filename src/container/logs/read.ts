@@ -3,6 +3,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { codeOf, doing } from "../../lib/errors.ts";
+import { onceSettled } from "../../lib/once-settled.ts";
 import type { LogEntry, LogOptions } from "../process/monitor-types.ts";
 import { LineReader } from "./blocks.ts";
 import { fullLogs, lastSequence, openFullLog } from "./files.ts";
@@ -200,6 +201,7 @@ class Changes {
   #watcher: FSWatcher | undefined;
   #changed = false;
   #wake: (() => void) | undefined;
+  #forget = () => {};
   /** The process has ended: what is in the log now is all. */
   over = false;
   /** The reader has gone. */
@@ -217,11 +219,10 @@ class Changes {
       if (changed === null || changed === name) this.#tell();
     });
     this.#watcher.on("error", () => this.stop());
-    const end = () => {
+    this.#forget = onceSettled(ended, () => {
       this.over = true;
       this.#tell();
-    };
-    ended.then(end, end);
+    });
   }
 
   /** Resolves at the next change since the last call. */
@@ -238,6 +239,7 @@ class Changes {
     this.stopped = true;
     this.over = true;
     this.#watcher?.close();
+    this.#forget();
     this.#tell();
   }
 

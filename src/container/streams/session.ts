@@ -1,5 +1,6 @@
 /** A client at a process's streams, perhaps before that process exists (Docker API, "Attach to a container"). */
 import { DetachKeys } from "../../lib/detach-keys.ts";
+import { onceSettled } from "../../lib/once-settled.ts";
 import type { Attachment, AttachOptions, OutputFrame, Supervised } from "../process/monitor-types.ts";
 import type { Session } from "../types.ts";
 
@@ -30,6 +31,7 @@ export class StreamSession implements Session {
   readonly #ended = Promise.withResolvers<"exited" | "detached">();
   #bound: Attachment | undefined;
   #over = false;
+  #forget = () => {};
 
   constructor(options: StreamSessionOptions) {
     this.#options = options;
@@ -44,7 +46,7 @@ export class StreamSession implements Session {
     if (this.#over) return;
     this.#bound = supervised.attach(this.#options.attach);
     this.#attachment.resolve(this.#bound);
-    void supervised.exited.then(() => this.#end("exited"));
+    this.#forget = onceSettled(supervised.exited, () => this.#end("exited"));
   }
 
   /** There will be none. */
@@ -78,6 +80,7 @@ export class StreamSession implements Session {
   #end(how: "exited" | "detached"): void {
     if (this.#over) return;
     this.#over = true;
+    this.#forget();
     this.#ended.resolve(how);
     this.#attachment.resolve(undefined);
     this.#options.onEnd();

@@ -17,9 +17,11 @@ export interface Hierarchy {
 
 /** In the order in which they stand in the table; one that was mounted twice is taken where it was first. */
 export function hierarchiesOf(entries: readonly MountEntry[]): readonly Hierarchy[] {
-  return entries.filter(isSeen).flatMap(({ type, target, root, superOptions }): readonly Hierarchy[] => {
+  // Theirs alone are looked at closely: a host of many containers has thousands of others.
+  const cgroups = entries.filter(({ type }) => type === "cgroup" || type === "cgroup2");
+  const seen = cgroups.filter((mount) => isSeen(mount, 0, entries));
+  return seen.flatMap(({ type, target, root, superOptions }): readonly Hierarchy[] => {
     if (type === "cgroup2") return [{ unified: true, controllers: [], mountpoint: target, root }];
-    if (type !== "cgroup") return [];
     return [{ unified: false, controllers: superOptions.split(","), mountpoint: target, root }];
   });
 }
