@@ -2,6 +2,7 @@
 import type { ContainerView } from "../container/types.ts";
 import type { Engine } from "../engine/types.ts";
 import { invalid } from "../lib/errors.ts";
+import type { ImageID } from "../lib/ids.ts";
 import { type Filters, matcherOf, matchesLabel } from "./filters.ts";
 import { networkNames } from "./shapes/endpoint.ts";
 import { familiar } from "./shapes/image.ts";
@@ -79,7 +80,8 @@ function testsOf(filters: Filters, engine: Engine): Test[] {
   });
   add("name", (value) => {
     const matches = matcherOf(value);
-    return ({ container: { name } }) => matches(name) || matches(`/${name}`);
+    return ({ container, linkedAs = [] }) =>
+      [container.name, ...linkedAs].some((name) => matches(name) || matches(`/${name}`));
   });
   add("status", (value) => {
     if (!STATUSES.has(value)) throw invalid(`invalid filter 'status=${value}'`);
@@ -113,17 +115,19 @@ function testsOf(filters: Filters, engine: Engine): Test[] {
   return tests;
 }
 
-/** Containers of an image, or of one made on top of it. */
+/** Containers of an image, or of one that was committed or built on it. */
 function ancestorTest(reference: string, engine: Engine): Test {
   const wanted = engine.images.find(reference);
   if (!wanted) {
     const name = familiar(reference);
     return ({ container }) => familiar(container.config.Image) === name;
   }
-  const layers = wanted.layers.map((layer) => layer.diffId);
-  return ({ container, image }) =>
-    container.image === wanted.id ||
-    (layers.length > 0 && layers.every((layer, i) => image?.layers[i]?.diffId === layer));
+  const parents = new Map(engine.images.list().map(({ id, parent }) => [id, parent]));
+  return ({ container }) => {
+    let id: ImageID | undefined = container.image;
+    while (id !== undefined && id !== wanted.id) id = parents.get(id);
+    return id === wanted.id;
+  };
 }
 
 interface PortRange {

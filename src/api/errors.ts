@@ -35,7 +35,12 @@ const isFrameworkError = (thrown: unknown): thrown is Error & FrameworkError =>
 
 /** What a client is told of whatever was thrown. */
 export function failureOf(thrown: unknown): Failure {
-  if (isFrameworkError(thrown)) return { status: thrown.statusCode, message: thrown.message };
+  if (isFrameworkError(thrown)) {
+    // Docker's status for a Content-Type that is none; another medium than JSON is refused with its name (json.ts).
+    const malformed = thrown.code === "FST_ERR_CTP_INVALID_MEDIA_TYPE";
+    if (malformed) return { status: STATUS.invalid, message: "malformed Content-Type header" };
+    return { status: thrown.statusCode, message: thrown.message };
+  }
   return { status: STATUS[kindOf(thrown)], message: messageOf(thrown) };
 }
 

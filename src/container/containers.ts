@@ -18,7 +18,7 @@ import { VolumeClaims } from "./mounts/volume-claims.ts";
 import { usersOf } from "./mounts/volumes.ts";
 import { checkName } from "./names.ts";
 import { connect, disconnect, forceDisconnect } from "./network/connection.ts";
-import { shownLinks } from "./network/links.ts";
+import { linkNames, shownLinks } from "./network/links.ts";
 import { publish, unpublish } from "./network/publication.ts";
 import { filesOf } from "./network/sandbox-request.ts";
 import { removeLink } from "./network/unlink.ts";
@@ -144,17 +144,19 @@ class ContainerRoom implements Containers {
   }
 
   list(): readonly ContainerView[] {
-    return this.#context.registry
+    const { registry } = this.#context;
+    const linked = linkNames(registry);
+    return registry
       .all()
       .toReversed()
-      .map((entry) => this.#view(entry));
+      .map((entry) => this.#view(entry, linked.get(entry.container.id)));
   }
 
   inspect(reference: string): ContainerView {
     return this.#view(this.#find(reference));
   }
 
-  #view(entry: Entry): ContainerView {
+  #view(entry: Entry, linkedAs?: readonly string[]): ContainerView {
     const { images, networks, registry } = this.#context;
     const { hostConfig } = entry.container;
     const Links = shownLinks(entry.container, registry);
@@ -166,6 +168,7 @@ class ContainerRoom implements Containers {
       container,
       ...(image && { image }),
       ...(sandbox && { sandbox }),
+      ...(linkedAs && { linkedAs }),
       execs: [...entry.execs.values()].filter(({ exitCode }) => exitCode === null).map(({ id }) => id),
       // A list of hundreds asks for neither.
       get paths() {

@@ -85,6 +85,8 @@ export interface ContainerView {
   readonly image?: Image;
   /** Present while the container has one (running, paused). */
   readonly sandbox?: Sandbox;
+  /** In a list: what those that link to it call it, `web/db`. */
+  readonly linkedAs?: readonly string[];
   readonly execs: readonly ExecID[];
   readonly paths: {
     readonly log: string;

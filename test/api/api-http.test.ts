@@ -61,6 +61,8 @@ test("bodies that are no JSON, of another type, or too large", async () => {
     /unsupported Content-Type header \(text\/plain\)/,
   );
   assert.equal((await create({ body: "{}" })).status, 400);
+  const none = await create({ body: "{}", headers: { "Content-Type": "" } });
+  assert.deepEqual([none.status, messageIn(none)], [400, "malformed Content-Type header"]);
   assert.match(messageIn(await create({})), /config cannot be empty/);
   const length = `Content-Type: application/json\r\nContent-Length: ${5 << 20}\r\n`;
   const large = await api.raw(`POST /containers/create HTTP/1.1\r\nHost: x\r\n${length}\r\n`);

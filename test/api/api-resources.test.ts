@@ -189,6 +189,11 @@ test("events: those past and those to come, by filters, until a time", async () 
   );
   assert.equal(engine.subscribers, 0);
 
+  // An end alone is an end to what is past.
+  const until = { until: Date.now() / 1000, ...filters({ container: ["life"], event: ["create"] }) };
+  const untold = await client.stream("GET", "/events", { query: until });
+  assert.equal(JSON.parse((await untold.toArray()).join("")).Action, "create");
+
   const stream = await client.stream("GET", "/events", {
     query: filters({ event: ["exec_create"], type: ["container"] }),
   });

@@ -284,6 +284,9 @@ test("a container running and stopped: addresses go, its network's entry and id 
   assert.deepEqual(summary.Ports, [{ PrivatePort: 80, Type: "tcp" }]);
   assert.equal(summary.Command, "sh -c 'sleep 5'");
   assert.equal(summary.Image, "busybox");
+  assert.deepEqual(summary.Names, ["/web"]);
+  const linked = { ...engine.containers.inspect(id), linkedAs: ["another/alias"] };
+  assert.deepEqual(containerSummary(linked, given).Names, ["/another/alias", "/web"]);
 
   await engine.containers.stopContainer(id, {});
   const stopped = containerInspect(engine.containers.inspect(id), given, { writable: 1, total: 2 });

@@ -92,6 +92,13 @@ describe("links of the default network", () => {
     await containers.rename(db, "postgres");
     const { Links } = containers.inspect(web).container.hostConfig;
     assert.deepEqual(Links, ["/postgres:/web/database"]);
+    assert.deepEqual(
+      containers.list().map(({ container, linkedAs }) => [container.name, linkedAs]),
+      [
+        ["web", undefined],
+        ["postgres", ["web/database"]],
+      ],
+    );
     // As a client that copies a container sends them.
     await running("copy", { Links });
     assert.deepEqual(linksAsked(), [[{ container: db, alias: "database" }]]);

@@ -44,7 +44,10 @@ export function eventRoutes(app: FastifyInstance, context: Context): void {
         wake();
       };
       // Past and present are read in one go, so none is lost or told twice in between.
-      if (since !== undefined) waiting.push(...events.past(since).filter(passes));
+      // Who names an end alone is told what is kept as well, as by dockerd.
+      if (since !== undefined || until !== undefined) {
+        waiting.push(...events.past(since ?? 0n).filter(passes));
+      }
       const unsubscribe = events.subscribe((event) => {
         if (!passes(event)) return;
         waiting.push(event);

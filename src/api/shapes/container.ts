@@ -89,7 +89,7 @@ export function containerSummary(view: ContainerView, given: ShownWith, sizes?: 
   const { container } = view;
   return {
     Id: container.id,
-    Names: [`/${container.name}`],
+    Names: [container.name, ...(view.linkedAs ?? [])].map((name) => `/${name}`).sort(),
     Image: shownImage(view),
     ImageID: container.image,
     Command: commandOf(container),

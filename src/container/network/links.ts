@@ -109,6 +109,21 @@ export const shownLinks = (container: Container, registry: Registry): readonly s
     ({ target, alias }) => `/${target.container.name}:/${container.name}/${alias}`,
   );
 
+/** What containers are called by those that link to them: `web/db`, in order. */
+export function linkNames(registry: Registry): ReadonlyMap<ContainerID, readonly string[]> {
+  const names = registry
+    .all()
+    .filter(({ container }) => container.hostConfig.Links.length > 0)
+    .flatMap(({ container }) =>
+      legacyLinksOf(container, registry).map(({ target, alias }) => ({
+        id: target.container.id,
+        name: `${container.name}/${alias}`,
+      })),
+    );
+  const byContainer = Map.groupBy(names, ({ id }) => id);
+  return new Map([...byContainer].map(([id, all]) => [id, all.map(({ name }) => name).sort()]));
+}
+
 /** @throws conflict in Docker's words where one can't be reached */
 export function checkLegacyLinks(container: Container, registry: Registry): void {
   if (!Object.hasOwn(container.endpoints, DEFAULT_NETWORK)) return;

@@ -74,7 +74,7 @@ export interface Supervised {
   /** Resolves once the monitor has told it and all output has been read. Never rejects. */
   readonly exited: Promise<ExitStatus>;
   attach(options: AttachOptions): Attachment;
-  /** Columns and rows. @throws conflict where the process has no terminal or has ended */
+  /** Columns and rows; nothing to do without a terminal. @throws conflict where the process has ended */
   resize(size: { readonly columns: number; readonly rows: number }): Promise<void>;
   /** Have `listener` called when it has written, after that is in its log. One at a time; undefined for none. */
   onOutput(listener: (() => void) | undefined): void;

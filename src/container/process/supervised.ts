@@ -84,9 +84,9 @@ export class MonitoredProcess implements Supervised {
   }
 
   async resize(size: { readonly columns: number; readonly rows: number }): Promise<void> {
-    if (!this.#request.terminal) throw conflict("the process has no terminal");
     const ended = () => this.#hasExited || (this.#monitor?.ended ?? true);
     if (ended()) throw conflict("the process has ended");
+    if (!this.#request.terminal) return; // clients tell their window's size unasked
     await this.#window.resize(size, ended);
   }
 
