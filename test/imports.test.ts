@@ -17,17 +17,32 @@ interface Room {
   readonly why: string;
 }
 
-const BELOW_API = ["lib", "linux", "store", "network", "image", "volume", "registry", "container", "build"];
+const BELOW_API = [
+  "lib",
+  "linux",
+  "store",
+  "tar",
+  "network",
+  "image",
+  "volume",
+  "registry",
+  "container",
+  "build",
+];
 
 const ROOMS: Readonly<Record<string, Room>> = {
   lib: { imports: [], why: "words that all rooms share know none of them" },
   linux: { imports: ["lib"], why: "the kernel, and nothing of containers: it serves whoever asks" },
   store: { imports: ["lib"], why: "keeps values, and does not know what they mean" },
+  tar: {
+    imports: ["lib"],
+    why: "archives as a format, in either direction: what is in them is not its business",
+  },
   network: {
     imports: ["linux", "store", "lib"],
     why: "decides what the kernel should hold; a container is an id to it",
   },
-  image: { imports: ["linux", "store", "lib"], why: "layers on a disk need mounts, and no network" },
+  image: { imports: ["tar", "linux", "store", "lib"], why: "layers on a disk need mounts, and no network" },
   volume: { imports: ["linux", "store", "lib"], why: "directories with names: who uses them is told to it" },
   registry: {
     imports: ["lib"],
@@ -35,12 +50,12 @@ const ROOMS: Readonly<Record<string, Room>> = {
     why: "brings images and takes them away: what they are made of is image's own",
   },
   build: {
-    imports: ["linux", "lib"],
+    imports: ["tar", "linux", "lib"],
     types: ["image", "registry", "network"],
     why: "has another program build, from images here to an image here",
   },
   container: {
-    imports: ["network", "image", "volume", "linux", "store", "lib"],
+    imports: ["network", "image", "volume", "tar", "linux", "store", "lib"],
     why: "a container is an image and a sandbox brought to life: it asks both, and neither asks it",
   },
   observe: {

@@ -5,9 +5,9 @@ import type { Builder } from "../build/types.ts";
 import { DEFAULT_CAPABILITIES } from "../container/spec/capabilities.ts";
 import { builtinProfile } from "../container/spec/seccomp.ts";
 import type { Containers } from "../container/types.ts";
-import { decompress } from "../image/tar/decompress.ts";
-import { TarReader } from "../image/tar/reader.ts";
 import { hostFacts } from "../linux/host.ts";
+import { decompress } from "../tar/decompress.ts";
+import { TarReader } from "../tar/reader.ts";
 
 type Parts = Omit<
   Parameters<typeof createBuilder>[0],

@@ -6,11 +6,11 @@ import { execFile } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { promisify } from "node:util";
 import { codeOf, messageOf, notFound } from "../lib/errors.ts";
+import type { TarEntry } from "../tar/entry.ts";
+import { END_OF_ARCHIVE, encodeEntry, padding } from "../tar/writer.ts";
 import type { Description } from "./describe/oci-config.ts";
 import { hostPlatform } from "./describe/platform.ts";
 import { isStaticElf } from "./elf.ts";
-import type { TarEntry } from "./tar/entry.ts";
-import { END_OF_ARCHIVE, encodeEntry, padding } from "./tar/writer.ts";
 import type { DiffID } from "./types.ts";
 
 /** Where distributions put it. */

@@ -8,6 +8,7 @@ import type { ContainerID, ImageID } from "../lib/ids.ts";
 import type { Logger } from "../lib/log.ts";
 import { Mutex } from "../lib/mutex.ts";
 import type { Store } from "../store/kv.ts";
+import { decompress } from "../tar/decompress.ts";
 import { Archives } from "./archives.ts";
 import { BUILT_IN, BuiltIn } from "./built-in.ts";
 import { Catalog } from "./catalog.ts";
@@ -22,7 +23,6 @@ import { familiar, parseReference, withDefaultTag } from "./reference.ts";
 import { Removing } from "./removing.ts";
 import { probeOverlay } from "./rootfs/overlay.ts";
 import { type DriverName, RootFilesystems } from "./rootfs/rootfs.ts";
-import { decompress } from "./tar/decompress.ts";
 import type {
   CommitRequest,
   FilesystemChange,

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { expand, words } from "../../src/image/describe/dockerfile-words.ts";
-import { componentsOf, type Found, resolveDirectory, type Tree } from "../../src/image/layers/contain.ts";
 import { canonical, familiar, parseReference, withDefaultTag } from "../../src/image/reference.ts";
-import type { TarEntry } from "../../src/image/tar/entry.ts";
-import { decodePax, encodePax } from "../../src/image/tar/pax.ts";
-import { TarReader } from "../../src/image/tar/reader.ts";
-import { END_OF_ARCHIVE, encodeEntry, padding } from "../../src/image/tar/writer.ts";
 import { EngineError } from "../../src/lib/errors.ts";
+import { componentsOf, type Found, resolveDirectory, type Tree } from "../../src/tar/contain.ts";
+import type { TarEntry } from "../../src/tar/entry.ts";
+import { decodePax, encodePax } from "../../src/tar/pax.ts";
+import { TarReader } from "../../src/tar/reader.ts";
+import { END_OF_ARCHIVE, encodeEntry, padding } from "../../src/tar/writer.ts";
 
 const part = fc.stringMatching(/^[a-z0-9]{1,4}([._-][a-z0-9]{1,4}){0,2}$/);
 const reference = fc

@@ -12,12 +12,12 @@ import { find } from "../../src/container/files/find.ts";
 import { unpackInto } from "../../src/container/files/tar-in.ts";
 import { archiveOf } from "../../src/container/files/tar-out.ts";
 import type { View } from "../../src/container/files/view.ts";
-import type { TarEntry } from "../../src/image/tar/entry.ts";
-import { TarReader } from "../../src/image/tar/reader.ts";
-import { END_OF_ARCHIVE, encodeEntry, padding } from "../../src/image/tar/writer.ts";
 import { codeOf, messageOf } from "../../src/lib/errors.ts";
 import { mount, mounts } from "../../src/linux/mount.ts";
 import { openInRoot, openPath, realPathOf } from "../../src/linux/openat2.ts";
+import type { TarEntry } from "../../src/tar/entry.ts";
+import { TarReader } from "../../src/tar/reader.ts";
+import { END_OF_ARCHIVE, encodeEntry, padding } from "../../src/tar/writer.ts";
 import { isolated } from "../support/isolated.ts";
 
 isolated(import.meta); // /run is an empty tmpfs that goes with the file

@@ -9,10 +9,10 @@ import { test } from "node:test";
 import { pack } from "tar-stream";
 import { tarAgain, verified } from "../../src/image/layers/tar-again.ts";
 import { unpack } from "../../src/image/layers/unpack.ts";
-import { decompress } from "../../src/image/tar/decompress.ts";
-import type { TarEntry } from "../../src/image/tar/entry.ts";
-import { END_OF_ARCHIVE, encodeEntry, padding } from "../../src/image/tar/writer.ts";
 import { getXattr, setXattr } from "../../src/linux/xattr.ts";
+import { decompress } from "../../src/tar/decompress.ts";
+import type { TarEntry } from "../../src/tar/entry.ts";
+import { END_OF_ARCHIVE, encodeEntry, padding } from "../../src/tar/writer.ts";
 import { isolated } from "../support/isolated.ts";
 
 isolated(import.meta); // /run is an empty tmpfs that goes with the file

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { createImages } from "../../src/image/images.ts";
-import type { TarEntry } from "../../src/image/tar/entry.ts";
-import { END_OF_ARCHIVE, encodeEntry, padding } from "../../src/image/tar/writer.ts";
 import type { Images, UsedBy } from "../../src/image/types.ts";
 import type { EngineEvent } from "../../src/lib/events.ts";
 import { type ContainerID, newId } from "../../src/lib/ids.ts";
 import type { Logger } from "../../src/lib/log.ts";
 import type { Store } from "../../src/store/kv.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
+import type { TarEntry } from "../../src/tar/entry.ts";
+import { END_OF_ARCHIVE, encodeEntry, padding } from "../../src/tar/writer.ts";
 
 export const newDirectory = (): string => fs.mkdtempSync("/run/images-");
 export const newContainer = () => newId<ContainerID>();

@@ -9,8 +9,8 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { type Header, pack } from "tar-stream";
 import { readContext } from "../../src/build/context.ts";
-import { decompress } from "../../src/image/tar/decompress.ts";
-import { TarReader } from "../../src/image/tar/reader.ts";
+import { decompress } from "../../src/tar/decompress.ts";
+import { TarReader } from "../../src/tar/reader.ts";
 
 type Entry = Partial<Header> & { readonly name: string } & { readonly content?: string };
 

@@ -1,11 +1,11 @@
 /** `docker cp`: what is at a path of a container, out as a tar archive, and an archive in (Docker API, "Archive"). */
 import { closeSync, fstatSync } from "node:fs";
 import { Readable } from "node:stream";
-import { decompress } from "../../image/tar/decompress.ts";
-import { TarReader } from "../../image/tar/reader.ts";
-import { END_OF_ARCHIVE } from "../../image/tar/writer.ts";
 import { internal, invalid } from "../../lib/errors.ts";
 import { openInRoot, realPathOf } from "../../linux/openat2.ts";
+import { decompress } from "../../tar/decompress.ts";
+import { TarReader } from "../../tar/reader.ts";
+import { END_OF_ARCHIVE } from "../../tar/writer.ts";
 import type { Entry } from "../entry.ts";
 import type { Context } from "../options.ts";
 import { type Accounts, resolveUser } from "../spec/user.ts";

@@ -1,10 +1,10 @@
 /** A tar archive unpacked into a directory of a container, which may be at work in it meanwhile. */
 import { closeSync, ftruncateSync, type Stats, writeSync, write as writeWithCallback } from "node:fs";
 import { promisify } from "node:util";
-import { makePace } from "../../image/pace.ts";
-import type { TarEntry } from "../../image/tar/entry.ts";
-import type { TarReader } from "../../image/tar/reader.ts";
 import { EngineError, inContext, invalid } from "../../lib/errors.ts";
+import { makePace } from "../../lib/pace.ts";
+import type { TarEntry } from "../../tar/entry.ts";
+import type { TarReader } from "../../tar/reader.ts";
 
 import { withDescriptor } from "./descriptors.ts";
 import { ensureInRoot } from "./ensure.ts";

@@ -10,13 +10,13 @@ import {
   type Stats,
 } from "node:fs";
 import { promisify } from "node:util";
-import { makePace } from "../../image/pace.ts";
-import type { TarEntry } from "../../image/tar/entry.ts";
-import { END_OF_ARCHIVE, encodeEntry, padding } from "../../image/tar/writer.ts";
 import { codeOf, inContext } from "../../lib/errors.ts";
+import { makePace } from "../../lib/pace.ts";
 import { deviceNumbers } from "../../linux/mknod.ts";
 import { linkTargetOf, openBeneath, pathOf } from "../../linux/openat2.ts";
 import { getXattrOf } from "../../linux/xattr.ts";
+import type { TarEntry } from "../../tar/entry.ts";
+import { END_OF_ARCHIVE, encodeEntry, padding } from "../../tar/writer.ts";
 import type { Found } from "./find.ts";
 import { archivedName, toText } from "./naming.ts";
 import type { View } from "./view.ts";

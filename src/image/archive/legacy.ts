@@ -4,9 +4,9 @@
  */
 import { createHash } from "node:crypto";
 import { invalid } from "../../lib/errors.ts";
+import { decompress } from "../../tar/decompress.ts";
 import { isObject } from "../describe/run-config.ts";
 import { parseReference } from "../reference.ts";
-import { decompress } from "../tar/decompress.ts";
 import { layerFile } from "./docker-archive.ts";
 import type { Found } from "./found.ts";
 import type { Spool } from "./spool.ts";

@@ -1,9 +1,9 @@
 /** `docker load`: images out of an archive, whichever of its forms it has. */
 import { invalid } from "../../lib/errors.ts";
+import { decompress } from "../../tar/decompress.ts";
 import { configText, readConfig } from "../describe/oci-config.ts";
 import { matchesPlatform, type Platform, parsePlatform } from "../describe/platform.ts";
 import type { Trash } from "../layers/trash.ts";
-import { decompress } from "../tar/decompress.ts";
 import type { DiffID, IncomingImage } from "../types.ts";
 import { MANIFEST, readDockerArchive } from "./docker-archive.ts";
 import type { Found } from "./found.ts";

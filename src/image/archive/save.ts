@@ -8,10 +8,10 @@
  *     repositories         names, for Docker before 1.10
  */
 import type { Readable } from "node:stream";
+import type { TarEntry } from "../../tar/entry.ts";
+import { END_OF_ARCHIVE, encodeEntry, padding } from "../../tar/writer.ts";
 import { sha256 } from "../describe/oci-config.ts";
 import { type Reference, repositoryOf } from "../reference.ts";
-import type { TarEntry } from "../tar/entry.ts";
-import { END_OF_ARCHIVE, encodeEntry, padding } from "../tar/writer.ts";
 import type { OutgoingImage } from "../types.ts";
 
 /** An image with the tags that it is saved under; none where it was asked for by id. */

@@ -2,9 +2,9 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { invalid } from "../../lib/errors.ts";
-import { componentsOf } from "../layers/contain.ts";
-import { writePiece } from "../tar/file.ts";
-import { TarReader } from "../tar/reader.ts";
+import { componentsOf } from "../../tar/contain.ts";
+import { writePiece } from "../../tar/file.ts";
+import { TarReader } from "../../tar/reader.ts";
 
 /** Each image has some ten; more is an attack on memory. */
 const MOST_FILES = 100_000;

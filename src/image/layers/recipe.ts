@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
 import { internal } from "../../lib/errors.ts";
-import { ByteQueue } from "../tar/byte-queue.ts";
+import { ByteQueue } from "../../tar/byte-queue.ts";
 
 const KIND = { end: 0, literal: 1, content: 2 } as const;
 /** Records are handed to the compressor in batches of about this many bytes. */

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { internal } from "../../lib/errors.ts";
-import { checked } from "../tar/checked.ts";
+import { checked } from "../checked.ts";
 import type { DiffID } from "../types.ts";
 import { readRecipe } from "./recipe.ts";
 

@@ -1,11 +1,11 @@
 /** A tar out of a tree of files, in constant memory. */
 import * as fs from "node:fs";
 import { codeOf } from "../../lib/errors.ts";
+import { makePace } from "../../lib/pace.ts";
+import { deviceNumbers } from "../../linux/mknod.ts";
 import { getXattr, listXattrs } from "../../linux/xattr.ts";
-import { makePace } from "../pace.ts";
-import type { TarEntry } from "../tar/entry.ts";
-import { END_OF_ARCHIVE, encodeEntry, padding } from "../tar/writer.ts";
-import { deviceOf } from "./device.ts";
+import type { TarEntry } from "../../tar/entry.ts";
+import { END_OF_ARCHIVE, encodeEntry, padding } from "../../tar/writer.ts";
 import { below, type Node, namesIn, nodesOf } from "./stack.ts";
 import { isOpaque, isOverlayAttribute, isWhiteout, OPAQUE, WHITEOUT } from "./whiteout.ts";
 
@@ -117,7 +117,7 @@ const attributesOf = (stat: fs.Stats) => ({
 /** Undefined where it is gone by now. */
 function entryOf(name: string, type: TarEntry["type"], path: Buffer, stat: fs.Stats): TarEntry | undefined {
   try {
-    const [major, minor] = type.endsWith("device") ? deviceOf(stat.rdev) : [0, 0];
+    const [major, minor] = type.endsWith("device") ? deviceNumbers(stat.rdev) : [0, 0];
     return {
       ...attributesOf(stat),
       type,

@@ -7,8 +7,8 @@ import * as fs from "node:fs";
 import { codeOf } from "../../lib/errors.ts";
 import { makeNode } from "../../linux/mknod.ts";
 import { setXattr } from "../../linux/xattr.ts";
-import type { Found, Tree } from "./contain.ts";
-import { resolveDirectory } from "./contain.ts";
+import type { Found, Tree } from "../../tar/contain.ts";
+import { resolveDirectory } from "../../tar/contain.ts";
 import { isWhiteout, makeOpaque, makeWhiteout, WHITEOUT } from "./whiteout.ts";
 
 /** Owner, mode, times and attributes of what has just been made. */

@@ -2,12 +2,12 @@
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { asError, EngineError, invalid } from "../../lib/errors.ts";
-import { makePace } from "../pace.ts";
-import type { TarEntry } from "../tar/entry.ts";
-import { writePiece } from "../tar/file.ts";
-import { TarReader } from "../tar/reader.ts";
+import { makePace } from "../../lib/pace.ts";
+import { componentsOf } from "../../tar/contain.ts";
+import type { TarEntry } from "../../tar/entry.ts";
+import { writePiece } from "../../tar/file.ts";
+import { TarReader } from "../../tar/reader.ts";
 import type { DiffID } from "../types.ts";
-import { componentsOf } from "./contain.ts";
 import { RecipeWriter } from "./recipe.ts";
 import { LayerTree } from "./tree.ts";
 import { isOverlayAttribute, OPAQUE, RESERVED, WHITEOUT } from "./whiteout.ts";

@@ -1,11 +1,11 @@
 /** What a container changed, by Docker's rules (moby, archive.ChangesDirs). */
 import { lstatSync, type Stats } from "node:fs";
 import { codeOf } from "../../lib/errors.ts";
+import { makePace } from "../../lib/pace.ts";
 import { getXattr } from "../../linux/xattr.ts";
 import { below, type Node, namesIn, nodesOf } from "../layers/stack.ts";
 import type { Item } from "../layers/tree-tar.ts";
 import { isOpaque, isWhiteout, WHITEOUT } from "../layers/whiteout.ts";
-import { makePace } from "../pace.ts";
 import type { FilesystemChange } from "../types.ts";
 
 /** A container's own files, and what they lie on. */

@@ -1,10 +1,9 @@
 /** Layers put on top of each other by copying, where overlayfs can't be used. */
 import * as fs from "node:fs";
-import { makeNode } from "../../linux/mknod.ts";
+import { makePace } from "../../lib/pace.ts";
+import { deviceNumbers, makeNode } from "../../linux/mknod.ts";
 import { getXattr, listXattrs, setXattr } from "../../linux/xattr.ts";
-import { deviceOf } from "../layers/device.ts";
 import { hiddenBy, isOpaque, isOverlayAttribute, isWhiteout, WHITEOUT } from "../layers/whiteout.ts";
-import { makePace } from "../pace.ts";
 
 const join = (directory: Buffer, name: Buffer): Buffer => Buffer.concat([directory, Buffer.from("/"), name]);
 
@@ -59,7 +58,7 @@ export async function copyLayer(from: string, to: string): Promise<void> {
 }
 
 async function copyOne(stat: fs.Stats, source: Buffer, target: Buffer): Promise<void> {
-  const [major, minor] = deviceOf(stat.rdev);
+  const [major, minor] = deviceNumbers(stat.rdev);
   if (stat.isSymbolicLink()) fs.symlinkSync(fs.readlinkSync(source, { encoding: "buffer" }), target);
   else if (stat.isCharacterDevice()) makeNode(target, "character-device", major, minor);
   else if (stat.isBlockDevice()) makeNode(target, "block-device", major, minor);

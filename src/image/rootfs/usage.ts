@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import { codeOf } from "../../lib/errors.ts";
-import { makePace } from "../pace.ts";
+import { makePace } from "../../lib/pace.ts";
 
 /** Bytes of all files below `directory`, as long as they say they are; a file with several names counts once. */
 export async function sizeOfTree(directory: string): Promise<number> {

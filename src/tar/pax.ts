@@ -2,7 +2,7 @@
  * Pax records: `<length> <key>=<value>\n`, where the length in decimal counts the whole record, itself
  * included (pax(1), "pax Header Block"). Values are bytes: extended attributes are not text.
  */
-import { invalid } from "../../lib/errors.ts";
+import { invalid } from "../lib/errors.ts";
 
 /** In order, repetitions kept: GNU's sparse format 0.0 says one key many times. */
 export type PaxRecords = readonly (readonly [key: string, value: Buffer])[];

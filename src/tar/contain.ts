@@ -1,13 +1,13 @@
 /**
- * Where an archived name leads within a layer, seen as a process would that has the layer as its root: `..`
+ * Where an archived name leads within a tree, seen as a process would that has the tree as its root: `..`
  * stops at the root, absolute links begin there. A name or a link never leads outside.
  */
-import { invalid } from "../../lib/errors.ts";
+import { invalid } from "../lib/errors.ts";
 
-/** What is at a path of the layer. */
+/** What is at a path of the tree. */
 export type Found = "directory" | "missing" | "other" | { readonly link: string };
 
-/** The layer, as this needs it. Paths are components from its root. */
+/** The tree, as this needs it. Paths are components from its root. */
 export interface Tree {
   find(path: readonly string[]): Found;
   makeDirectory(path: readonly string[]): void;
@@ -17,7 +17,7 @@ export interface Tree {
 const MOST_LINKS = 40;
 
 /**
- * The components of an archived name; none for the root itself. A leading slash means the layer's root.
+ * The components of an archived name; none for the root itself. A leading slash means that root.
  * @throws invalid where it leads out
  */
 export function componentsOf(name: string): string[] {

@@ -21,7 +21,7 @@
  *       char prefix[155];          // 345  not in GNU headers
  *     };
  */
-import { invalid } from "../../lib/errors.ts";
+import { invalid } from "../lib/errors.ts";
 
 export const BLOCK = 512;
 

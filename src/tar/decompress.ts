@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { PassThrough, pipeline, type Readable, type Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
-import { asError, codeOf, EngineError, invalid } from "../../lib/errors.ts";
+import { asError, codeOf, EngineError, invalid } from "../lib/errors.ts";
 
 type Compression = "none" | "gzip" | "zstd" | "xz" | "bzip2";
 

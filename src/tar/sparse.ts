@@ -2,7 +2,7 @@
  * Where the data of a sparse file belongs, in each of the ways that GNU tar has written it (GNU tar
  * manual, "Storing Sparse Files").
  */
-import { invalid } from "../../lib/errors.ts";
+import { invalid } from "../lib/errors.ts";
 
 /** A run of data; between runs are holes. */
 export interface Run {

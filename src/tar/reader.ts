@@ -3,7 +3,7 @@
  * formats. Written here because layers need three things that stream parsers drop: attribute values that
  * are not text, where the data of sparse files belongs, and whether the archive ended as it must.
  */
-import { invalid } from "../../lib/errors.ts";
+import { invalid } from "../lib/errors.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import { type TarEntry, TYPEFLAG, XATTR } from "./entry.ts";
 import { BLOCK, decodeHeader, type Header, isZero } from "./header.ts";
