@@ -11,6 +11,7 @@ import { sweepViews } from "./files/assemble.ts";
 import { startByPolicy, takeDown, watch } from "./lifecycle.ts";
 import { clearPlaces } from "./mounts/places.ts";
 import { keepVolumes } from "./mounts/sources.ts";
+import { removeHalfMade } from "./mounts/volumes.ts";
 import { agree } from "./network/agreement.ts";
 import { legacyLinksOf } from "./network/links.ts";
 import type { Context } from "./options.ts";
@@ -221,6 +222,7 @@ async function removeOrphans(context: Context): Promise<void> {
   ) as ContainerID[];
   for (const id of orphans) {
     try {
+      await removeHalfMade(context, id);
       await context.images.removeLayer(id);
       await rm(runtimeDirectoryOf(context, id), { recursive: true, force: true });
       await rm(directoryOf(context, id), { recursive: true, force: true });

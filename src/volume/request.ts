@@ -23,7 +23,7 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
 export const anonymousName = (): string => randomHex(32);
 
 /** What a volume is, as far as its request says. */
-export type Description = Pick<Volume, "name" | "driver" | "labels" | "options" | "anonymous">;
+export type Description = Pick<Volume, "name" | "driver" | "labels" | "options" | "anonymous" | "madeWith">;
 
 /** @throws invalid, not-found for another driver; in Docker's words */
 export function describe(request: VolumeRequest): Description {
@@ -42,6 +42,7 @@ export function describe(request: VolumeRequest): Description {
     labels: { ...request.labels, ...(anonymous && { [ANONYMOUS_LABEL]: "" }) },
     options: request.options ?? {},
     anonymous,
+    ...(request.madeWith && { madeWith: request.madeWith }),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Volumes: directories with a name that outlive containers (Docker API, "Volumes"). */
+import type { ContainerID } from "../lib/ids.ts";
 
 export interface Volume {
   readonly name: string;
@@ -12,6 +13,8 @@ export interface Volume {
   readonly options: Readonly<Record<string, string>>;
   /** Nobody named it: it goes with `docker rm -v` and with `volume prune`. */
   readonly anonymous: boolean;
+  /** The container with whose creation it was made: where that was cut short, it is no more than half filled. */
+  readonly madeWith?: ContainerID;
 }
 
 export interface VolumeRequest {
@@ -22,6 +25,7 @@ export interface VolumeRequest {
   readonly labels?: Readonly<Record<string, string>>;
   readonly options?: Readonly<Record<string, string>>;
   readonly anonymous?: boolean;
+  readonly madeWith?: ContainerID;
 }
 
 /** Ids of containers, whatever their state, that a volume belongs to. */

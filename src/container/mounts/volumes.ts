@@ -39,11 +39,18 @@ export async function makeVolumes(
     const name = volume.name ?? randomHex(32);
     context.claims.claim(id, name);
     const known = context.volumes.find(name) !== undefined;
-    const made = await context.volumes.create({ ...volume, name, anonymous: volume.name === undefined });
+    const anonymous = volume.name === undefined;
+    const made = await context.volumes.create({ ...volume, name, anonymous, madeWith: id });
     if (!known) undo.push(`remove the volume ${name}`, () => removeUnused(context, name, id));
     points.push({ ...point, Name: made.name, Source: made.mountpoint, Driver: made.driver });
   }
   return points;
+}
+
+/** Of a creation that an engine's end cut short: perhaps half filled, and nobody was told of them. */
+export async function removeHalfMade(context: Context, id: ContainerID): Promise<void> {
+  const made = context.volumes.list().filter(({ madeWith }) => madeWith === id);
+  for (const { name } of made) await removeUnused(context, name, id);
 }
 
 /** Somebody else may have taken it into use meanwhile. */
