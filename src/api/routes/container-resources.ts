@@ -72,8 +72,13 @@ export function containerResourceRoutes(app: FastifyInstance, { engine, closing 
         // Who reads slowly misses some.
         if (!sending) void show(frame);
       });
-      if (streaming.gone.aborted) leave();
-      streaming.gone.addEventListener("abort", leave);
+      // Who has closed its half only may be there still: nothing but our end closes the connection.
+      const end = () => {
+        leave();
+        streaming.end();
+      };
+      if (streaming.gone.aborted) end();
+      else streaming.gone.addEventListener("abort", end, { once: true });
     },
   );
 }
