@@ -12,6 +12,7 @@ import { Entry } from "./entry.ts";
 import { fitLimits } from "./limits/limits.ts";
 import { type Draft, settleMounts } from "./mounts/settling.ts";
 import { fillVolumes, makeVolumes } from "./mounts/volumes.ts";
+import { makeWorkingDirectory } from "./mounts/working-directory.ts";
 import { checkName } from "./names.ts";
 import { firstEndpoints, modeOf, networkMeant } from "./network/endpoints.ts";
 import { endpointLinks, legacyLinks } from "./network/links.ts";
@@ -66,6 +67,7 @@ export async function create(context: Context, request: CreateRequest): Promise<
     await context.images.createLayer(id, image.id);
     undo.push("remove the layer", () => context.images.removeLayer(id));
     undo.push("let go of its volumes", () => context.claims.release(id));
+    await makeWorkingDirectory(context, container, undo);
     const mounts = await makeVolumes(context, id, drafts, undo);
     await fillVolumes(context, id, mounts, undo);
     const entry = new Entry({ ...container, name, mounts });

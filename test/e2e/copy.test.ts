@@ -70,6 +70,17 @@ describe("docker cp", { skip: !isRoot() && "needs root" }, () => {
     }
   });
 
+  test("the working directory of one that never ran", async () => {
+    const path = await place();
+    await docker("create --name idle -w /home/new/work busybox");
+    assert.equal(await copied(path, ["idle:/home/new", ".", ""]), undefined);
+    assert.equal(await copied(path, ["file", "idle:/home/new/work/", ""]), undefined);
+    assert.deepEqual(readdirSync(join(path, "new/work")), []);
+    await docker("rm idle");
+    const refused = await suite.host.docker("create", "-w", "/etc/passwd", "busybox").catch(String);
+    assert.match(String(refused), /Cannot mkdir: \/etc\/passwd is not a directory/);
+  });
+
   test("out of a container: the table", async () => {
     for (const row of OUT_OF) {
       const path = await place();
