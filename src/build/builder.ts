@@ -21,7 +21,6 @@ import { recipeOf } from "./recipe.ts";
 import { imagesOf, type Stages, stagesOf } from "./stages.ts";
 import { Transfer } from "./transfer.ts";
 import type { Builder, BuildRequest } from "./types.ts";
-import type { ArchiveReaders } from "./unpack.ts";
 import { bytesBelow } from "./usage.ts";
 
 export interface BuilderOptions {
@@ -29,7 +28,6 @@ export interface BuilderOptions {
   readonly registry: Registry;
   readonly networks: Networks;
   readonly findContainer: (reference: string) => ContainerID;
-  readonly archives: ArchiveReaders;
   readonly publish: (event: Omit<EngineEvent, "time">) => void;
   readonly dataRoot: string;
   readonly execRoot: string;
@@ -124,12 +122,7 @@ class ImageBuilder implements Builder {
     const undo = new UndoStack();
     try {
       undo.push("remove the context", () => rm(directory, { recursive: true, force: true }));
-      const context = await readContext(
-        request.context,
-        join(directory, "context"),
-        request.dockerfile,
-        this.#options.archives,
-      );
+      const context = await readContext(request.context, join(directory, "context"), request.dockerfile);
       const dockerfile = parseDockerfile(context.dockerfile, request.dockerfile || "Dockerfile");
       const plan = stagesOf(dockerfile, request);
       return await this.#carryOut(request, plan, { id, directory, tags, undo }, handlers);

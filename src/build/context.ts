@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import type { Readable } from "node:stream";
 import { codeOf, forbidden, internal } from "../lib/errors.ts";
 import { ignoreMatcher } from "../lib/ignore-patterns.ts";
-import { type ArchiveReaders, unpackContext } from "./unpack.ts";
+import { unpackContext } from "./unpack.ts";
 
 export interface Context {
   readonly directory: string;
@@ -15,14 +15,9 @@ export interface Context {
 const DEFAULT_NAME = "Dockerfile";
 
 /** @throws invalid for a tar that is none; forbidden for a Dockerfile outside; internal where it is not there, as dockerd */
-export async function readContext(
-  tar: Readable,
-  directory: string,
-  dockerfile: string,
-  archives: ArchiveReaders,
-): Promise<Context> {
+export async function readContext(tar: Readable, directory: string, dockerfile: string): Promise<Context> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  await unpackContext(tar, directory, archives);
+  await unpackContext(tar, directory);
   const name = dockerfile || DEFAULT_NAME;
   const path =
     (await pathWithin(directory, name)) ??

@@ -6,20 +6,14 @@ import { DEFAULT_CAPABILITIES } from "../container/spec/capabilities.ts";
 import { builtinProfile } from "../container/spec/seccomp.ts";
 import type { Containers } from "../container/types.ts";
 import { hostFacts } from "../linux/host.ts";
-import { decompress } from "../tar/decompress.ts";
-import { TarReader } from "../tar/reader.ts";
 
-type Parts = Omit<
-  Parameters<typeof createBuilder>[0],
-  "findContainer" | "archives" | "capabilities" | "seccompProfile"
->;
+type Parts = Omit<Parameters<typeof createBuilder>[0], "findContainer" | "capabilities" | "seccompProfile">;
 
 export function builderWith(parts: Parts & { readonly containers: Containers }): Builder {
   const { containers, ...rest } = parts;
   return createBuilder({
     ...rest,
     findContainer: (reference) => containers.inspect(reference).container.id,
-    archives: { decompress, readTar: (bytes) => new TarReader(bytes) },
     capabilities: DEFAULT_CAPABILITIES,
     seccompProfile: builtinProfile({
       machine: hostFacts().architecture,

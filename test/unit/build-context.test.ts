@@ -1,6 +1,6 @@
 /** Contexts as clients send them, hostile ones among them. */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -9,8 +9,6 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { type Header, pack } from "tar-stream";
 import { readContext } from "../../src/build/context.ts";
-import { decompress } from "../../src/tar/decompress.ts";
-import { TarReader } from "../../src/tar/reader.ts";
 
 type Entry = Partial<Header> & { readonly name: string } & { readonly content?: string };
 
@@ -31,10 +29,7 @@ describe("a build's context", () => {
 
   const directory = () => join(top, "a/context");
   const read = (tar: Buffer, dockerfile = "Dockerfile") =>
-    readContext(Readable.from([tar]), directory(), dockerfile, {
-      decompress,
-      readTar: (bytes) => new TarReader(bytes),
-    });
+    readContext(Readable.from([tar]), directory(), dockerfile);
   const content = (name: string) => readFileSync(join(directory(), name), "utf8");
 
   test("files, directories, links; compressed", async () => {
@@ -81,6 +76,18 @@ describe("a build's context", () => {
     for (const name of ["one", "two", "target"]) assert.ok(!existsSync(join(top, name)), name);
     assert.equal(content("one"), "1");
     assert.equal(content("file"), "3");
+  });
+
+  test("a directory that a link has taken the place of is not changed through it", async () => {
+    const outside = join(top, "outside/d");
+    mkdirSync(outside, { recursive: true, mode: 0o700 });
+    const directories: readonly Entry[] = [
+      { name: "a/", type: "directory" },
+      { name: "a/d/", type: "directory", mode: 0o777 },
+    ];
+    const link: Entry = { name: "a", type: "symlink", linkname: join(top, "outside") };
+    await read(await tarOf(DOCKERFILE, ...directories, link));
+    assert.equal(statSync(outside).mode & 0o777, 0o700);
   });
 
   const hostile: Readonly<Record<string, readonly Entry[]>> = {

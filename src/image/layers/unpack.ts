@@ -1,11 +1,9 @@
 /** From a tar archive to a layer's directory, in one pass. */
 import { createHash } from "node:crypto";
-import * as fs from "node:fs";
 import { asError, EngineError, invalid } from "../../lib/errors.ts";
 import { makePace } from "../../lib/pace.ts";
 import { componentsOf } from "../../tar/contain.ts";
 import type { TarEntry } from "../../tar/entry.ts";
-import { writePiece } from "../../tar/file.ts";
 import { TarReader } from "../../tar/reader.ts";
 import type { DiffID } from "../types.ts";
 import { RecipeWriter } from "./recipe.ts";
@@ -162,18 +160,12 @@ class Unpacker {
   }
 
   async #fill(entry: TarEntry, path: readonly string[]): Promise<void> {
-    const file = this.#tree.openNew(path);
     const name = path.join("/");
-    try {
-      for (let piece = await this.#reader.read(); piece; piece = await this.#reader.read()) {
-        await this.#recipe.content(name, piece.position, piece.data.length);
-        await writePiece(file, piece, entry.size);
-      }
-      // A sparse file may end in a hole.
-      fs.ftruncateSync(file, entry.size);
-    } finally {
-      fs.closeSync(file);
-    }
+    await this.#tree.writeFile(path, entry.size, async () => {
+      const piece = await this.#reader.read();
+      if (piece) await this.#recipe.content(name, piece.position, piece.data.length);
+      return piece;
+    });
     this.size += entry.size;
   }
 
