@@ -149,7 +149,12 @@ export function createRequest(
     Healthcheck,
     ...rest
   } = body;
-  if (!Image) throw invalid("no image specified: give Image in order to create a container");
+  if (!Image) {
+    const nothingToRun = !Cmd?.length && !Entrypoint?.length;
+    throw invalid(
+      nothingToRun ? "no command specified" : "no image specified: give Image in order to create a container",
+    );
+  }
   const config: Partial<ContainerConfig> & { Image: string } = {
     ...withoutNulls(rest),
     Image,
