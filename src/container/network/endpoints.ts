@@ -52,7 +52,9 @@ export const networkReference = (name: string, { NetworkID }: EndpointSettings):
 /** @throws invalid in Docker's words */
 function staticAddress(text: string, family: Address["family"]): Address {
   const address = tryParseAddress(text);
-  if (address?.family === family && address.bits !== 0n) return address;
+  // `::ffff:192.0.2.1` is written for an IPv4 address (RFC 4291, 2.5.5.2).
+  const mapped = address?.family === 6 && address.bits >> 32n === 0xffffn;
+  if (address?.family === family && address.bits !== 0n && !mapped) return address;
   throw invalid(`invalid endpoint settings:\ninvalid IPv${family} address: ${text}`);
 }
 
