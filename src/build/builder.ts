@@ -8,6 +8,7 @@ import type { EngineEvent } from "../lib/events.ts";
 import { type ContainerID, type ImageID, randomHex, shortId } from "../lib/ids.ts";
 import { familiar, parseReference } from "../lib/reference.ts";
 import { UndoStack } from "../lib/undo.ts";
+import { treeSize } from "../linux/tree-size.ts";
 import type { Networks } from "../network/types.ts";
 import type { Registry } from "../registry/types.ts";
 import { baseImage, tagOf } from "./bases.ts";
@@ -15,13 +16,12 @@ import { Buildah } from "./buildah.ts";
 import { CGROUP, carryOut } from "./carry-out.ts";
 import { removeCgroup } from "./cgroup.ts";
 import { readContext } from "./context.ts";
-import { parseDockerfile } from "./dockerfile.ts";
+import { checkTriggers, parseDockerfile } from "./dockerfile.ts";
 import { stepLine } from "./narrator.ts";
 import { recipeOf } from "./recipe.ts";
 import { imagesOf, type Stages, stagesOf } from "./stages.ts";
 import { Transfer } from "./transfer.ts";
 import type { Builder, BuildRequest } from "./types.ts";
-import { bytesBelow } from "./usage.ts";
 
 export interface BuilderOptions {
   readonly images: Images;
@@ -202,6 +202,7 @@ class ImageBuilder implements Builder {
         credentials,
         ...handlers,
       });
+      checkTriggers(base.config.OnBuild ?? [], name);
       await this.#transfer.bring(base.id);
       found.set(`${name} ${platform}`, base);
     }
@@ -209,7 +210,7 @@ class ImageBuilder implements Builder {
   }
 
   async usage(): Promise<number> {
-    return bytesBelow(this.#buildah.storage);
+    return (await treeSize(this.#buildah.storage)).allocated;
   }
 
   /** What running builds may use stays: with one running, nothing goes. */

@@ -2,7 +2,7 @@
  * A Dockerfile read as far as an engine must that has another program build from it: where each instruction begins
  * and ends, its flags, and what is refused before anything runs (Dockerfile reference, "Format", "Parser directives").
  */
-import { type EngineError, invalid } from "../lib/errors.ts";
+import { type EngineError, inContext, invalid } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
 
 export interface Instruction {
@@ -16,8 +16,6 @@ export interface Instruction {
   readonly text: string;
   /** Counted from 1. */
   readonly line: number;
-  /** As it stands in the file, with comments and line ends within. */
-  readonly source: string;
 }
 
 export interface Dockerfile {
@@ -52,6 +50,9 @@ const COMMENT = /^\s*#/;
 /** As Docker's parser has it: a word of this form takes the following lines for its content. */
 const HEREDOC = /(?:^|\s)\d*<<-?\s*(?:["']?\w+["']?)(?:\s|$)/;
 
+const BUILDKIT =
+  "Refer to https://docs.docker.com/go/buildkit/ to learn how to build images with BuildKit enabled";
+
 /** dockerd's words for an instruction that is wrong. */
 export const parseError = (line: number, why: string): EngineError =>
   invalid(`dockerfile parse error on line ${line}: ${why}`);
@@ -65,7 +66,7 @@ export function parseDockerfile(content: string, name: string): Dockerfile {
   for (let at = length; at < lines.length; ) {
     const logical = readLogicalLine(lines, at, escapeToken);
     if (logical.text !== "") {
-      instructions.push(readInstruction(logical.text, at + 1, lines.slice(at, logical.end).join("")));
+      instructions.push(readInstruction(logical.text, at + 1));
     }
     at = logical.end;
   }
@@ -115,15 +116,16 @@ function readLogicalLine(lines: readonly string[], start: number, token: "\\" | 
   return { text: text.trim(), end: lines.length };
 }
 
-function readInstruction(text: string, line: number, source: string): Instruction {
+/** @throws invalid, in Docker's words */
+function readInstruction(text: string, line: number): Instruction {
   const [word = ""] = text.split(/\s/, 1);
   const keyword = word.toUpperCase();
   if (!KEYWORDS.has(keyword)) throw parseError(line, unknownInstruction(word));
-  const { flags, rest } = readFlags(text.slice(word.length).trim());
+  const { flags, rest } = readFlags(text.slice(word.length).trim(), line);
   if (["ADD", "COPY", "RUN"].includes(keyword) && HEREDOC.test(rest)) {
     throw parseError(line, `here-documents need BuildKit: write ${keyword}'s lines with continuations`);
   }
-  const instruction = { keyword, flags, rest, text, line, source };
+  const instruction = { keyword, flags, rest, text, line };
   checkArguments(instruction);
   return instruction;
 }
@@ -134,16 +136,26 @@ function unknownInstruction(word: string): string {
   return `unknown instruction: ${word}${cased === undefined ? "" : ` (did you mean ${cased}?)`}`;
 }
 
-function readFlags(words: string) {
+/** What follows as a flag's value is told to the builder without quotes: it holds nothing that needs any. */
+const PLAIN = /^[^\s"'`\\]*$/;
+/** What other programs take for space as well, before what they would take for a flag. */
+const NEARLY_FLAG = /^[^\x21-\x7e]*--/;
+
+function readFlags(words: string, line: number) {
   const flags: Record<string, string> = {};
   let rest = words;
   for (;;) {
-    const [whole, name, value = ""] = /^--([\w-]*)(?:=("[^"]*"|'[^']*'|\S*))?(?:\s+|$)/.exec(rest) ?? [];
-    if (whole === undefined || name === undefined) return { flags, rest };
+    const [whole, name = "", written = ""] =
+      /^--([\w-]+)(?:=("[^"]*"|'[^']*'|\S*))?(?:\s+|$)/.exec(rest) ?? [];
+    if (whole === undefined) break;
     rest = rest.slice(whole.length);
-    if (name === "") return { flags, rest };
-    flags[name] = value.replace(/^(["'])(.*)\1$/, "$2");
+    const value = written.replace(/^(["'])(.*)\1$/, "$2");
+    if (Object.hasOwn(flags, name)) throw parseError(line, `duplicate flag specified: ${name}`);
+    if (!PLAIN.test(value)) throw parseError(line, `invalid value of flag --${name}: ${written}`);
+    flags[name] = value;
   }
+  if (NEARLY_FLAG.test(rest)) throw parseError(line, `unknown flag: ${rest.split(/\s/, 1)[0]}`);
+  return { flags, rest };
 }
 
 /** What a JSON array of texts says, or undefined for any other text. */
@@ -189,18 +201,48 @@ function checkArguments({ keyword, rest, flags, line }: Instruction): void {
     case "SHELL":
       if (jsonWords(rest) === undefined) fail("SHELL requires the arguments to be in JSON form");
       break;
-    case "RUN":
-      if ("network" in flags || "security" in flags) {
-        fail(`RUN with --${"network" in flags ? "network" : "security"} is not built in`);
-      }
+    case "RUN": {
+      // A builder that knows them lets some of them reach the host's files.
+      const [flag] = Object.keys(flags);
+      if (flag !== undefined) fail(`the --${flag} option requires BuildKit. ${BUILDKIT}`);
       break;
+    }
     default:
   }
   if (keyword === "ENV" && words.length === 1 && !rest.includes("=")) fail("ENV must have two arguments");
-  if (keyword === "ONBUILD") checkTrigger(words[0]?.toUpperCase() ?? "", fail);
+  if (keyword === "ONBUILD") {
+    checkTrigger(words[0]?.toUpperCase() ?? "", fail);
+    readInstruction(rest, line);
+  }
 }
 
 function checkTrigger(trigger: string, fail: (why: string) => void): void {
   if (trigger === "ONBUILD") fail("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
   if (trigger === "FROM" || trigger === "MAINTAINER") fail(`${trigger} isn't allowed as an ONBUILD trigger`);
+}
+
+/** What a name of a stage looks like, or its number. */
+const STAGE = /^\w[\w.-]*$/;
+
+/**
+ * What an image has its children do: the builder reads it from the image itself, a line each. It is a stranger's, so
+ * that it is read here as the Dockerfile is.
+ * @param triggers of the image's config, `OnBuild`
+ * @throws invalid, in Docker's words
+ */
+export function checkTriggers(triggers: readonly string[], image: string): void {
+  for (const trigger of triggers) {
+    try {
+      if (/[\n\r]|\\\s*$/.test(trigger)) throw parseError(1, "it has more than one line");
+      const { keyword, flags } = readInstruction(trigger.trim(), 1);
+      checkTrigger(keyword, (why) => {
+        throw parseError(1, why);
+      });
+      if (flags.from !== undefined && !STAGE.test(flags.from)) {
+        throw parseError(1, `invalid from flag value ${flags.from}: not a stage`);
+      }
+    } catch (thrown) {
+      throw inContext(`ONBUILD ${trigger} of ${image}`, thrown);
+    }
+  }
 }

@@ -47,7 +47,7 @@ export function recipeOf(
   const bare = (name: string, platform: string) => idOf(name, platform).replace(/^sha256:/, "");
   const lines = [
     ...(escapeToken === "\\" ? [] : [`# escape=${escapeToken}\n`]),
-    ...globals.map(({ source }) => withNewline(source)),
+    ...globals.map(({ text }) => `${text}\n`),
     ...stages.flatMap((stage, index) => [
       fromLine(stage, stages, bare),
       ...stage.commands.map((command) => commandLine(command, stages, index, bare)),
@@ -65,8 +65,6 @@ export function recipeOf(
   };
 }
 
-const withNewline = (source: string): string => (source.endsWith("\n") ? source : `${source}\n`);
-
 function fromLine(
   { base, name, platform }: Stage,
   stages: readonly Stage[],
@@ -77,15 +75,19 @@ function fromLine(
   return name === "" ? `FROM ${image}\n` : `FROM ${image} AS ${name}\n`;
 }
 
+/** In one line, flags written anew: what the builder reads is what was read here, and nothing besides. */
 function commandLine(
-  { flags, source }: Instruction,
+  { keyword, flags, rest, text }: Instruction,
   stages: readonly Stage[],
   index: number,
   idOf: (name: string, platform: string) => string,
 ): string {
+  if (Object.keys(flags).length === 0) return `${text}\n`;
   const { from } = flags;
   const image = copiedImage(from, stages, index);
-  if (from === undefined) return withNewline(source);
-  const instead = image === undefined ? from.toLowerCase() : idOf(image, "");
-  return withNewline(source.replace(/--from=("[^"]*"|'[^']*'|\S+)/, () => `--from=${instead}`));
+  const told = from === undefined ? flags : { ...flags, from: image ? idOf(image, "") : from.toLowerCase() };
+  const words = Object.entries(told).map(([name, value]) =>
+    value === "" ? `--${name}` : `--${name}=${value}`,
+  );
+  return `${[keyword, ...words, rest].join(" ")}\n`;
 }

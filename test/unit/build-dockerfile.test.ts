@@ -1,7 +1,7 @@
 /** Dockerfiles as they are read before anything runs, and what the builder is given of them. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseDockerfile } from "../../src/build/dockerfile.ts";
+import { checkTriggers, parseDockerfile } from "../../src/build/dockerfile.ts";
 import { expand } from "../../src/build/expand.ts";
 import { commandOf, failureOf } from "../../src/build/failure.ts";
 import { recipeOf } from "../../src/build/recipe.ts";
@@ -43,7 +43,12 @@ describe("a Dockerfile's lines", () => {
     ["FROM a\nENV x", /ENV must have two arguments/],
     ["FROM a\nONBUILD FROM b", /FROM isn't allowed as an ONBUILD trigger/],
     ["FROM a\nRUN <<EOF\nx\nEOF", /here-documents need BuildKit/],
-    ["FROM a\nRUN --network=host x", /RUN with --network is not built in/],
+    ["FROM a\nRUN --network=host x", /the --network option requires BuildKit/],
+    ["FROM a\nRUN --mount=type=bind,from=b x", /the --mount option requires BuildKit/],
+    ["FROM a\nRUN \u0085--mount=type=bind,from=b x", /unknown flag/],
+    ["FROM a\nONBUILD RUN --mount=type=bind,from=b x", /the --mount option requires BuildKit/],
+    ["FROM a\nCOPY --from=b --from=dir:/etc x y", /duplicate flag specified: from/],
+    [`FROM a\nCOPY --chown='--from=b" c' x y`, /invalid value of flag --chown/],
     ["# escape=x\nFROM a", /invalid escape token 'x'/],
   ];
   for (const [text, why] of refused) {
@@ -106,7 +111,7 @@ test("what the builder is given: ids for names, labels as a step", () => {
   );
   assert.equal(
     recipe.text,
-    'ARG V\nFROM a:2! AS build\nRUN x \\\n  y\nFROM scratch\nCOPY --from=build /x /y\nCOPY --from=ext! /x /y\nLABEL "a"="1"\nLABEL "b"="say \\"hi\\" \\$x"\n',
+    'ARG V\nFROM a:2! AS build\nRUN x   y\nFROM scratch\nCOPY --from=build /x /y\nCOPY --from=ext! /x /y\nLABEL "a"="1"\nLABEL "b"="say \\"hi\\" \\$x"\n',
   );
   assert.deepEqual(
     recipe.stages.map((steps) => steps.map((step) => step.text)),
@@ -121,6 +126,29 @@ test("what the builder is given: ids for names, labels as a step", () => {
       ],
     ],
   );
+});
+
+test("the builder sees no instruction that was not seen here", () => {
+  // A line that only this side would take for a comment: another reader's instruction would end with it.
+  const text = "FROM a\nRUN x \\\n\uFEFF# y\nRUN --mount=type=bind,from=dir:/,target=/m z\n";
+  const { text: told } = recipeOf(plan(text), {}, () => "sha256:1" as ImageID);
+  assert.equal(told, "FROM 1\nRUN x RUN --mount=type=bind,from=dir:/,target=/m z\n");
+});
+
+test("what an image has its children do is read as a Dockerfile is", () => {
+  checkTriggers(["RUN x", "COPY --from=build . /src", " workdir /src"], "base");
+  const refused: Readonly<Record<string, RegExp>> = {
+    "RUN --mount=type=bind,source=/,target=/m x":
+      /^ONBUILD RUN .* of base: .*--mount option requires BuildKit/,
+    "RUN x\nRUN y": /more than one line/,
+    "RUN x \\": /more than one line/,
+    "# escape=`": /unknown instruction: #/,
+    "FROM dir:/etc": /FROM isn't allowed as an ONBUILD trigger/,
+    "COPY --from=dir:/etc / /": /invalid from flag value dir:\/etc/,
+  };
+  for (const [trigger, message] of Object.entries(refused)) {
+    assert.throws(() => checkTriggers([trigger], "base"), { kind: "invalid", message }, trigger);
+  }
 });
 
 test("variables in a word", () => {
