@@ -1,5 +1,6 @@
 /** One request on a connection of its own, and all of its answer. */
-import { type IncomingHttpHeaders, request } from "node:http";
+import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
+import type { Readable } from "node:stream";
 
 export interface Sent {
   readonly method: string;
@@ -15,8 +16,8 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** An answer that does not end is cut after this, milliseconds: what came until then counts. */
-const PATIENCE = 15_000;
+/** Milliseconds: dockerd looks for plugins that it can't find for half a minute, and lists wait for that. */
+const PATIENCE = 60_000;
 
 /** @throws Error where no answer begins */
 export function send(socket: string, { method, path, headers, body }: Sent): Promise<Answer> {
@@ -28,23 +29,29 @@ export function send(socket: string, { method, path, headers, body }: Sent): Pro
     path: encodeURI(path).replaceAll("%25", "%"),
     headers: { Host: "engine", ...length, ...headers },
     agent: false,
-    signal: AbortSignal.timeout(PATIENCE),
   });
-  sent.once("error", reject);
-  sent.once("response", (message) => {
-    const pieces: Buffer[] = [];
-    const done = () =>
-      resolve({ status: message.statusCode ?? 0, headers: message.headers, body: Buffer.concat(pieces) });
-    message.on("data", (piece: Buffer) => pieces.push(piece));
-    message.once("end", done).once("error", done);
+  let stream: Readable | undefined;
+  const timer = setTimeout(() => {
+    stream?.destroy();
+    sent.destroy(new Error(`no end of ${method} ${path} after ${PATIENCE} ms`));
+  }, PATIENCE);
+  /** All that comes on `from`, which is the answer itself or, after an upgrade, its connection. */
+  const collect = ({ statusCode, headers }: IncomingMessage, from: Readable, pieces: Buffer[] = []) => {
+    stream = from;
+    from.on("data", (piece: Buffer) => pieces.push(piece));
+    from.on("error", () => from.destroy()); // what came until then counts
+    from.once("end", () => from.destroy());
+    from.once("close", () => {
+      clearTimeout(timer);
+      resolve({ status: statusCode ?? 0, headers, body: Buffer.concat(pieces) });
+    });
+  };
+  sent.on("error", (error) => {
+    clearTimeout(timer);
+    reject(error);
   });
-  sent.once("upgrade", (message, stream, head) => {
-    const pieces: Buffer[] = [head];
-    const done = () =>
-      resolve({ status: message.statusCode ?? 0, headers: message.headers, body: Buffer.concat(pieces) });
-    stream.on("data", (piece: Buffer) => pieces.push(piece));
-    stream.once("end", done).once("error", done);
-  });
+  sent.once("response", (message) => collect(message, message));
+  sent.once("upgrade", (message, connection, head) => collect(message, connection, [head]));
   sent.end(body);
   return promise;
 }
