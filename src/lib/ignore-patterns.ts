@@ -1,7 +1,7 @@
 /** .dockerignore files (Docker's documentation, "Build context", ".dockerignore files"). */
 
 interface Pattern {
-  readonly expression: RegExp;
+  readonly pieces: readonly Piece[];
   readonly included: boolean;
 }
 
@@ -12,11 +12,10 @@ interface Pattern {
 export function ignoreMatcher(text: string): (path: string) => boolean {
   const patterns = parse(text);
   return (path) => {
-    const parts = path.split("/");
-    const paths = parts.map((_, index) => parts.slice(0, index + 1).join("/"));
     let ignored = false;
-    for (const { expression, included } of patterns) {
-      if (paths.some((each) => expression.test(each))) ignored = !included;
+    for (const { pieces, included } of patterns) {
+      // What would change nothing need not be looked at.
+      if (ignored === included && matches(pieces, path)) ignored = !included;
     }
     return ignored;
   };
@@ -35,7 +34,7 @@ function parse(text: string): Pattern[] {
     .map((line) => {
       const included = line.startsWith("!");
       const written = included ? line.slice(1).trim() : line;
-      return { expression: expressionOf(cleaned(written)), included };
+      return { pieces: piecesOf(cleaned(written)), included };
     });
 }
 
@@ -50,34 +49,79 @@ function cleaned(path: string): string {
   return parts.join("/");
 }
 
+type Letters = (letter: string) => boolean;
+/** One letter; any number of letters; or what follows, which may as well be passed over up to a place of its own. */
+type Piece = { readonly one: Letters } | { readonly many: Letters } | { readonly over: number };
+
+const any: Letters = () => true;
+const within: Letters = (letter) => letter !== "/";
+const only =
+  (wanted: string): Letters =>
+  (letter) =>
+    letter === wanted;
+
 /** Go's filepath.Match, with `**` for any number of directories. */
-function expressionOf(pattern: string): RegExp {
-  let source = "";
-  for (let at = 0; at < pattern.length; at += 1) {
-    const letter = pattern.charAt(at);
-    if (pattern.startsWith("**", at)) {
-      const followed = pattern.charAt(at + 2) === "/";
-      source += followed ? "(?:.*/)?" : ".*";
+function piecesOf(pattern: string): readonly Piece[] {
+  const pieces: Piece[] = [];
+  const letters = [...pattern];
+  for (let at = 0; at < letters.length; at += 1) {
+    const letter = letters[at] ?? "";
+    if (letter === "*" && letters[at + 1] === "*") {
+      const followed = letters[at + 2] === "/";
+      if (followed) pieces.push({ over: pieces.length + 3 }, { many: any }, { one: only("/") });
+      else pieces.push({ many: any });
       at += followed ? 2 : 1;
-    } else if (letter === "*") source += "[^/]*";
-    else if (letter === "?") source += "[^/]";
+    } else if (letter === "*") pieces.push({ many: within });
+    else if (letter === "?") pieces.push({ one: within });
     else if (letter === "\\") {
       at += 1;
-      source += literal(pattern.charAt(at));
-    } else if (letter === "[") {
-      const end = pattern.indexOf("]", at + 2);
-      if (end < 0) source += "\\[";
-      else {
-        source += `[${pattern.slice(at + 1, end).replace(/[\\[]/g, "\\$&")}]`;
-        at = end;
-      }
-    } else source += literal(letter);
+      pieces.push({ one: only(letters[at] ?? "") });
+    } else if (letter === "[" && letters.indexOf("]", at + 2) > 0) {
+      const end = letters.indexOf("]", at + 2);
+      pieces.push({ one: oneOf(letters.slice(at + 1, end).join("")) });
+      at = end;
+    } else pieces.push({ one: only(letter) });
   }
+  return pieces;
+}
+
+/** A class says the same to a regular expression. */
+function oneOf(letters: string): Letters {
   try {
-    return new RegExp(`^${source}$`, "su");
+    const expression = new RegExp(`^[${letters.replace(/[\\[]/g, "\\$&")}]$`, "su");
+    return (letter) => expression.test(letter);
   } catch {
-    return /(?!)/; // a class that says nothing, such as [z-a], matches nothing
+    return () => false; // one that says nothing, such as [z-a], matches nothing
   }
 }
 
-const literal = (letter: string): string => (/[\^$\\.*+?()[\]{}|/]/.test(letter) ? `\\${letter}` : letter);
+/**
+ * Whether it matches the path or a directory that it is in. All ways through the pattern are gone at once, so that no
+ * pattern takes longer than its length times the path's: it is a stranger's.
+ */
+function matches(pieces: readonly Piece[], path: string): boolean {
+  let states = reached(pieces, [0]);
+  for (const letter of path) {
+    if (letter === "/" && states.has(pieces.length)) return true;
+    const next: number[] = [];
+    for (const state of states) {
+      const piece = pieces[state];
+      if (piece && "one" in piece && piece.one(letter)) next.push(state + 1);
+      if (piece && "many" in piece && piece.many(letter)) next.push(state);
+    }
+    if (next.length === 0) return false;
+    states = reached(pieces, next);
+  }
+  return states.has(pieces.length);
+}
+
+/** With where each of them leads without a letter. */
+function reached(pieces: readonly Piece[], from: readonly number[]): ReadonlySet<number> {
+  const states = new Set<number>(from);
+  for (const state of states) {
+    const piece = pieces[state];
+    if (piece && !("one" in piece)) states.add(state + 1);
+    if (piece && "over" in piece) states.add(piece.over);
+  }
+  return states;
+}

@@ -13,6 +13,12 @@ const cases: readonly (readonly [patterns: string, ignored: readonly string[], k
   ["a\\*b", ["a*b"], ["axb"]],
   ["x.(y)+", ["x.(y)+"], ["xa(y)+", "x.y"]],
   ["[z-a]", [], ["[z-a]", "b"]],
+  ["[^a]x\n[b-d]/é?", ["bx", "c/éß"], ["ax", "e/éß"]],
+  ["a/**/b", ["a/b", "a/x/y/b/c"], ["a/xb", "ab"]],
+  ["[", ["["], ["x"]],
+  // What sends a matcher that tries one way after another round for ever.
+  [`${"*a".repeat(40)}b`, [`${"a".repeat(200)}b`], ["a".repeat(200)]],
+  [`${"**/".repeat(40)}b`, [`${"a/".repeat(100)}b`], [`${"a/".repeat(100)}c`]],
 ];
 
 for (const [patterns, ignored, kept] of cases) {
