@@ -98,9 +98,10 @@ export class Catalog {
     return [...this.#references].flatMap(([reference, image]) => (image === id ? [reference] : [])).sort();
   }
 
-  /** Layers that an image is made of. */
-  layersInUse(): Set<DiffID> {
-    return new Set([...this.#kept.values()].flatMap(({ description }) => description.diffIds));
+  /** Layers that an image is made of; one other than these. */
+  layersInUse(but: readonly ImageID[] = []): Set<DiffID> {
+    const images = [...this.#kept].filter(([id]) => !but.includes(id));
+    return new Set(images.flatMap(([, { description }]) => description.diffIds));
   }
 
   async commit(edit: Edit): Promise<void> {

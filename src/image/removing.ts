@@ -75,15 +75,21 @@ export class Removing {
     { untag, told, remove }: Removal,
   ): Promise<{ readonly removed: readonly Removed[]; readonly bytes: number }> {
     const images = remove.flatMap((id) => this.#catalog.images().get(id) ?? []);
-    await this.#catalog.commit({ untag, remove: remove.slice(0, 1) });
     const removed: Removed[] = untag.map((name) => ({ untagged: familiar(parseReference(name)) }));
-    for (const _ of untag.slice(0, told)) this.#publish("untag", image);
+    const tellUntagged = () => {
+      for (const _ of untag.slice(0, told)) this.#publish("untag", image);
+    };
+    if (images.length === 0) {
+      await this.#catalog.commit({ untag });
+      tellUntagged();
+    }
     let bytes = 0;
-    for (const each of images) {
-      // One after another: what they share goes with the last.
-      await this.#catalog.commit({ remove: [each.id] });
+    for (const [i, each] of images.entries()) {
       const diffIds = each.layers.map(({ diffId }) => diffId);
-      const freed = new Set(await this.#keeper.free(diffIds));
+      // One after another: what they share goes with the last. The first has its names with it.
+      const also = { remove: [each.id], untag: i === 0 ? untag : [] };
+      const freed = new Set(await this.#keeper.free(diffIds, also));
+      if (i === 0) tellUntagged();
       this.#publish("delete", each);
       removed.push({ deleted: each.id });
       const chain = chainIdsOf(diffIds);

@@ -1,7 +1,7 @@
 /** An engine in the test's own process, for files that are `isolated`, and all that it has in the world, to compare. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -122,8 +122,13 @@ export class EngineHere implements AsyncDisposable {
       ),
       ...about(
         "cgroup",
-        this.#cgroups.flatMap((path) => (existsSync(path) ? directoriesIn(path) : [])),
+        this.#cgroups.flatMap((path) => (existsSync(path) ? directoriesIn(path).map(withLimits) : [])),
       ),
+      ...about(
+        "kept",
+        KEPT.flatMap((name) => namesIn(join(dataRoot, name))),
+      ),
+      ...about("descriptor", descriptorsBelow(dataRoot, execRoot)),
       ...about("runtime", readdirSync(join(execRoot, "runtime"), { recursive: true })),
       ...about(
         "run",
@@ -210,6 +215,49 @@ const filesBelow = (directory: string, names: RegExp): readonly unknown[] =>
   readdirSync(directory, { recursive: true, encoding: "utf8" })
     .filter((name) => names.test(name))
     .map((name) => [join(directory, name), readFileSync(join(directory, name), "utf8")]);
+
+/** Directories of the data root that hold what there are records of, and what is under way. */
+const KEPT = [
+  "images/layers",
+  "images/recipes",
+  "volumes",
+  "containers",
+  "overlay",
+  "registry/transfers",
+  "build/work",
+];
+
+const namesIn = (path: string): readonly string[] =>
+  existsSync(path) ? readdirSync(path).map((name) => join(path, name)) : [];
+
+/** Files that stay open, but for the store's own; a pidfd for each process that is looked after. */
+function descriptorsBelow(...roots: readonly string[]): readonly string[] {
+  return readdirSync("/proc/self/fd").flatMap((fd) => {
+    const path = linkOf(`/proc/self/fd/${fd}`);
+    const ours =
+      roots.some((root) => path.startsWith(root)) && !/\/(drawbridge\.db.*|engine\.lock)$/.test(path);
+    return ours || path === "anon_inode:[pidfd]" ? [path] : [];
+  });
+}
+
+/** Nothing where it was closed as we looked. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
+
+/** What a change of limits, and a freeze, leave in a cgroup. */
+const LIMITS = ["memory.limit_in_bytes", "pids.max", "cpu.shares", "freezer.state"];
+const withLimits = (path: string): string =>
+  [
+    path,
+    ...LIMITS.map((name) => join(path, name))
+      .filter((file) => existsSync(file))
+      .map((file) => readFileSync(file, "utf8").trim()),
+  ].join(" ");
 
 const directoriesIn = (path: string): string[] =>
   readdirSync(path, { withFileTypes: true }).flatMap((entry) =>

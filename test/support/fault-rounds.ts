@@ -16,6 +16,8 @@ export interface Change {
   readonly tolerates?: RegExp;
   /** Some of the calls that must be made to fail, each once. */
   readonly calls: readonly RegExp[];
+  /** Those that are; all unless told. */
+  readonly among?: RegExp;
 }
 
 /** What comes up, comes up whole or not at all; and then it does, and goes again. */
@@ -71,7 +73,7 @@ export async function goesDownAtLast(
 /** What `work` calls when nothing fails. */
 async function pointsOf(
   here: EngineHere,
-  { calls }: Change,
+  { calls, among = /./ }: Change,
   work: () => Promise<unknown>,
   after: () => Promise<unknown>,
   before: () => Promise<unknown> = async () => {},
@@ -85,7 +87,7 @@ async function pointsOf(
       points.some((point) => call.test(point)),
       `${call}: ${points.join(", ")}`,
     );
-  return new Set(points);
+  return new Set(points.filter((point) => among.test(point)));
 }
 
 async function doing(what: string, work: () => Promise<unknown>): Promise<void> {

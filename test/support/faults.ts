@@ -28,6 +28,8 @@ const KERNEL = [
   "forgetConnections",
   "readSysctl",
 ] as const;
+const SUPERVISOR = ["create", "start", "delete", "pause", "resume", "update"] as const;
+const IMAGES = ["mount", "unmount", "createLayer", "removeLayer", "commit"] as const;
 const DNS = ["serve", "forget", "announce", "withdraw"] as const;
 
 export class Faults {
@@ -83,8 +85,8 @@ export class Faults {
           ),
       }),
     dns: (dns) => this.#faulty(this.#listening(dns), "dns", DNS),
-    supervisor: (supervisor) => this.#faulty(supervisor, "supervisor", ["create", "start", "delete"]),
-    images: (images) => this.#faulty(images, "images", ["mount", "unmount", "createLayer"]),
+    supervisor: (supervisor) => this.#faulty(supervisor, "supervisor", SUPERVISOR),
+    images: (images) => this.#faulty(images, "images", IMAGES),
     volumes: (volumes) => this.#faulty(volumes, "volumes", ["create", "remove", "mount", "unmount"]),
   };
 

@@ -2,12 +2,13 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { invalid } from "../../lib/errors.ts";
+import { invalid, messageOf } from "../../lib/errors.ts";
+import type { ImageID } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Mutex } from "../../lib/mutex.ts";
 import { undoing } from "../../lib/undo.ts";
 import { decompress } from "../../tar/decompress.ts";
-import type { Catalog } from "../catalog.ts";
+import type { Catalog, Edit } from "../catalog.ts";
 import type { DiffID, IncomingLayer, OnLayer } from "../types.ts";
 import type { Layers } from "./layers.ts";
 import { type LayerFiles, tarAgain, verified } from "./tar-again.ts";
@@ -78,7 +79,10 @@ export class LayerKeeper {
     });
   }
 
-  /** What was held may go, unless something stands on it by now. */
+  /**
+   * What was held may go, unless something stands on it by now. Never rejects: what it was held for is done, or has
+   * failed for a reason of its own, and what could not be freed goes with the next start.
+   */
   async release(layers: readonly DiffID[]): Promise<void> {
     for (const layer of layers) {
       const others = (this.#holds.get(layer) ?? 0) - 1;
@@ -86,17 +90,28 @@ export class LayerKeeper {
       else this.#holds.delete(layer);
     }
     const used = this.#used();
-    if (layers.some((layer) => !used.has(layer))) await this.#parts.turn.run(() => this.free(layers));
+    if (layers.every((layer) => used.has(layer))) return;
+    try {
+      await this.#parts.turn.run(() => this.free(layers));
+    } catch (error) {
+      this.#parts.logger.error(
+        { layers, error: messageOf(error) },
+        "layers that nobody needs were not freed",
+      );
+    }
   }
 
-  /** In turn only. Remove those of `candidates` that nothing stands on. @returns which they were */
-  async free(candidates: readonly DiffID[]): Promise<DiffID[]> {
+  /**
+   * In turn only. Remove those of `candidates` that nothing stands on, in one commit with the images and names that
+   * `also` takes away. @returns which they were
+   */
+  async free(candidates: readonly DiffID[], also?: Pick<Edit, "untag" | "remove">): Promise<DiffID[]> {
     const { catalog, layers } = this.#parts;
-    const used = this.#used();
+    const used = this.#used(also?.remove);
     const free = [...new Set(candidates)].filter((layer) => catalog.layers().has(layer) && !used.has(layer));
-    if (free.length === 0) return [];
+    if (free.length === 0 && !also) return [];
     const records = free.map((layer) => [layer, catalog.layer(layer)] as const);
-    await catalog.commit({ removeLayers: free });
+    await catalog.commit({ ...also, removeLayers: free });
     for (const [layer, record] of records) layers.remove(layer, record);
     return free;
   }
@@ -114,11 +129,7 @@ export class LayerKeeper {
   open(diffId: DiffID): Readable {
     const stream = this.#tar(diffId);
     this.#hold(diffId);
-    stream.once("close", () => {
-      this.release([diffId]).catch((error: unknown) => {
-        this.#parts.logger.error({ layer: diffId, error }, "a layer that nobody needs was not freed");
-      });
-    });
+    stream.once("close", () => void this.release([diffId]));
     return stream;
   }
 
@@ -192,8 +203,8 @@ export class LayerKeeper {
       undoing(async (undo) => {
         const known = catalog.layers().get(diffId);
         const record = { size, link: known?.link ?? layers.newLink(), tar: tarSize, root };
-        layers.adopt(staged, diffId, record.link);
         if (!known) undo.push("place the layer", () => layers.remove(diffId, record));
+        layers.adopt(staged, diffId, record.link);
         await catalog.commit({ addLayer: { diffId, record } });
       }),
     );
@@ -203,8 +214,10 @@ export class LayerKeeper {
     this.#holds.set(layer, (this.#holds.get(layer) ?? 0) + 1);
   }
 
-  #used(): Set<DiffID> {
-    return new Set([...this.#parts.catalog.layersInUse(), ...this.#parts.mounted(), ...this.#holds.keys()]);
+  /** @param but images that go */
+  #used(but?: readonly ImageID[]): Set<DiffID> {
+    const { catalog, mounted } = this.#parts;
+    return new Set([...catalog.layersInUse(but), ...mounted(), ...this.#holds.keys()]);
   }
 }
 
