@@ -92,6 +92,10 @@ export function readBuildRequest(
 }
 
 function refuse(query: BuildQuery): void {
+  // Words of a command line, as it is or once JSON is read.
+  for (const [name, value] of Object.entries(query)) {
+    if (listOf(value).some((text) => /\0|\\u0000/.test(text))) throw invalid(`a NUL byte in ${name}`);
+  }
   if (listOf(query.securityopt).length > 0) throw invalid("security options are not supported on linux");
   if (flag(query.squash)) throw invalid("squash is only supported with experimental mode");
   const { version = "", isolation = "", remote } = query;

@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly onStdout?: (text: string) => Promise<void> | void;
   readonly onStderr?: (text: string) => Promise<void> | void;
   readonly cwd?: string;
+  /** What it finds there besides its own: read by nobody but root. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const WITHOUT =
@@ -100,11 +102,11 @@ export class Buildah {
    * @returns its exit code; -1 where it was killed
    */
   async run(args: readonly string[], options: RunOptions = {}): Promise<number> {
-    const { signal, onStdout, onStderr, cwd } = options;
+    const { signal, onStdout, onStderr, cwd, environment } = options;
     if (signal?.aborted) return -1;
     const child = spawn(this.#confined("setpriv"), this.#arguments(args), {
       stdio: ["ignore", "pipe", "pipe"],
-      env: this.#environment,
+      env: { ...this.#environment, ...environment },
       ...(cwd !== undefined && { cwd }),
     });
     const kill = () => void child.kill("SIGKILL");

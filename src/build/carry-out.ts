@@ -9,7 +9,7 @@ import type { Networks } from "../network/types.ts";
 import type { Buildah } from "./buildah.ts";
 import { removeCgroup } from "./cgroup.ts";
 import { failureOf } from "./failure.ts";
-import { ALWAYS, requestFlags } from "./flags.ts";
+import { ALWAYS, requestFlags, untoldArguments } from "./flags.ts";
 import { Narrator } from "./narrator.ts";
 import { openNetwork } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
@@ -70,6 +70,7 @@ export async function carryOut(tools: Tools, work: Work, listeners: Listeners): 
   const file = ["--file", write(directory, "Dockerfile", work.recipe.text)];
   const code = await tools.buildah.run(["build", ...flags, ...file, join(directory, "context")], {
     signal,
+    environment: untoldArguments(request),
     onStdout: (text) => {
       narrator.stdout(text);
       return heard;

@@ -1,9 +1,9 @@
 /** The build's context: what the client sent, in a directory of its own. */
 import { existsSync, rmSync } from "node:fs";
-import { mkdir, readFile, realpath } from "node:fs/promises";
+import { mkdir, readFile, realpath, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Readable } from "node:stream";
-import { codeOf, forbidden, internal } from "../lib/errors.ts";
+import { codeOf, forbidden, internal, invalid } from "../lib/errors.ts";
 import { ignoreMatcher } from "../lib/ignore-patterns.ts";
 import { unpackContext } from "./unpack.ts";
 
@@ -23,9 +23,20 @@ export async function readContext(tar: Readable, directory: string, dockerfile: 
     (await pathWithin(directory, name)) ??
     (name === DEFAULT_NAME ? await pathWithin(directory, name.toLowerCase()) : undefined);
   if (path === undefined) throw internal(`Cannot locate specified Dockerfile: ${name}`);
-  const content = await readFile(path, "utf8");
+  const content = await readText(path, name);
   await dropIgnored(directory, relative(directory, path));
   return { directory, dockerfile: content };
+}
+
+/** Longer than any that people or their programs write; sparse files of any length cost nothing to send. */
+const LONGEST = 512 << 10;
+
+/** @throws invalid for what is no text to be read whole */
+async function readText(path: string, name: string): Promise<string> {
+  const status = await stat(path);
+  if (!status.isFile()) throw invalid(`failed to read ${name}: it is not a file`);
+  if (status.size > LONGEST) throw invalid(`${name} has ${status.size} bytes, and may have ${LONGEST}`);
+  return readFile(path, "utf8");
 }
 
 /** Links followed; undefined where there is none. @throws forbidden where it leads out */
@@ -50,7 +61,7 @@ async function pathWithin(directory: string, name: string): Promise<string | und
 async function dropIgnored(directory: string, dockerfile: string): Promise<void> {
   const path = await pathWithin(directory, ".dockerignore");
   if (path === undefined) return;
-  const ignored = ignoreMatcher(await readFile(path, "utf8"));
+  const ignored = ignoreMatcher(await readText(path, ".dockerignore"));
   for (const name of [".dockerignore", dockerfile]) {
     if (ignored(name) && existsSync(join(directory, name))) rmSync(join(directory, name));
   }

@@ -20,7 +20,10 @@ export function requestFlags(request: BuildRequest, cached: boolean): string[] {
     ...named.flatMap(([flag, value]) => (value === "" ? [] : [flag, value])),
     ...request.ulimits.flatMap(({ Name, Soft, Hard }) => ["--ulimit", `${Name}=${Soft}:${Hard}`]),
     ...Object.entries(request.buildArgs).flatMap(([name, value]) =>
-      value === null ? [] : ["--build-arg", `${name}=${value}`],
+      value === null ? [] : ["--build-arg", isUntold(name) ? name : `${name}=${value}`],
+    ),
+    ...Object.entries(request.labels).flatMap(([name, value]) =>
+      isOneLine(name + value) ? [] : ["--label", `${name}=${value}`],
     ),
     ...(cached ? [] : ["--no-cache"]),
     ...(request.platform === "" ? [] : ["--platform", request.platform]),
@@ -40,3 +43,22 @@ export const ALWAYS: readonly string[] = [
   "--skip-unused-stages=false",
   "--http-proxy=false",
 ];
+
+/** What can stand in a Dockerfile. */
+export const isOneLine = (text: string): boolean => !/[\r\n]/.test(text);
+
+/** Names that mean something to the builder itself, to the programs that start it, or to those that it starts. */
+const MEANT =
+  /^(_|PATH$|HOME$|USER$|SHELL$|IFS$|ENV$|TMPDIR$|LANG|LC_|LD_|GLIBC_|MALLOC_|GCONV_|LOCPATH|NLSPATH|TZ|RES_OPTIONS|HOSTALIASES|LOCALDOMAIN|GO|CONTAINER|REGISTR|STORAGE_|BUILDAH|DOCKER_|XDG_|SSL_CERT|LISTEN_|NOTIFY_SOCKET|SOURCE_DATE_EPOCH|CRUN|RUNC|LIBCONTAINER|OCI_)/;
+
+/** Whether a build argument's value is the builder's to look up in its surroundings: every user can read a command line. */
+const isUntold = (name: string): boolean => /^[A-Za-z]\w*$/.test(name) && !MEANT.test(name);
+
+/** Values of build arguments that `requestFlags` only names. */
+export function untoldArguments({ buildArgs }: Pick<BuildRequest, "buildArgs">): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(buildArgs).flatMap(([name, value]) =>
+      value !== null && isUntold(name) ? [[name, value]] : [],
+    ),
+  );
+}

@@ -1,6 +1,7 @@
 /** The Dockerfile that the builder is given: names of images become ids, labels of the request become a step. */
 import type { ImageID } from "../lib/ids.ts";
 import type { Instruction } from "./dockerfile.ts";
+import { isOneLine } from "./flags.ts";
 import { copiedImage, type Stage, type Stages } from "./stages.ts";
 
 /** A line of the build's story: `Step 2/5 : RUN make`. */
@@ -35,6 +36,7 @@ const quoted = (text: string, token: string): string =>
   `"${text.replace(/["$`\\]/g, (letter) => (letter === token || /["$]/.test(letter) ? token + letter : letter))}"`;
 
 /**
+ * @param labels those of several lines are none of a Dockerfile's: `requestFlags` tells of them
  * @param idOf an image's id by name and platform as `imagesOf` has them
  */
 export function recipeOf(
@@ -43,7 +45,9 @@ export function recipeOf(
   idOf: (name: string, platform: string) => ImageID,
 ): Recipe {
   const { escapeToken, globals, stages } = plan;
-  const added = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
+  const added = Object.entries(labels)
+    .filter(([name, value]) => isOneLine(name + value))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
   const bare = (name: string, platform: string) => idOf(name, platform).replace(/^sha256:/, "");
   const lines = [
     ...(escapeToken === "\\" ? [] : [`# escape=${escapeToken}\n`]),

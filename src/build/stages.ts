@@ -43,11 +43,11 @@ export function stagesOf(dockerfile: Dockerfile, { target, buildArgs }: StageOpt
   }
   if (first < 0) throw invalid("No image was generated. Is your Dockerfile empty?");
   const variables = globalVariables(globals, buildArgs, escapeToken);
-  const stages: Stage[] = [];
+  const stages: (Stage & { readonly commands: Instruction[] })[] = [];
   for (const instruction of instructions.slice(first)) {
-    const last = stages.at(-1);
-    if (instruction.keyword === "FROM") stages.push(readFrom(instruction, stages, variables, escapeToken));
-    else if (last) stages[stages.length - 1] = { ...last, commands: [...last.commands, instruction] };
+    if (instruction.keyword === "FROM") {
+      stages.push({ ...readFrom(instruction, stages, variables, escapeToken), commands: [] });
+    } else stages.at(-1)?.commands.push(instruction);
   }
   return { escapeToken, globals, stages: upTo(stages, target) };
 }
@@ -86,7 +86,7 @@ function readFrom(
   before: readonly Stage[],
   variables: ReadonlyMap<string, string>,
   token: string,
-): Stage {
+): Omit<Stage, "commands"> {
   const words = from.rest.split(/\s+/);
   const [written = "", as, given = ""] = words;
   if (words.length !== 1 && !(words.length === 3 && as?.toLowerCase() === "as")) {
@@ -113,7 +113,7 @@ function readFrom(
       : image === "scratch"
         ? { kind: "scratch" }
         : { kind: "image", name: image };
-  return { from, base, name, platform, commands: [] };
+  return { from, base, name, platform };
 }
 
 /**

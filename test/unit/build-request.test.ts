@@ -2,7 +2,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type BuildQuery, readBuildRequest } from "../../src/api/build-request.ts";
-import { requestFlags } from "../../src/build/flags.ts";
+import { parseDockerfile } from "../../src/build/dockerfile.ts";
+import { requestFlags, untoldArguments } from "../../src/build/flags.ts";
+import { recipeOf } from "../../src/build/recipe.ts";
+import { stagesOf } from "../../src/build/stages.ts";
+import type { ImageID } from "../../src/lib/ids.ts";
 
 const read = (query: BuildQuery, registryConfig?: string, minor = 50) =>
   readBuildRequest(query, registryConfig, undefined, minor);
@@ -33,9 +37,28 @@ describe("a build's parameters", () => {
     assert.deepEqual(request.labels, { l: "v" });
     assert.deepEqual(requestFlags(request, true), [
       ...["--shm-size", "4096", "--memory", "1000000", "--cpuset-cpus", "0-1"],
-      ...["--ulimit", "nofile=1:2", "--build-arg", "A=1", "--platform", "linux/arm64"],
+      ...["--ulimit", "nofile=1:2", "--build-arg", "A", "--platform", "linux/arm64"],
     ]);
     assert.equal(read({ platform: "foobar" }, undefined, 31).platform, "");
+  });
+
+  test("values of arguments stay off the command line, unless their names mean something there", () => {
+    const request = read({
+      buildargs: '{"TOKEN":"secret","PATH":"/x","LD_PRELOAD":"y","HTTP_PROXY":"p","no":null}',
+    });
+    assert.deepEqual(requestFlags(request, true), [
+      ...["--build-arg", "TOKEN", "--build-arg", "PATH=/x"],
+      ...["--build-arg", "LD_PRELOAD=y", "--build-arg", "HTTP_PROXY"],
+    ]);
+    assert.deepEqual(untoldArguments(request), { TOKEN: "secret", HTTP_PROXY: "p" });
+  });
+
+  test("a label of several lines is no line of a Dockerfile", () => {
+    const request = read({ labels: JSON.stringify({ a: "1", b: "x\nRUN y" }) });
+    assert.deepEqual(requestFlags(request, true), ["--label", "b=x\nRUN y"]);
+    const plan = stagesOf(parseDockerfile("FROM scratch", "Dockerfile"), { target: "", buildArgs: {} });
+    const { text } = recipeOf(plan, request.labels, () => "sha256:1" as ImageID);
+    assert.equal(text, 'FROM scratch\nLABEL "a"="1"\n');
   });
 
   test("credentials by registry; what can't be read is none", () => {
@@ -53,6 +76,8 @@ describe("a build's parameters", () => {
     [{ buildargs: '{"a":1}' }, /^error reading build args: /],
     [{ labels: '{"a":null}' }, /^error reading labels: /],
     [{ labels: "[]" }, /^error reading labels: /],
+    [{ buildargs: '{"a":"\\u0000"}' }, /^a NUL byte in buildargs/],
+    [{ t: ["a", "b\0"] }, /^a NUL byte in t/],
     [{ ulimits: "{}" }, /^error reading ulimit settings: /],
     [{ ulimits: '[{"Name":"x"}]' }, /^error reading ulimit settings: /],
     [{ cachefrom: '"a"' }, /^error reading cache-from: /],
