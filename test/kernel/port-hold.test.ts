@@ -103,6 +103,18 @@ test("families and addresses are held each for itself", async () => {
   await own.release();
 });
 
+test("who takes any port takes none that another of the same container names", async () => {
+  const first = await ports.take([request(80)], ANY);
+  const given = first.bindings[0]?.hostPort ?? 0;
+  const next = given === 0xffff ? given - 1 : given + 1;
+  const lease = await ports.take([request(80), request(81, `${next}-${next + 1}`), request(82, next)], ANY);
+  assert.deepEqual(
+    lease.bindings.filter(({ port }) => port !== 80).map(({ port, hostPort }) => [port, hostPort]),
+    [82, 82, 81, 81].map((port) => [port, port === 82 ? next : next + 1]),
+  );
+  await Promise.all([first.release(), lease.release()]);
+});
+
 test("a port that another program has is refused in Docker's words, and nothing is kept", async () => {
   const other = hold("127.0.0.1", 8101);
   const before = openSockets();

@@ -268,7 +268,7 @@ test("a container running and stopped: addresses go, its network's entry and id 
   const engine = new FakeEngine();
   const { id } = await engine.containers.create({
     name: "web",
-    config: { Image: "busybox", Cmd: ["sh", "-c", "sleep 5"], ExposedPorts: { "80/tcp": {} } },
+    config: { Image: "busybox", Cmd: ["sh", "-c", "sleep 5"], ExposedPorts: { "80/tcp": {} }, Volumes: {} },
     hostConfig: {},
     endpoints: { bridge: { MacAddress: "02:42:00:00:00:09" } },
   });
@@ -277,6 +277,7 @@ test("a container running and stopped: addresses go, its network's entry and id 
   const running = containerInspect(engine.containers.inspect(id), given);
   const endpoint = running.NetworkSettings.Networks.bridge;
   assert.equal(running.NetworkSettings.IPAddress, "172.17.0.2");
+  assert.equal(running.Config.Volumes, null);
   assert.equal(endpoint?.MacAddress, "02:42:ac:11:00:02");
   assert.equal(endpoint?.EndpointID, running.NetworkSettings.EndpointID);
   assert.deepEqual(running.NetworkSettings.Ports, { "80/tcp": null });

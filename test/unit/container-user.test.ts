@@ -61,6 +61,8 @@ describe("users", () => {
       message: "unable to find group nogroup: no matching entries in group file",
     });
     assert.throws(() => user("4294967296"), { message: /must be in range/ });
+    assert.throws(() => user("-1"), { message: "uids and gids must be in range 0-2147483647" });
+    assert.throws(() => user("0:-1"), { message: /must be in range/ });
   });
 });
 

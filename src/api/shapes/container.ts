@@ -72,7 +72,8 @@ function configOf(container: Container, minor: Minor) {
     Cmd: config.Cmd ?? null,
     ...(config.Healthcheck && { Healthcheck: config.Healthcheck }),
     Image: config.Image,
-    Volumes: config.Volumes ?? null,
+    // Clients send an empty map for none.
+    Volumes: Object.keys(config.Volumes ?? {}).length > 0 ? config.Volumes : null,
     WorkingDir: config.WorkingDir ?? "",
     Entrypoint: config.Entrypoint ?? null,
     ...(config.NetworkDisabled && { NetworkDisabled: true }),

@@ -1,6 +1,7 @@
 /** What is mounted into a container's root filesystem (OCI runtime spec, "Mounts"). */
 
 import type { NetworkFiles } from "../paths.ts";
+import { RuntimeError } from "../process/refusal.ts";
 import { parseSecurity } from "../spec/security.ts";
 import type { HostConfig } from "../types.ts";
 import { tmpfsOptions } from "./tmpfs.ts";
@@ -62,7 +63,35 @@ export interface MountInput {
 /** Where `--init` puts its program, as Docker does. */
 export const INIT_PATH = "/sbin/docker-init";
 
-/** In the order in which they are mounted: a user's mount takes the place of a default one, parents go first. */
+/** What runc lets users put over single files of /proc (runc, libcontainer/rootfs_linux.go). */
+const REPLACEABLE_IN_PROC: ReadonlySet<string> = new Set([
+  "/proc/cpuinfo",
+  "/proc/diskstats",
+  "/proc/loadavg",
+  "/proc/meminfo",
+  "/proc/net/dev",
+  "/proc/slabinfo",
+  "/proc/stat",
+  "/proc/swaps",
+  "/proc/sys/crypto/fips_enabled",
+  "/proc/sys/kernel/ns_last_pid",
+  "/proc/uptime",
+]);
+
+/** What hides parts of /proc could lift what keeps a container in (CVE-2019-16884). crun would let it. */
+function checkOutsideProc({ destination, source }: Mount): void {
+  const inside = destination.startsWith("/proc/") && !REPLACEABLE_IN_PROC.has(destination);
+  const refuse = (why: string) => {
+    throw new RuntimeError("other", `"${destination}" cannot be mounted because it is ${why}`);
+  };
+  if (inside) refuse("inside /proc");
+  if (destination === "/proc" && source !== "/proc") refuse("not of type proc");
+}
+
+/**
+ * In the order in which they are mounted: a user's mount takes the place of a default one, parents go first.
+ * @throws RuntimeError for what would lie on parts of /proc
+ */
 export function mountsOf(input: MountInput): readonly Mount[] {
   const { hostConfig, files } = input;
   const users = [
@@ -74,6 +103,7 @@ export function mountsOf(input: MountInput): readonly Mount[] {
       options: tmpfsOptions(options),
     })),
   ];
+  users.forEach(checkOutsideProc);
   const taken = new Set(users.map((mount) => mount.destination));
   const under = (mount: Mount) => taken.has("/dev") && mount.destination.startsWith("/dev/");
   const own = (mounts: readonly Mount[]) =>

@@ -40,5 +40,8 @@ export function environmentOf(
     ...(facts.terminal ? ["TERM=xterm"] : []),
     `HOME=${facts.home}`,
   ];
-  return layers.reduce(mergeEnvironment, own);
+  const all = layers.reduce(mergeEnvironment, own);
+  // runc has it so: whoever clears it gets the user's own.
+  const home = all.find((entry) => entry.startsWith("HOME=")) ?? "HOME=";
+  return home === "HOME=" ? mergeEnvironment(all, [`HOME=${facts.home}`]) : all;
 }

@@ -32,8 +32,9 @@ interface Group {
   readonly members: readonly string[];
 }
 
+/** One below zero is a number as well: out of range, not unknown. */
 const parseId = (text: string | undefined): number =>
-  text && /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  text && /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
 
 function* fieldsOf(text: string): Generator<readonly string[]> {
   for (const line of text.split("\n")) {
@@ -110,5 +111,5 @@ function groupId(part: string, groups: readonly Group[]): number {
 }
 
 function checkRange(id: number): void {
-  if (id > MAX_ID) throw invalid(`uids and gids must be in range 0-${MAX_ID}`);
+  if (id < 0 || id > MAX_ID) throw invalid(`uids and gids must be in range 0-${MAX_ID}`);
 }

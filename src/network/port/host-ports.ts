@@ -58,7 +58,8 @@ class HeldPorts implements HostPorts {
       const slices = new Slices();
       let local: LocalPorts | undefined;
       const localPorts = () => (local ??= readLocalPorts());
-      for (const request of requests) {
+      // Who takes any port must not take the one that another of them names.
+      for (const request of requests.toSorted((a, b) => choices(a) - choices(b))) {
         const { port, protocol, hostPorts, hostAddress } = request;
         const addresses = (hostAddress ? [hostAddress] : defaults).filter(isUsable);
         const candidates = hostPorts ? within(hostPorts) : this.#rotation.candidates(protocol, localPorts());
@@ -144,6 +145,10 @@ class HeldPorts implements HostPorts {
     letGo(held);
   }
 }
+
+/** How many host ports would do. */
+const choices = ({ hostPorts }: PublishRequest): number =>
+  hostPorts ? hostPorts.last - hostPorts.first + 1 : 0x10000;
 
 /** Bindings of one request stand together: the same ports, at several addresses. */
 function groupsOf(bindings: readonly PortBinding[]): readonly (readonly [PortBinding, ...PortBinding[]])[] {
