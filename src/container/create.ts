@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Image } from "../image/types.ts";
-import { invalid, notBuiltIn, notFound } from "../lib/errors.ts";
+import { invalid, notFound } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import { type ContainerID, newId } from "../lib/ids.ts";
 import { undoing } from "../lib/undo.ts";
@@ -23,7 +23,6 @@ import type { HostAbilities } from "./spec/host.ts";
 import { containerOfMode } from "./spec/namespaces.ts";
 import { parseSecurity } from "./spec/security.ts";
 import type { Container, CreateRequest, HostConfig, State } from "./types.ts";
-import { unsupportedEndpointSettings, unsupportedHostConfig } from "./unsupported.ts";
 import { validateConfig, validateHostConfig } from "./validate.ts";
 
 const NEVER = "0001-01-01T00:00:00Z";
@@ -47,7 +46,6 @@ export interface Created {
 
 /** @throws invalid, not-found, not-built-in, conflict; in Docker's words where there are any */
 export async function create(context: Context, request: CreateRequest): Promise<Created> {
-  refuseNotBuiltIn(request);
   const wanted = request.name ? checkName(request.name) : undefined;
   const id = newId<ContainerID>();
   const image = await context.images.resolve(request.config.Image);
@@ -76,21 +74,6 @@ export async function create(context: Context, request: CreateRequest): Promise<
     context.tell(entry.container, "create");
     return { id, warnings };
   });
-}
-
-/** @throws not-built-in, that names all of what was asked for in vain */
-function refuseNotBuiltIn({ hostConfig, endpoints }: CreateRequest): void {
-  const fields = [
-    ...unsupportedHostConfig(hostConfig as Readonly<Record<string, unknown>>).map(
-      (name) => `HostConfig.${name}`,
-    ),
-    ...Object.entries(endpoints).flatMap(([network, settings]) =>
-      unsupportedEndpointSettings(settings as Readonly<Record<string, unknown>>).map(
-        (name) => `${network}.${name}`,
-      ),
-    ),
-  ];
-  if (fields.length > 0) throw notBuiltIn(`not built in yet: ${fields.join(", ")}`);
 }
 
 function draftMounts(context: Context, request: CreateRequest, container: Container): readonly Draft[] {

@@ -39,6 +39,7 @@ export function validateConfig(config: ContainerConfig): void {
   if (config.WorkingDir && !config.WorkingDir.startsWith("/")) {
     throw invalid(`the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
   }
+  if (config.WorkingDir?.includes("\0")) throw invalid("a NUL byte in the working directory");
   for (const entry of config.Env ?? []) {
     if (entry === "" || entry.startsWith("=")) throw invalid(`invalid environment variable: ${entry}`);
   }
@@ -64,6 +65,8 @@ export function validateHostConfig(
   context: ValidationContext,
 ): void {
   const { host } = context;
+  // Another container's cgroup, by an older way than CgroupParent: no version of dockerd does anything with it.
+  if (hostConfig.Cgroup) throw notBuiltIn("HostConfig.Cgroup is not built in: use CgroupParent");
   if (!context.runtimes.includes(hostConfig.Runtime)) {
     throw invalid(`unknown or invalid runtime name: ${hostConfig.Runtime}`);
   }

@@ -115,6 +115,19 @@ export function linkLocalOf(mac: Mac): Address {
   return { family: 6, bits };
 }
 
+/** The subnet that an address of a link has where nobody says: that of RFC 3927, and of RFC 4291, 2.5.6. */
+export const onLink = (address: Address): Prefix => ({ address, length: address.family === 4 ? 16 : 64 });
+
+/** Of IPv6 or not, as far as they are the engine's to give. */
+export const addressesOf = ({ address, address6, linkLocal = [] }: Endpoint): readonly Prefix[] => [
+  ...(address ? [address] : []),
+  ...(address6 ? [address6] : []),
+  ...linkLocal,
+];
+
+export const speaksIpv6 = (endpoint: Endpoint): boolean =>
+  addressesOf(endpoint).some(({ address }) => address.family === 6);
+
 /** A point-to-point subnet has no broadcast address (RFC 3021). */
 export const giveAddress = (link: string, address: Prefix): Step & { readonly do: "add-address" } => ({
   do: "add-address",
@@ -146,11 +159,11 @@ export const enableIpv6 = (link: string, netns?: NetnsPath): Plan => [
  * has an address of it is given it. The user's own settings come after ours.
  */
 export function configurePlan(endpoint: Endpoint, netns: NetnsPath): Plan {
-  const { interfaceName: link, address, address6, driverOptions } = endpoint;
+  const { interfaceName: link, driverOptions } = endpoint;
   if (link === undefined) throw internal(`an endpoint of ${endpoint.networkName} without an interface`);
   return [
-    ...(address6 ? enableIpv6(link, netns) : []),
+    ...(speaksIpv6(endpoint) ? enableIpv6(link, netns) : []),
     ...sysctlPlan(driverOptions, link, netns),
-    ...[address, address6].flatMap((each) => (each ? [{ ...giveAddress(link, each), netns }] : [])),
+    ...addressesOf(endpoint).map((address) => ({ ...giveAddress(link, address), netns })),
   ];
 }

@@ -58,7 +58,7 @@ type StoredPool = Stored<
 type StoredNetwork = Stored<Network, { ipam: Stored<Network["ipam"], { pools: StoredPool[] }> }>;
 type StoredEndpoint = Stored<
   Omit<Endpoint, "ifindex" | "peerIfindex">,
-  { address?: string; address6?: string; gateway?: string; gateway6?: string }
+  { address?: string; address6?: string; linkLocal?: string[]; gateway?: string; gateway6?: string }
 >;
 type StoredBinding = Stored<PortBinding, { hostAddress: string }>;
 type StoredRequest = Stored<PublishRequest, { hostAddress?: string }>;
@@ -105,6 +105,7 @@ const encodeEndpoint = ({
   peerIfindex: __,
   address,
   address6,
+  linkLocal,
   gateway,
   gateway6,
   ...endpoint
@@ -112,13 +113,22 @@ const encodeEndpoint = ({
   ...endpoint,
   ...(address && { address: formatPrefix(address) }),
   ...(address6 && { address6: formatPrefix(address6) }),
+  ...(linkLocal && { linkLocal: linkLocal.map(formatPrefix) }),
   ...(gateway && { gateway: formatAddress(gateway) }),
   ...(gateway6 && { gateway6: formatAddress(gateway6) }),
 });
-const decodeEndpoint = ({ address, address6, gateway, gateway6, ...stored }: StoredEndpoint): Endpoint => ({
+const decodeEndpoint = ({
+  address,
+  address6,
+  linkLocal,
+  gateway,
+  gateway6,
+  ...stored
+}: StoredEndpoint): Endpoint => ({
   ...stored,
   ...(address !== undefined && { address: parsePrefix(address) }),
   ...(address6 !== undefined && { address6: parsePrefix(address6) }),
+  ...(linkLocal !== undefined && { linkLocal: linkLocal.map(parsePrefix) }),
   ...(gateway !== undefined && { gateway: parseAddress(gateway) }),
   ...(gateway6 !== undefined && { gateway6: parseAddress(gateway6) }),
 });

@@ -100,6 +100,8 @@ export interface Endpoint {
   /** IPv4. */
   readonly address?: Prefix;
   readonly address6?: Prefix;
+  /** Further ones, of the user's choice: of its link alone, by no subnet of the network's. */
+  readonly linkLocal?: readonly Prefix[];
   /** What the network offers as a way out: which endpoint's is taken, the sandbox decides. */
   readonly gateway?: Address;
   readonly gateway6?: Address;
@@ -144,6 +146,7 @@ export interface EndpointRequest {
   readonly aliases?: readonly string[];
   readonly address?: Address;
   readonly address6?: Address;
+  readonly linkLocal?: readonly Address[];
   readonly mac?: Mac;
   readonly links?: readonly ContainerLink[];
   /** `com.docker.network.endpoint.sysctls`, `com.docker.network.endpoint.ifname`. */

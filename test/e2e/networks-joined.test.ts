@@ -40,6 +40,26 @@ describe("containers on networks", { skip: withoutRoot }, () => {
     };
   };
 
+  test("link-local addresses of the user's choice, at the start and later", async () => {
+    await using _ = await threeNetworks("local", 39);
+    await docker("run -d --name chosen --network name=local-a,link-local-ip=169.254.8.8 busybox sleep 1000");
+    await docker("network connect --link-local-ip 169.254.9.9 local-b chosen");
+    assert.deepEqual(await addresses("chosen"), [
+      "eth0 10.39.0.2/24",
+      "eth0 169.254.8.8/16",
+      "eth1 10.39.1.2/24",
+      "eth1 169.254.9.9/16",
+    ]);
+    assert.equal(await shown("chosen", "local-b", "IPAMConfig.LinkLocalIPs"), "[169.254.9.9]");
+    // Its port may speak with that address, and with no other.
+    const ping = "busybox ping -c1 -W1 169.254.8.8";
+    await docker(`run --rm --network name=local-a,link-local-ip=169.254.8.9 ${ping}`);
+    await docker("exec --privileged chosen ip address add 169.254.8.7/16 dev eth0");
+    await assert.rejects(
+      docker(`run --rm --network name=local-a,link-local-ip=169.254.8.9 ${ping.replace(/8$/, "7")}`),
+    );
+  });
+
   test("run with several --network, each with options of its own", async () => {
     await using _ = await threeNetworks("run", 40);
     await docker(

@@ -102,10 +102,10 @@ describe("a container's networks", () => {
       const endpoints = { net: { IPAMConfig } };
       await assert.rejects(made({ NetworkMode: "net" }, { endpoints }), { kind: "invalid", message });
     }
-    const IPAMConfig = { LinkLocalIPs: ["169.254.1.1"] };
+    const IPAMConfig = { LinkLocalIPs: ["nowhere"] };
     await assert.rejects(made({ NetworkMode: "net" }, { endpoints: { net: { IPAMConfig } } }), {
-      kind: "not-built-in",
-      message: "not built in yet: net.IPAMConfig.LinkLocalIPs",
+      kind: "invalid",
+      message: "invalid endpoint settings:\ninvalid link-local IP address: nowhere",
     });
   });
 
@@ -246,8 +246,8 @@ describe("connecting", () => {
       message: "endpoint with name web already exists in network bridge",
     });
     await assert.rejects(containers.connect(id, "net", { Links: ["a:b:c"] }), { kind: "invalid" });
-    await assert.rejects(containers.connect(id, "net", { IPAMConfig: { LinkLocalIPs: ["169.254.0.1"] } }), {
-      kind: "not-built-in",
+    await assert.rejects(containers.connect(id, "net", { IPAMConfig: { LinkLocalIPs: ["::"] } }), {
+      kind: "invalid",
     });
     await assert.rejects(containers.disconnect(id, "net", GENTLY), {
       kind: "not-found",

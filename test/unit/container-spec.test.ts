@@ -10,7 +10,6 @@ import { customProfile } from "../../src/container/spec/seccomp.ts";
 import { defaultProfile, type SeccompProfile } from "../../src/container/spec/seccomp-profile.ts";
 import { type Spec, type SpecInput, specOf } from "../../src/container/spec/spec.ts";
 import type { Container, CreateRequest, HostConfig } from "../../src/container/types.ts";
-import { unsupportedHostConfig } from "../../src/container/unsupported.ts";
 import { validateHostConfig } from "../../src/container/validate.ts";
 import type { ContainerID, SandboxID } from "../../src/lib/ids.ts";
 import type { NetnsPath } from "../../src/linux/plan.ts";
@@ -163,6 +162,26 @@ describe("spec", () => {
     assert.deepEqual(optionsOf(made, "/dev/shm"), ["nosuid", "nodev", "size=1m", "exec"]);
     assert.deepEqual(optionsOf(made, "/data/sub"), ["rbind", "ro", "rprivate"]);
     assert.equal(made.linux.rootfsPropagation, "shared");
+  });
+
+  it("lets nothing be mounted over parts of /proc but what runc lets", () => {
+    const at = (destination: string, source = "/h") =>
+      spec({}, {}, { mounts: [{ destination, type: "bind", source, options: ["rbind"] }] });
+    for (const place of ["/proc/sys", "/proc/self/attr"]) {
+      assert.throws(() => at(place), { message: `"${place}" cannot be mounted because it is inside /proc` });
+    }
+    assert.throws(() => spec({ Tmpfs: { "/proc/acpi": "" } }), /inside \/proc/);
+    assert.throws(() => at("/proc"), /"\/proc" cannot be mounted because it is not of type proc/);
+    for (const made of [at("/proc", "/proc"), at("/proc/cpuinfo"), at("/process")]) {
+      assert.ok(made.mounts.some(({ type }) => type === "bind"));
+    }
+  });
+
+  it("gives the user's own home where none is left", () => {
+    const home = (...Env: string[]) => spec({}, { Env }).process.env.filter((one) => one.startsWith("HOME="));
+    assert.deepEqual([home(), home("HOME="), home("HOME")], Array(3).fill(home()));
+    assert.deepEqual(home("HOME=/else"), ["HOME=/else"]);
+    assert.match(home("HOME=").join(" "), /^HOME=\/\w+$/);
   });
 
   it("puts an init before the command, and net sysctls nowhere", () => {
@@ -347,6 +366,7 @@ describe("checks", () => {
       {},
       { ...HOST, init: undefined },
     ],
+    ["another's cgroup", { Cgroup: "container:x" }, "not-built-in", /HostConfig\.Cgroup/],
     ["nonsense security options", { SecurityOpt: ["what=1"] }, "invalid", /invalid --security-opt/],
     ["broken profiles", { SecurityOpt: ["seccomp={"] }, "invalid", /Decoding seccomp profile failed/],
   ];
@@ -357,24 +377,6 @@ describe("checks", () => {
   }
 
   it("let Docker's own defaults pass", () => check({}));
-
-  it("name fields that are not carried out, and pass their defaults", () => {
-    assert.deepEqual(
-      unsupportedHostConfig({
-        PortBindings: { "80/tcp": [{ HostPort: "8080" }] },
-        PublishAllPorts: false,
-        Cgroup: "x",
-        DeviceRequests: [],
-        MemorySwappiness: -1,
-        OomKillDisable: null,
-        Isolation: "",
-        BlkioWeight: 0,
-        ContainerIDFile: "/tmp/cid",
-        Binds: ["/a:/b"],
-      }),
-      ["Cgroup"],
-    );
-  });
 
   it("drop a limit that the machine can't enforce, and say so", () => {
     const asked = hostConfigOf({ Memory: 64 << 20, PidsLimit: 5 }, DEFAULTS);

@@ -2,14 +2,13 @@
  * Networks that a container joins and leaves, whatever state it is in. The record comes first, and holds what is
  * intended: what an engine's end cuts short is finished by the next one (agreement.ts).
  */
-import { forbidden, invalid, notBuiltIn, notFound } from "../../lib/errors.ts";
+import { forbidden, invalid, notFound } from "../../lib/errors.ts";
 import type { ContainerID } from "../../lib/ids.ts";
 import { undoing } from "../../lib/undo.ts";
 import type { Network } from "../../network/types.ts";
 import type { Entry } from "../entry.ts";
 import type { Context } from "../options.ts";
 import type { EndpointSettings } from "../types.ts";
-import { unsupportedEndpointSettings } from "../unsupported.ts";
 import { type Endpoints, endpointRequest, networkMeant, networkReference } from "./endpoints.ts";
 import { refuseShared } from "./sandbox-request.ts";
 
@@ -24,8 +23,6 @@ export function connect(
   return entry.mutex.run(async () => {
     refuseRemoved(context, entry);
     const { container } = entry;
-    const fields = unsupportedEndpointSettings({ ...settings });
-    if (fields.length > 0) throw notBuiltIn(`not built in yet: ${fields.join(", ")}`);
     const { id, name } = networks.find(reference);
     const request = { ...endpointRequest(container, name, settings, registry), network: id };
     refuseShared(container.hostConfig.NetworkMode);

@@ -58,6 +58,13 @@ function staticAddress(text: string, family: Address["family"]): Address {
   throw invalid(`invalid endpoint settings:\ninvalid IPv${family} address: ${text}`);
 }
 
+/** @throws invalid in Docker's words */
+function linkLocalAddress(text: string): Address {
+  const address = tryParseAddress(text);
+  if (address && address.bits !== 0n) return address;
+  throw invalid(`invalid endpoint settings:\ninvalid link-local IP address: ${text}`);
+}
+
 /** What is asked of one network. Legacy links whose container is gone are gone as well. @throws invalid */
 export function endpointRequest(
   { hostConfig }: Pick<Container, "hostConfig">,
@@ -65,7 +72,7 @@ export function endpointRequest(
   settings: EndpointSettings,
   registry: Registry,
 ): EndpointRequest {
-  const { IPv4Address, IPv6Address } = settings.IPAMConfig ?? {};
+  const { IPv4Address, IPv6Address, LinkLocalIPs } = settings.IPAMConfig ?? {};
   const legacy = name === DEFAULT_NETWORK ? hostConfig.Links : [];
   const links = [
     ...endpointLinks(settings.Links ?? [], registry),
@@ -79,6 +86,7 @@ export function endpointRequest(
     ...(settings.Aliases?.length && { aliases: settings.Aliases }),
     ...(IPv4Address && { address: staticAddress(IPv4Address, 4) }),
     ...(IPv6Address && { address6: staticAddress(IPv6Address, 6) }),
+    ...(LinkLocalIPs?.length && { linkLocal: LinkLocalIPs.map(linkLocalAddress) }),
     ...(settings.MacAddress && { mac: parseMac(settings.MacAddress) }),
     ...(links.length > 0 && { links }),
     ...(settings.DriverOpts && { driverOptions: settings.DriverOpts }),

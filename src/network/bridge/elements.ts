@@ -3,7 +3,7 @@ import { internal } from "../../lib/errors.ts";
 import { type Address, contains, type Family, type Mac, type Prefix } from "../../lib/ip.ts";
 import { addressOf } from "../family.ts";
 import type { Elements, SetName, Tuple } from "../firewall/elements.ts";
-import { linkLocalOf } from "../interface.ts";
+import { addressesOf, linkLocalOf } from "../interface.ts";
 import { PROTOCOL_NUMBERS } from "../port/protocols.ts";
 import type { Endpoint, Network, PortBinding } from "../types.ts";
 import { type BridgeFamily, bridgeOptions } from "./options.ts";
@@ -56,14 +56,16 @@ export function endpointElements(network: Network, endpoint: Endpoint): Elements
   const { icc, spoofGuard } = bridgeOptions(network);
   const { port, mac } = plugOf(endpoint);
   const link = { ifname: port };
-  const { address, address6 } = endpoint;
+  const own = addressesOf(endpoint).map(({ address }) => address);
+  const owners4 = own.filter(({ family }) => family === 4);
+  const given6 = own.filter(({ family }) => family === 6);
   const separated: Elements = icc ? {} : { separated: [[link]] };
   if (!spoofGuard) return separated;
-  const owners6 = address6 ? [address6.address, linkLocalOf(mac)] : [];
+  const owners6 = given6.length > 0 ? [...given6, linkLocalOf(mac)] : [];
   return {
     ports: [[link]],
     senders: [[link, { mac }]],
-    ...(address && { owners4: [[link, { mac }, { address: address.address }]] }),
+    ...(owners4.length > 0 && { owners4: owners4.map((each) => [link, { mac }, { address: each }]) }),
     ...(owners6.length > 0 && {
       senders6: [[link, { mac }]],
       owners6: owners6.map((each) => [link, { mac }, { address: each }]),

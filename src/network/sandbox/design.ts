@@ -6,6 +6,7 @@ import { isUserDefined } from "../defaults.ts";
 import { dnsNames } from "../dns/names.ts";
 import { drivers } from "../drivers.ts";
 import { HOST_GATEWAY, parseExtraHost } from "../files/hosts.ts";
+import { onLink } from "../interface.ts";
 import type { Ledger } from "../ledger.ts";
 import type { SandboxRecord } from "../state.ts";
 import type { Endpoint, EndpointRequest, Network, SandboxRequest } from "../types.ts";
@@ -108,7 +109,7 @@ export function newEndpoint(
   const { container, containerName, hostname } = owner;
   const unusable = ledger.unusable.get(network.id);
   if (unusable !== undefined) throw conflict(`network ${network.name} could not be made: ${unusable}`);
-  const { aliases = [], links, driverOptions, gatewayPriority } = request;
+  const { aliases = [], linkLocal = [], links, driverOptions, gatewayPriority } = request;
   const wish = {
     ...request,
     taken: siblings.flatMap(({ interfaceName }) => interfaceName ?? []),
@@ -120,6 +121,7 @@ export function newEndpoint(
     container,
     containerName,
     ...drivers[network.driver].connect(network, ledger.holdersOf(network.id), wish),
+    ...(linkLocal.length > 0 && { linkLocal: linkLocal.map(onLink) }),
     aliases,
     dnsNames: isUserDefined(network)
       ? dnsNames({ id: container, name: containerName, hostname }, aliases)

@@ -4,6 +4,7 @@ import { type SandboxID, shortId } from "../../lib/ids.ts";
 import type { NetnsPath, Plan } from "../../linux/plan.ts";
 import { RESOLVER_REWRITES } from "../dns/rules.ts";
 import { drivers } from "../drivers.ts";
+import { speaksIpv6 } from "../interface.ts";
 import { KERNEL_HAS_IPV6 } from "../kernel-ipv6.ts";
 import type { FindNetwork } from "../ledger.ts";
 import type { Endpoint, Sandbox } from "../types.ts";
@@ -35,8 +36,7 @@ function bornWith(endpoints: readonly Endpoint[]): Readonly<Record<string, strin
   return { ...SYSCTLS, [`net.ipv6.conf.${which}.disable_ipv6`]: "1" };
 }
 
-export const hasIpv6 = (endpoints: readonly Endpoint[]): boolean =>
-  endpoints.some(({ address6 }) => address6 !== undefined);
+export const hasIpv6 = (endpoints: readonly Endpoint[]): boolean => endpoints.some(speaksIpv6);
 
 /** The namespace with its interfaces and the way out; the user's own sysctls come last, when interfaces that they may name are there. */
 export function openPlan(
