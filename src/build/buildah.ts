@@ -56,8 +56,9 @@ export class Buildah {
   /** Write what it is told instead of the machine's settings, so that nothing of those has a say. */
   configure(): void {
     const { execRoot, dataRoot, capabilities } = this.#options;
-    for (const directory of ["home", "hooks"]) mkdirSync(join(execRoot, directory), { recursive: true });
-    for (const directory of ["tmp", "storage"]) mkdirSync(join(dataRoot, directory), { recursive: true });
+    const own = ["home", "hooks"].map((name) => join(execRoot, name));
+    const kept = ["tmp", "storage"].map((name) => join(dataRoot, name));
+    for (const directory of [...own, ...kept]) mkdirSync(directory, { recursive: true, mode: 0o700 });
     const list = (words: readonly string[]) => words.map((word) => JSON.stringify(word)).join(", ");
     const files: Readonly<Record<string, string>> = {
       "registries.conf": 'unqualified-search-registries = []\nshort-name-mode = "disabled"\n',

@@ -40,7 +40,7 @@ export class Execs {
     checkRunning(entry);
     const { container } = entry;
     if (request.command.length === 0 || request.command[0] === "") throw invalid("No exec command specified");
-    checkWords([...request.command, ...request.environment]);
+    checkWords([...request.command, ...request.environment, request.workingDirectory]);
     if (request.workingDirectory && !request.workingDirectory.startsWith("/")) {
       throw invalid(`working dir ${request.workingDirectory} must be an absolute path`);
     }

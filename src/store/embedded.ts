@@ -1,3 +1,4 @@
+import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { inContext, internal } from "../lib/errors.ts";
 import type { Change, Json, Store } from "./kv.ts";
@@ -14,6 +15,12 @@ const SQLITE_FULL = 13;
 export interface EmbeddedStoreOptions {
   /** Told of a value that is no JSON, whenever it is met: it is left out, and left where it is. */
   readonly onDamage?: (key: string, cause: unknown) => void;
+}
+
+/** It holds containers' environments. What SQLite puts beside the file has the file's own mode. */
+function keepPrivate(path: string): void {
+  if (!existsSync(path)) closeSync(openSync(path, "wx", 0o600));
+  for (const file of [path, `${path}-wal`]) if (existsSync(file)) chmodSync(file, 0o600);
 }
 
 /**
@@ -36,6 +43,7 @@ export class EmbeddedStore implements Store {
   constructor(path: string, options: EmbeddedStoreOptions = {}) {
     this.#onDamage = options.onDamage ?? (() => {});
     try {
+      keepPrivate(path);
       this.#database = new DatabaseSync(path);
       // Exclusive: one engine a data root. It also spares the shared-memory file.
       this.#database.exec(

@@ -177,6 +177,7 @@ describe("mounts of a container", () => {
     [{ Binds: ["/a:/x"], Tmpfs: { "/x/": "" } }, /^Duplicate mount point: \/x$/],
     [{ Binds: ["/a:/b"], Mounts: [bind()] }, /^Duplicate mount point: \/b$/],
     [{ volumes: ["/a/.."] }, /destination can't be '\/'$/],
+    [{ volumes: ["/a\0b"] }, /a NUL byte in a path/],
     [
       { Mounts: [bind({ Target: "" })] },
       /^invalid mount config for type "bind": field Target must not be empty$/,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -131,4 +131,18 @@ test("a second opener, a damaged file and a later schema are refused by name", a
   database.exec("PRAGMA user_version=99");
   database.close();
   assert.throws(() => new EmbeddedStore(later), /written by a later version/);
+});
+
+test("nobody else reads the file, nor what lies beside it; one that was readable is so no more", async () => {
+  const path = nextFile();
+  const modes = () => [path, `${path}-wal`].map((file) => statSync(file).mode & 0o777);
+  const first = new EmbeddedStore(path);
+  await first.commit([{ key: "a", value: 1 }]);
+  assert.deepEqual(modes(), [0o600, 0o600]);
+  await first.close();
+  chmodSync(path, 0o644);
+  const second = new EmbeddedStore(path);
+  await second.commit([{ key: "a", value: 2 }]);
+  assert.deepEqual(modes(), [0o600, 0o600]);
+  await second.close();
 });

@@ -46,7 +46,8 @@ function checkAbsolute(path: string): void {
   }
 }
 
-function checkText(path: string): void {
+/** @throws invalid for what is no path */
+export function checkText(path: string): void {
   if (path.includes("\0")) throw invalid("a NUL byte in a path");
 }
 

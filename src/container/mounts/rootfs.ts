@@ -29,6 +29,7 @@ function lstatOf(path: string): Stats | undefined {
     return lstatSync(path, { throwIfNoEntry: false });
   } catch (thrown) {
     if (isAbsence(thrown)) return undefined;
+    if (codeOf(thrown) === "ENAMETOOLONG") throw invalid("a path's name is too long (ENAMETOOLONG)", thrown);
     throw thrown;
   }
 }
@@ -106,6 +107,7 @@ export function makeDirectoryInRoot(root: string, path: string): void {
   try {
     mkdirSync(target, { recursive: true, mode: 0o755 });
   } catch (thrown) {
+    if (codeOf(thrown) === "ENOTDIR") throw invalid(`Cannot mkdir: ${path} is not a directory`, thrown);
     throw inContext(`make the directory ${path} in the container`, thrown);
   }
 }

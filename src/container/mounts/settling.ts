@@ -7,7 +7,7 @@ import { invalid, messageOf } from "../../lib/errors.ts";
 import type { VolumeRequest } from "../../volume/types.ts";
 import type { HostConfig, MountPoint, MountRequest } from "../types.ts";
 import { parseBind, parseVolumesFrom } from "./binds.ts";
-import { checkMount } from "./request.ts";
+import { checkMount, checkText } from "./request.ts";
 import { tmpfsOptions, tmpfsText } from "./tmpfs.ts";
 import { cleanPath } from "./words.ts";
 
@@ -48,6 +48,7 @@ export function settleMounts(input: SettlingInput): readonly Draft[] {
     drafts.set(Destination, draft);
   }
   for (const path of input.volumes) {
+    checkText(path);
     const destination = cleanPath(posix.join("/", path));
     if (destination === "/") throw invalid("invalid specification: destination can't be '/'");
     if (drafts.has(destination) || tmpfs.has(destination)) continue;
