@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EngineProcess } from "../support/engine-process.ts";
+import { footprintOf } from "../support/footprint.ts";
 import { needsRoot, ThrowawayHost } from "../support/host.ts";
 import { NOTHING_RUNS, runningParts } from "../support/running.ts";
+import { ask, becomes } from "../support/storm.ts";
 
 const BODY = { Image: "busybox", Cmd: ["sleep", "1000"], StopTimeout: 0 };
 
@@ -36,22 +38,48 @@ async function agrees(host: ThrowawayHost, containers: readonly Listed[]): Promi
   assert.equal(new Set(addresses).size, ids.length);
 }
 
-test("fifty containers started at the same time, and removed at the same time", async (t) => {
+/** Of every kind there are some: a shared volume, volumes of their own, health checks, published ports. */
+const manifold = (i: number) => ({
+  ...BODY,
+  ...(i % 3 === 0 && { Volumes: { "/own": {} } }),
+  ...(i % 4 === 0 && { Healthcheck: { Test: ["CMD", "true"], Interval: 1e9, Timeout: 30e9 } }),
+  HostConfig: {
+    ...(i % 2 === 0 && { PortBindings: { "80/tcp": [{ HostPort: String(20_000 + i) }] } }),
+    ...(i % 5 === 0 && { Binds: ["shared:/shared"] }),
+    ...(i % 7 === 0 && { RestartPolicy: { Name: "always" } }),
+  },
+});
+
+test("sixty containers of all kinds, started by twenty clients and removed by them: nothing of them stays", async (t) => {
   if (needsRoot(t)) return;
   await using host = await ThrowawayHost.create();
   await using engine = await host.startEngine();
-  const names = Array.from({ length: 50 }, (_, i) => `c${i}`);
-  const all = async (method: string, path: (name: string) => string, status: number, body?: object) => {
-    const answers = await Promise.all(names.map((name) => engine.request(method, path(name), body)));
-    for (const answer of answers) assert.equal(answer.status, status, answer.text);
+  assert.equal((await engine.request("POST", "/volumes/create", { Name: "shared" })).status, 201);
+  const twenty = async (count: number, work: (i: number) => Promise<void>) => {
+    const left = Array.from({ length: count }, (_, i) => i).values();
+    const clients = Array.from({ length: 20 }, async () => {
+      for (const i of left) await work(i);
+    });
+    await Promise.all(clients);
   };
-  await all("POST", (name) => `/containers/create?name=${name}`, 201, BODY);
-  await all("POST", (name) => `/containers/${name}/start`, 204);
+  const up = async (i: number) => {
+    await ask(engine, "POST", `/containers/create?name=c${i}`, manifold(i), 201);
+    await ask(engine, "POST", `/containers/c${i}/start`, undefined, 204);
+  };
+  const down = async (i: number) => {
+    await ask(engine, "DELETE", `/containers/c${i}?force=1&v=1`, undefined, 204);
+  };
+  // What the first of all makes stays: image, directories, the threads' descriptors.
+  await twenty(20, up);
+  await twenty(20, down);
+  const before = await footprintOf(host, engine);
+  await twenty(60, up);
   const started = await list(engine);
-  assert.equal(started.filter(({ State }) => State === "running").length, 50);
+  assert.equal(started.filter(({ State }) => State === "running").length, 60);
   await agrees(host, started);
-  await all("DELETE", (name) => `/containers/${name}?force=1`, 204);
+  await twenty(60, down);
   assert.deepEqual(await runningParts(host), NOTHING_RUNS);
+  await becomes(() => footprintOf(host, engine), before);
 });
 
 test("killed again and again while clients create, start, stop and remove: what was acknowledged is there", async (t) => {
@@ -97,7 +125,7 @@ async function client(
     for (const [method, path, state] of steps.slice(0, i % 3 === 2 ? 1 + (i % 4) : 4)) {
       states.set(name, undefined);
       try {
-        const { status, text } = await engine.request(method, path, method === "POST" ? BODY : undefined);
+        const { status, text } = await engine.request(method, path, state === "created" ? BODY : undefined);
         assert.ok(status < 300, `${path}: ${status} ${text}`);
       } catch (thrown) {
         if (thrown instanceof assert.AssertionError) throw thrown;

@@ -176,8 +176,12 @@ const flat = (value: unknown): readonly string[] => {
   return [String(value)];
 };
 
-/** The store as it is on disk: its own file is the engine's alone. */
-async function storedEndpoints(host: ThrowawayHost) {
+/** All keys of the store as it is on disk. */
+export const storedKeys = (host: ThrowawayHost): Promise<readonly string[]> =>
+  withStore(host, (store) => store.keys(""));
+
+/** A copy of the store as it is on disk: its own file is the engine's alone. */
+async function withStore<T>(host: ThrowawayHost, use: (store: EmbeddedStore) => Promise<T>): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), "drawbridge-store-"));
   try {
     for (const name of ["drawbridge.db", "drawbridge.db-wal"]) {
@@ -185,9 +189,18 @@ async function storedEndpoints(host: ThrowawayHost) {
         copyFileSync(join(host.dataRoot, name), join(directory, name));
     }
     const store = new EmbeddedStore(join(directory, "drawbridge.db"));
+    const used = await use(store);
+    await store.close();
+    return used;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+function storedEndpoints(host: ThrowawayHost) {
+  return withStore(host, async (store) => {
     const sandboxes = await store.list("sandbox/");
     const containers = await store.list("container/");
-    await store.close();
     return {
       sandboxes: sandboxes
         .flatMap(({ value }) => {
@@ -204,9 +217,7 @@ async function storedEndpoints(host: ThrowawayHost) {
           ]),
       ),
     };
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  });
 }
 
 interface StoredSandbox {

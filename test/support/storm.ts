@@ -1,5 +1,7 @@
 /** What clients of a storm ask for. */
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { networksAgree } from "./agreement.ts";
 import type { EngineProcess } from "./engine-process.ts";
 import type { ThrowawayHost } from "./host.ts";
@@ -19,6 +21,15 @@ export async function ask(
   const { status, text } = await engine.request(method, path, body);
   assert.ok(statuses.includes(status), `${method} ${path} ${JSON.stringify(body)}: ${status} ${text}`);
   return status;
+}
+
+/** What has been let go of may take a while to be gone: looked at again until it is `expected`, or does not become so. */
+export async function becomes<T>(look: () => Promise<T>, expected: T): Promise<void> {
+  for (let tries = 0; tries < 40; tries += 1) {
+    if (isDeepStrictEqual(await look(), expected)) return;
+    await sleep(100);
+  }
+  assert.deepEqual(await look(), expected);
 }
 
 export const makeNetwork = (engine: EngineProcess, Name: string) =>
