@@ -8,7 +8,7 @@ import type { ThrowawayHost } from "./host.ts";
 /** Why a test of it is passed over; false where it is installed. */
 export const withoutCompose: string | false =
   findProgram("docker-compose") === undefined &&
-  "docker-compose is not installed (scripts/bootstrap --peers)";
+  "docker-compose is not installed (scripts/bootstrap)";
 
 /**
  * Two networks, one of them internal; a service behind an alias, one that waits until that one is healthy and is
