@@ -12,13 +12,13 @@ import type { Logger } from "../lib/log.ts";
 import { KeyedMutex } from "../lib/mutex.ts";
 import { undoing } from "../lib/undo.ts";
 import { mounts, mountsUnder } from "../linux/mount.ts";
+import { treeSize } from "../linux/tree-size.ts";
 import type { Store } from "../store/kv.ts";
 import { ActiveMount } from "./active-mount.ts";
 import { needsMount } from "./driver-options.ts";
 import { addition, deletion, readVolumes } from "./record.ts";
 import { describe } from "./request.ts";
 import type { Volume, VolumeRequest, Volumes, VolumeUsers } from "./types.ts";
-import { sizeOf } from "./usage.ts";
 
 export interface VolumesOptions {
   readonly store: Store;
@@ -145,7 +145,7 @@ class LocalVolumes implements Volumes {
   }
 
   async size(name: string): Promise<number> {
-    return sizeOf(this.get(name).mountpoint);
+    return (await treeSize(this.get(name).mountpoint)).length;
   }
 
   async mount(name: string, user: string): Promise<string> {

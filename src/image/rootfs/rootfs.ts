@@ -13,6 +13,7 @@ import { codeOf, inContext, messageOf, notFound } from "../../lib/errors.ts";
 import type { ContainerID } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/log.ts";
 import { detach } from "../../linux/detach.ts";
+import { treeSize } from "../../linux/tree-size.ts";
 import type { LayerRecord, Layers } from "../layers/layers.ts";
 import type { Trash } from "../layers/trash.ts";
 import type { DiffID, RootFilesystem } from "../types.ts";
@@ -20,7 +21,6 @@ import type { Stack } from "./changes.ts";
 import { copyLayer } from "./copy-layer.ts";
 import { makeInitLayer } from "./init-layer.ts";
 import { isMountpoint, mountOverlay } from "./overlay.ts";
-import { sizeOfTree } from "./usage.ts";
 
 export type DriverName = "overlay2" | "vfs";
 
@@ -190,9 +190,9 @@ export class RootFilesystems {
   /** Bytes that the container has written; `below` is the size of its layers. */
   async writable(container: ContainerID, below: number): Promise<number> {
     const at = this.#paths(container);
-    if (this.#get(container).driver === "overlay2") return sizeOfTree(at.upper);
+    if (this.#get(container).driver === "overlay2") return (await treeSize(at.upper)).length;
     // A copy does not tell what is whose: what is more than the image had.
-    return Math.max(0, (await sizeOfTree(at.merged)) - below);
+    return Math.max(0, (await treeSize(at.merged)).length - below);
   }
 
   #get(container: ContainerID): Made {
