@@ -209,6 +209,9 @@ function checkArguments({ keyword, rest, flags, line }: Instruction): void {
     }
     default:
   }
+  if (["ARG", "ENV", "LABEL"].includes(keyword) && /^(""|'')?=/.test(rest)) {
+    fail(`${keyword} names can not be blank`);
+  }
   if (keyword === "ENV" && words.length === 1 && !rest.includes("=")) fail("ENV must have two arguments");
   if (keyword === "ONBUILD") {
     checkTrigger(words[0]?.toUpperCase() ?? "", fail);

@@ -79,6 +79,13 @@ function fromLine(
   return name === "" ? `FROM ${image}\n` : `FROM ${image} AS ${name}\n`;
 }
 
+/** Ports are a set, and `80/TCP` is `80/tcp`: however they are written, it is the same step. Names of variables stay. */
+const portsIn = (rest: string): readonly string[] =>
+  rest
+    .split(/\s+/)
+    .map((word) => word.replace(/\/[A-Z]+$/, (protocol) => protocol.toLowerCase()))
+    .sort();
+
 /** In one line, flags written anew: what the builder reads is what was read here, and nothing besides. */
 function commandLine(
   { keyword, flags, rest, text }: Instruction,
@@ -86,6 +93,7 @@ function commandLine(
   index: number,
   idOf: (name: string, platform: string) => string,
 ): string {
+  if (keyword === "EXPOSE") return `${keyword} ${portsIn(rest).join(" ")}\n`;
   if (Object.keys(flags).length === 0) return `${text}\n`;
   const { from } = flags;
   const image = copiedImage(from, stages, index);

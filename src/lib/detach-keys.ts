@@ -5,7 +5,7 @@ import { invalid } from "./errors.ts";
 export const DEFAULT_DETACH_KEYS = Uint8Array.of(0x10, 0x11);
 
 /** What ctrl makes of a key: the low five bits of its code (ASCII). */
-const CONTROL = /^ctrl-([a-zA-Z@[\\\]^_])$/;
+const CONTROL = /^ctrl-([a-z@[\\\]^_])$/;
 
 /**
  * `ctrl-p,ctrl-q`, `a`, `ctrl-@,DEL`: key after key, separated by commas. Empty for none.

@@ -88,6 +88,9 @@ async function sendTrusting(order: Order): Promise<Buffer> {
   }
 }
 
+/** How many layers dockerd sends at a time: the others wait. */
+const AT_ONCE = 5;
+
 const isAboutContents = ({ message }: SkopeoError): boolean =>
   /did not match|digest|DIGEST_INVALID|provided digest|size invalid/i.test(message);
 
@@ -104,7 +107,7 @@ async function send(order: Order, trusted: ReadonlyMap<string, Descriptor>): Pro
   for (const diffId of [...distinct.keys()].reverse()) tell(diffId, "Preparing");
 
   const blobs = await blobsOf(distinct, trusted, directory, options.signal);
-  for (const diffId of distinct.keys()) tell(diffId, "Waiting");
+  for (const diffId of [...distinct.keys()].slice(AT_ONCE)) tell(diffId, "Waiting");
   const config = { digest: digestOf(contents.config), size: contents.config.length };
   const layers = contents.layers.flatMap(({ diffId }) => blobs.get(diffId) ?? []);
   const manifest = encodeManifest(config, layers);

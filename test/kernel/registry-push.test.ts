@@ -115,7 +115,7 @@ function listening() {
   };
   const outcomes = () =>
     lines.flatMap(({ id, status, progressDetail }) =>
-      id && !progressDetail?.current && !/Preparing|Waiting/.test(status) ? [status] : [],
+      id && !progressDetail?.current && status !== "Preparing" ? [status] : [],
     );
   return { lines, options, outcomes };
 }

@@ -41,6 +41,9 @@ describe("a Dockerfile's lines", () => {
     ["FROM a\nrum x", /^dockerfile parse error on line 2: unknown instruction: rum \(did you mean run\?\)$/],
     ["FROM a\nCOPY x", /COPY requires at least two arguments, but only one was provided/],
     ["FROM a\nENV x", /ENV must have two arguments/],
+    ["FROM a\nENV =", /ENV names can not be blank/],
+    ["FROM a\nLABEL =x y=z", /LABEL names can not be blank/],
+    ["FROM a\nARG =foo", /ARG names can not be blank/],
     ["FROM a\nONBUILD FROM b", /FROM isn't allowed as an ONBUILD trigger/],
     ["FROM a\nRUN <<EOF\nx\nEOF", /here-documents need BuildKit/],
     ["FROM a\nRUN --network=host x", /the --network option requires BuildKit/],
@@ -126,6 +129,16 @@ test("what the builder is given: ids for names, labels as a step", () => {
       ],
     ],
   );
+});
+
+test("ports are told to the builder in one order and one way of writing, to the client as written", () => {
+  const { text, stages } = recipeOf(
+    plan("FROM a\nEXPOSE 80/TCP  5678/UDP $P"),
+    {},
+    () => "sha256:1" as ImageID,
+  );
+  assert.equal(text, "FROM 1\nEXPOSE $P 5678/udp 80/tcp\n");
+  assert.equal(stages[0]?.[1]?.text, "EXPOSE 80/TCP  5678/UDP $P");
 });
 
 test("the builder sees no instruction that was not seen here", () => {

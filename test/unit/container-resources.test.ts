@@ -130,6 +130,8 @@ describe("limits", () => {
     [{ NanoCpus: 1, CpuQuota: 1000 }, /^Conflicting options: Nano CPUs and CPU Quota cannot both be set$/],
     [{ NanoCpus: -1 }, /^range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available$/],
     [{ CpuShares: -1 }, /^invalid CPU shares \(-1\): value must be a positive integer$/],
+    [{ CpuShares: 1 }, /^the minimum allowed cpu-shares is 2$/],
+    [{ CpuShares: 262_145 }, /^the maximum allowed cpu-shares is 262144$/],
     [{ CpuPeriod: 999 }, /^CPU cfs period can not be less than 1ms/],
     [{ CpuQuota: 999 }, /^CPU cfs quota can not be less than 1ms/],
     [{ CpuRealtimePeriod: 1 }, /^kernel does not support CPU real-time scheduler$/],

@@ -12,7 +12,7 @@ describe("detach keys", () => {
   it("are written as Docker writes them", () => {
     assert.deepEqual([...parseDetachKeys("ctrl-p,ctrl-q")], [16, 17]);
     assert.deepEqual([...parseDetachKeys("ctrl-@,ctrl-[,ctrl-_,a,DEL")], [0, 27, 31, 97, 127]);
-    for (const wrong of ["ctrl-1", "ctrl-", "ab", "a,", "é"]) {
+    for (const wrong of ["ctrl-1", "ctrl-A,a", "ctrl-", "ab", "a,", "é"]) {
       assert.throws(() => parseDetachKeys(wrong), {
         kind: "invalid",
         message: `Invalid detach keys (${wrong}) provided`,

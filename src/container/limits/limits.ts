@@ -128,6 +128,14 @@ function fitPids(fitting: Fitting<Limits>): void {
   );
 }
 
+/** What the kernel would take for another number without a word; runc refuses it (kernel/sched/sched.h, MIN_SHARES). */
+function checkShares(shares: number, { cgroupVersion }: HostAbilities): void {
+  if (shares < 0) throw invalid(`invalid CPU shares (${shares}): value must be a positive integer`);
+  if (shares === 0 || cgroupVersion === "2") return; // a weight of version 2 has other bounds, and fits in them
+  if (shares < 2) throw invalid("the minimum allowed cpu-shares is 2");
+  if (shares > 1 << 18) throw invalid(`the maximum allowed cpu-shares is ${1 << 18}`);
+}
+
 function fitCpu(fitting: Fitting<Limits>): void {
   const { NanoCpus, CpuPeriod, CpuQuota, CpuShares, CpuPercent } = fitting.limits;
   const { cpus } = fitting.host;
@@ -145,7 +153,7 @@ function fitCpu(fitting: Fitting<Limits>): void {
   if (NanoCpus < 0 || NanoCpus > cpus * 1e9) {
     throw invalid(`range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);
   }
-  if (CpuShares < 0) throw invalid(`invalid CPU shares (${CpuShares}): value must be a positive integer`);
+  checkShares(CpuShares, fitting.host);
   fitting.drop(CpuShares > 0, fitting.has("cpu"), `${unmounted("CPU shares")} Shares discarded.`, {
     CpuShares: 0,
   });
