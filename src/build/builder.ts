@@ -9,7 +9,6 @@ import { type ContainerID, type ImageID, randomHex, shortId } from "../lib/ids.t
 import { familiar, parseReference } from "../lib/reference.ts";
 import { UndoStack } from "../lib/undo.ts";
 import { treeSize } from "../linux/tree-size.ts";
-import { treeSize } from "../linux/tree-size.ts";
 import type { Networks } from "../network/types.ts";
 import type { Registry } from "../registry/types.ts";
 import { baseImage, tagOf } from "./bases.ts";

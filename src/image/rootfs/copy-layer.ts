@@ -1,8 +1,8 @@
 /** Layers put on top of each other by copying, where overlayfs can't be used. */
 import * as fs from "node:fs";
 import { makePace } from "../../lib/pace.ts";
-import { copyAttributes, copyNode } from "../../linux/copy.ts";
-import { setXattr } from "../../linux/xattr.ts";
+import { deviceNumbers, makeNode } from "../../linux/mknod.ts";
+import { getXattr, listXattrs, setXattr } from "../../linux/xattr.ts";
 import { hiddenBy, isOpaque, isOverlayAttribute, isWhiteout, WHITEOUT } from "../layers/whiteout.ts";
 
 const join = (directory: Buffer, name: Buffer): Buffer => Buffer.concat([directory, Buffer.from("/"), name]);
@@ -28,7 +28,7 @@ export async function copyLayer(from: string, to: string): Promise<void> {
       await entry(join(source, name), join(target, name));
       await pace();
     }
-    copyAttributes(source, target, setAttribute);
+    copyAttributes(source, target);
   }
 
   async function entry(source: Buffer, target: Buffer): Promise<void> {
@@ -49,15 +49,31 @@ export async function copyLayer(from: string, to: string): Promise<void> {
       return;
     }
     if (stat.nlink > 1) linked.set(stat.ino, target);
-    await copyNode(stat, source, target);
-    copyAttributes(source, target, setAttribute);
+    await copyContents(stat, source, target);
+    copyAttributes(source, target);
   }
 
   await directory(Buffer.from(from), Buffer.from(to));
 }
 
-function setAttribute(path: Buffer, name: string, value: Buffer): void {
-  if (!isOverlayAttribute(name)) setXattr(path, name, value);
+async function copyContents(stat: fs.Stats, source: Buffer, target: Buffer): Promise<void> {
+  const [major, minor] = deviceNumbers(stat.rdev);
+  if (stat.isSymbolicLink()) fs.symlinkSync(fs.readlinkSync(source, { encoding: "buffer" }), target);
+  else if (stat.isCharacterDevice()) makeNode(target, "character-device", major, minor);
+  else if (stat.isBlockDevice()) makeNode(target, "block-device", major, minor);
+  else if (stat.isFIFO()) makeNode(target, "fifo", 0, 0);
+  else await fs.promises.copyFile(source, target, fs.constants.COPYFILE_FICLONE);
+}
+
+/** In this order: a change of owner takes setuid and capabilities away, and the times come last. */
+function copyAttributes(source: Buffer, target: Buffer): void {
+  const stat = fs.lstatSync(source);
+  fs.lchownSync(target, stat.uid, stat.gid);
+  if (!stat.isSymbolicLink()) fs.chmodSync(target, stat.mode & 0o7777);
+  for (const name of listXattrs(source)) {
+    if (!isOverlayAttribute(name)) setXattr(target, name, getXattr(source, name));
+  }
+  fs.lutimesSync(target, stat.atimeMs / 1000, stat.mtimeMs / 1000);
 }
 
 const remove = (path: Buffer): void => fs.rmSync(path, { recursive: true, force: true });
