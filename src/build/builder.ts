@@ -57,6 +57,8 @@ class ImageBuilder implements Builder {
   readonly #stopping = new AbortController();
   /** A build that was cut short has left containers in the builder's store: removed once nobody builds. */
   #untidy = false;
+  /** Their removal: who builds next waits for it. */
+  #tidying: Promise<unknown> = Promise.resolve();
 
   constructor(options: BuilderOptions) {
     const { dataRoot, execRoot, images } = options;
@@ -88,6 +90,7 @@ class ImageBuilder implements Builder {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.allSettled(this.#running);
+    await Promise.allSettled([this.#tidying]);
   }
 
   async build(request: BuildRequest, handlers: Handlers): Promise<string> {
@@ -98,15 +101,26 @@ class ImageBuilder implements Builder {
       return await work;
     } finally {
       this.#running.delete(work);
+      // Whoever builds next tries again, and is told.
+      this.#tidy().catch(() => {});
     }
   }
 
   async #tidied(): Promise<void> {
     Buildah.require();
     this.#buildah.configure();
-    if (!this.#untidy || this.#running.size > 0) return;
+    await this.#tidy();
+  }
+
+  #tidy(): Promise<unknown> {
+    if (!this.#untidy || this.#running.size > 0) return this.#tidying;
     this.#untidy = false;
-    await this.#buildah.read("rm", "--all");
+    this.#tidying = this.#buildah.read("rm", "--all").catch((thrown: unknown) => {
+      this.#untidy = true;
+      this.#tidying = Promise.resolve();
+      throw thrown;
+    });
+    return this.#tidying;
   }
 
   async #build(request: BuildRequest, handlers: Handlers): Promise<string> {
@@ -227,6 +241,7 @@ class ImageBuilder implements Builder {
 
   async #prune() {
     const { publish } = this.#options;
+    await Promise.allSettled([this.#tidying]);
     const deleted = this.#transfer.ids();
     const reclaimed = await this.usage();
     await rm(this.#buildah.storage, { recursive: true, force: true });
