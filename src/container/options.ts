@@ -9,6 +9,7 @@ import type { Volumes } from "../volume/types.ts";
 import type { LogConfig } from "./logs/options.ts";
 import type { VolumeClaims } from "./mounts/volume-claims.ts";
 import type { LogEntry, LogOptions, Supervisor } from "./process/monitor-types.ts";
+import type { Ran } from "./process/programs.ts";
 import type { Registry } from "./registry.ts";
 import type { CompiledFilters } from "./spec/compiled-filters.ts";
 import type { HostAbilities } from "./spec/host.ts";
@@ -25,6 +26,8 @@ export interface ContainersOptions {
   readonly networks: Networks;
   readonly supervisor: Supervisor;
   readonly readLog: ReadLog;
+  /** A short program of the host's, to its end. @throws unavailable where it can't be run at all */
+  readonly run: (path: string, args: readonly string[]) => Promise<Ran>;
   readonly publish: (event: Omit<EngineEvent, "time">) => void;
   readonly logger: Logger;
   /** Absolute paths: what lasts, and what a reboot may take. */

@@ -1,5 +1,4 @@
 /** `docker top`: ps(1) on the host, of the container's processes alone. */
-import { execFile } from "node:child_process";
 import { conflict, internal } from "../lib/errors.ts";
 import { readProcesses } from "../linux/cgroup/read.ts";
 import type { Entry } from "./entry.ts";
@@ -22,7 +21,7 @@ export async function top(context: Context, entry: Entry, words: readonly string
   const location = entry.active ? cgroupOf(entry) : undefined;
   if (!location) throw conflict(`container ${id} is not running`);
   const processes = readProcesses(location);
-  const told = parseTop(await ps(words.length > 0 ? words : ["-ef"], processes), new Set(processes));
+  const told = parseTop(await ps(context, words.length > 0 ? words : ["-ef"], processes), new Set(processes));
   context.tell(entry.container, "top");
   return told;
 }
@@ -34,27 +33,15 @@ function checkColumns(words: readonly string[]): void {
   }
 }
 
-/** Some of its ways of choosing processes don't go with a list of them: then it tells of all. */
-async function ps(words: readonly string[], processes: readonly number[]): Promise<string> {
+/** Some of its ways of choosing processes don't go with a list of them: then it tells of all. @throws internal */
+async function ps({ run }: Context, words: readonly string[], processes: readonly number[]): Promise<string> {
   const program = requireProgram("ps");
-  const chosen = await output(program, [...words, `-q${processes.join(",")}`]);
-  if (chosen.failure === undefined) return chosen.text;
-  const all = await output(program, words);
-  if (all.failure === undefined) return all.text;
-  throw internal(`ps: ${all.failure}`);
-}
-
-/** The first line of what it complains of tells why it failed. */
-function output(
-  program: string,
-  words: readonly string[],
-): Promise<{ readonly text: string; readonly failure?: string }> {
-  return new Promise((resolve) => {
-    execFile(program, words, { maxBuffer: 16 << 20 }, (error, text, complaint) => {
-      const failure = error ? complaint.split("\n")[0] || error.message : undefined;
-      resolve({ text, ...(failure !== undefined && { failure }) });
-    });
-  });
+  const chosen = await run(program, [...words, `-q${processes.join(",")}`]);
+  if (chosen.code === 0) return chosen.stdout;
+  const all = await run(program, words);
+  if (all.code === 0) return all.stdout;
+  // The first line of what it complains of tells why it failed.
+  throw internal(`ps: ${all.stderr.split("\n")[0] || `it ended with ${all.code}`}`);
 }
 
 /** ASCII white space alone: a command's own words may have others. */

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createContainers } from "../container/containers.ts";
 import { readLog } from "../container/logs/read.ts";
 import type { Supervisor } from "../container/process/monitor-types.ts";
+import { run } from "../container/process/programs.ts";
 import { startSupervisor } from "../container/process/supervisor.ts";
 import { runningContainers } from "../container/running.ts";
 import { createImages } from "../image/images.ts";
@@ -150,6 +151,7 @@ export function createEngine(settings: EngineSettings, between: Between = {}): P
     );
     const containers = createContainers({
       readLog: (path, options, ended) => readLog(path, options, { ended }),
+      run: (path, args) => run(reactor, path, args),
       store,
       images,
       volumes,

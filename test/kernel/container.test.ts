@@ -77,6 +77,7 @@ async function startEngine(): Promise<void> {
     networks,
     supervisor,
     readLog: (path, options, ended) => readLog(path, options, { ended }),
+    run: async (path) => assert.fail(`${path} is run`),
     publish: () => {},
     logger: silent,
     dataRoot,

@@ -285,6 +285,7 @@ export class World {
       readLog: async function* () {
         yield* log;
       },
+      run: async () => ({ code: 0, stdout: "", stderr: "" }),
       publish: (event) => this.events.push(event),
       logger: silent,
       dataRoot: join(this.root, "data"),
