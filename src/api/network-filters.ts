@@ -1,10 +1,9 @@
 /** Which networks a list shows, and which a prune removes (Engine API, "List networks", "Delete unused networks"). */
 import { invalid } from "../lib/errors.ts";
-import { parseTimestamp } from "../lib/timestamp.ts";
 import type { Network, Networks } from "../network/types.ts";
 import { type Filters, matcherOf, matchesLabel } from "./filters.ts";
 import { isBuiltIn } from "./network-modes.ts";
-import { timestamp } from "./query.ts";
+import { prunable } from "./prune-filters.ts";
 
 export const NETWORK_FILTERS: ReadonlySet<string> = new Set([
   "dangling",
@@ -15,8 +14,6 @@ export const NETWORK_FILTERS: ReadonlySet<string> = new Set([
   "scope",
   "type",
 ]);
-
-export const PRUNE_FILTERS: ReadonlySet<string> = new Set(["label", "label!", "until"]);
 
 const kindOf = (network: Network): string => (isBuiltIn(network.name) ? "builtin" : "custom");
 
@@ -45,22 +42,11 @@ export function selectNetworks(networks: Networks, filters: Filters): Network[] 
 }
 
 /**
- * Those made before `until`, with all of `label` and without all of `label!`. What others are made from
- * stays, as with dockerd.
+ * What others are made from stays, as with dockerd.
  * @param now milliseconds since 1970
  * @throws invalid
  */
-export function pruneSelection(filters: Filters, now: number): (network: Network) => boolean {
-  const [until, ...more] = filters.of("until");
-  if (more.length > 0) throw invalid("more than one until filter specified");
-  // To the millisecond: so much does a network's own time tell apart here.
-  const latest =
-    until === undefined
-      ? Number.POSITIVE_INFINITY
-      : Number((timestamp("until", parseTimestamp(until, now)) ?? 0n) / 1_000_000n);
-  return ({ configOnly, created, labels }) =>
-    !configOnly &&
-    Date.parse(created) <= latest &&
-    filters.every("label", (value) => matchesLabel(labels, value)) &&
-    !(filters.has("label!") && filters.every("label!", (value) => matchesLabel(labels, value)));
+export function prunableNetwork(filters: Filters, now: number): (network: Network) => boolean {
+  const passes = prunable(filters, now);
+  return (network) => !network.configOnly && passes(network);
 }

@@ -13,7 +13,7 @@ export interface Prunable {
 }
 
 /**
- * Made before `until`, with all of `label` and without all of `label!`.
+ * Made before `until`, to the millisecond, with all of `label` and without all of `label!`.
  * @param now milliseconds since 1970
  * @throws invalid
  */
@@ -24,8 +24,13 @@ export function prunable(filters: Filters, now: number): (thing: Prunable) => bo
     until === undefined
       ? Number.POSITIVE_INFINITY
       : Number((timestamp("until", parseTimestamp(until, now)) ?? 0n) / 1_000_000n);
-  return ({ created, labels }) =>
-    Date.parse(created) <= latest &&
+  const labelled = prunableByLabel(filters);
+  return ({ created, labels }) => Date.parse(created) <= latest && labelled(labels);
+}
+
+/** With all of `label` and without all of `label!`. */
+export const prunableByLabel =
+  (filters: Filters) =>
+  (labels: Prunable["labels"]): boolean =>
     filters.every("label", (value) => matchesLabel(labels, value)) &&
     !(filters.has("label!") && filters.every("label!", (value) => matchesLabel(labels, value)));
-}

@@ -3,6 +3,7 @@ import { invalid } from "../lib/errors.ts";
 import { tryParseGoBoolean, whyNoGoBoolean } from "../lib/go-boolean.ts";
 import type { Volume, VolumeUsers } from "../volume/types.ts";
 import { type Filters, matcherOf, matchesLabel } from "./filters.ts";
+import { prunableByLabel } from "./prune-filters.ts";
 import type { Minor } from "./version.ts";
 
 export const VOLUME_FILTERS: ReadonlySet<string> = new Set(["dangling", "driver", "label", "name"]);
@@ -26,13 +27,11 @@ export function selectVolumes(volumes: readonly Volume[], usedBy: VolumeUsers, f
  * as with dockerd: nothing of this disk would be made free.
  * @throws invalid
  */
-export function pruneSelection(filters: Filters, minor: Minor): (volume: Volume) => boolean {
+export function prunableVolume(filters: Filters, minor: Minor): (volume: Volume) => boolean {
   const all = minor < 42 || wantsAll(filters);
+  const labelled = prunableByLabel(filters);
   return ({ labels, options, anonymous }) =>
-    (all || anonymous) &&
-    Object.keys(options).length === 0 &&
-    filters.every("label", (value) => matchesLabel(labels, value)) &&
-    !(filters.has("label!") && filters.every("label!", (value) => matchesLabel(labels, value)));
+    (all || anonymous) && Object.keys(options).length === 0 && labelled(labels);
 }
 
 function wantsAll(filters: Filters): boolean {

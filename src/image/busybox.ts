@@ -6,7 +6,7 @@ import { execFile } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { promisify } from "node:util";
 import { codeOf, messageOf, notFound } from "../lib/errors.ts";
-import type { TarEntry } from "../tar/entry.ts";
+import { ENTRY_DEFAULTS, type TarEntry } from "../tar/entry.ts";
 import { END_OF_ARCHIVE, encodeEntry, padding } from "../tar/writer.ts";
 import type { Description } from "./describe/oci-config.ts";
 import { hostPlatform } from "./describe/platform.ts";
@@ -47,22 +47,11 @@ export async function findBusybox(paths: readonly string[] = BUSYBOX_PATHS): Pro
   throw notFound(`No such image: busybox:latest (${why})`);
 }
 
-const NOTHING = {
-  uid: 0,
-  gid: 0,
-  size: 0,
-  mtime: 0,
-  linkname: "",
-  major: 0,
-  minor: 0,
-  xattrs: new Map<string, Buffer>(),
-} as const;
-
 const directory = (name: string, mode = 0o755, owner = 0): Content => ({
-  entry: { ...NOTHING, type: "directory", name: `${name}/`, mode, uid: owner, gid: owner },
+  entry: { ...ENTRY_DEFAULTS, type: "directory", name: `${name}/`, mode, uid: owner, gid: owner },
 });
 const file = (name: string, data: Buffer | string, mode = 0o644): Content => ({
-  entry: { ...NOTHING, type: "file", name, mode, size: Buffer.byteLength(data) },
+  entry: { ...ENTRY_DEFAULTS, type: "file", name, mode, size: Buffer.byteLength(data) },
   data: Buffer.from(data),
 });
 
@@ -109,7 +98,7 @@ export function busyboxContents({ binary, applets }: Busybox): Content[] {
     file("bin/busybox", binary, 0o755),
     ...links.map((name) => ({
       entry: {
-        ...NOTHING,
+        ...ENTRY_DEFAULTS,
         type: "hard-link" as const,
         name: `bin/${name}`,
         linkname: "bin/busybox",
@@ -130,7 +119,7 @@ export function busyboxContents({ binary, applets }: Busybox): Content[] {
     // Scripts begin with `#!/usr/bin/env`.
     {
       entry: {
-        ...NOTHING,
+        ...ENTRY_DEFAULTS,
         type: "symlink",
         name: "usr/bin/env",
         linkname: "../../bin/env",

@@ -24,6 +24,18 @@ export interface TarEntry {
   readonly xattrs: ReadonlyMap<string, Buffer>;
 }
 
+/** Of an entry of which nothing else is said: root's, empty, of 1970. */
+export const ENTRY_DEFAULTS = {
+  uid: 0,
+  gid: 0,
+  size: 0,
+  mtime: 0,
+  linkname: "",
+  major: 0,
+  minor: 0,
+  xattrs: new Map<string, Buffer>(),
+} as const;
+
 /** typeflag by type; `7` (contiguous file) and NUL read as files too. */
 export const TYPEFLAG: Readonly<Record<TarEntry["type"], string>> = {
   file: "0",

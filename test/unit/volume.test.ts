@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Filters } from "../../src/api/filters.ts";
 import { volumeShape } from "../../src/api/shapes/volume.ts";
-import { pruneSelection, selectVolumes } from "../../src/api/volume-filters.ts";
+import { prunableVolume, selectVolumes } from "../../src/api/volume-filters.ts";
 import { parseMountOptions } from "../../src/linux/mount-options.ts";
 import { mountingOf, needsMount, withoutPassword } from "../../src/volume/driver-options.ts";
 import { describe as describeVolume } from "../../src/volume/request.ts";
@@ -140,7 +140,7 @@ describe("volumes in the API", () => {
 
   it("are pruned where nobody named them; all of this disk where asked, and before 1.42", () => {
     const names = (values: Record<string, string[]>, minor = 50) =>
-      all.filter(pruneSelection(filters(values), minor)).map(({ name }) => name);
+      all.filter(prunableVolume(filters(values), minor)).map(({ name }) => name);
     assert.deepEqual(names({}), ["ab"]);
     assert.deepEqual(names({}, 41), ["ab", "data"]);
     assert.deepEqual(names({ all: ["true"] }), ["ab", "data"]);

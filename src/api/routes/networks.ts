@@ -4,7 +4,7 @@ import { tryParseGoBoolean, whyNoGoBoolean } from "../../lib/go-boolean.ts";
 import type { Context } from "../app.ts";
 import { endpointSettings } from "../endpoint-settings.ts";
 import { parseFilters } from "../filters.ts";
-import { NETWORK_FILTERS, PRUNE_FILTERS, pruneSelection, selectNetworks } from "../network-filters.ts";
+import { NETWORK_FILTERS, prunableNetwork, selectNetworks } from "../network-filters.ts";
 import {
   type ConnectBody,
   connectSchema,
@@ -15,6 +15,7 @@ import {
   networkRequest,
   networkSchema,
 } from "../network-request.ts";
+import { PRUNE_FILTERS } from "../prune-filters.ts";
 import { containerReference, networkReference } from "../references.ts";
 import { minorOf } from "../request.ts";
 import { path, type Query, query } from "../schema.ts";
@@ -105,7 +106,7 @@ export function networkRoutes(app: FastifyInstance, { engine }: Context): void {
     "/networks/prune",
     { schema: { querystring: query(["filters"]) } },
     async (request) => {
-      const select = pruneSelection(parseFilters(request.query.filters, PRUNE_FILTERS), Date.now());
+      const select = prunableNetwork(parseFilters(request.query.filters, PRUNE_FILTERS), Date.now());
       if (pruning) throw conflict("a prune operation is already running");
       pruning = true;
       try {

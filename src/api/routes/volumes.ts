@@ -6,7 +6,7 @@ import { flag } from "../query.ts";
 import { minorOf } from "../request.ts";
 import { anything, map, object, path, type Query, query, text, withoutNulls } from "../schema.ts";
 import { volumeShape } from "../shapes/volume.ts";
-import { PRUNE_FILTERS, pruneSelection, selectVolumes, VOLUME_FILTERS } from "../volume-filters.ts";
+import { PRUNE_FILTERS, prunableVolume, selectVolumes, VOLUME_FILTERS } from "../volume-filters.ts";
 import { type Absence, NO_SWARM } from "./absent.ts";
 
 interface ByName {
@@ -91,7 +91,7 @@ export function volumeRoutes(app: FastifyInstance, { engine }: Context): void {
     async (request) => {
       if (pruning) throw conflict("a prune operation is already running");
       const filters = parseFilters(request.query.filters, PRUNE_FILTERS);
-      const passes = pruneSelection(filters, minorOf(request));
+      const passes = prunableVolume(filters, minorOf(request));
       pruning = true;
       try {
         const unused = volumes.list().filter((volume) => passes(volume) && usedBy(volume.name).length === 0);

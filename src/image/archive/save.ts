@@ -8,7 +8,7 @@
  *     repositories         names, for Docker before 1.10
  */
 import type { Readable } from "node:stream";
-import type { TarEntry } from "../../tar/entry.ts";
+import { ENTRY_DEFAULTS } from "../../tar/entry.ts";
 import { END_OF_ARCHIVE, encodeEntry, padding } from "../../tar/writer.ts";
 import { sha256 } from "../describe/oci-config.ts";
 import { type Reference, repositoryOf } from "../reference.ts";
@@ -45,27 +45,16 @@ export async function* archiveOf(images: readonly Saved[]): AsyncGenerator<Buffe
   for (const { contents } of images) for (const blob of blobsOf(contents)) blobs.set(blob.name, blob);
   const directories = ["blobs", "blobs/sha256"];
   for (const name of directories)
-    yield encodeEntry({ ...NOTHING, type: "directory", name: `${name}/`, mode: 0o755 });
+    yield encodeEntry({ ...ENTRY_DEFAULTS, type: "directory", name: `${name}/`, mode: 0o755 });
   const sorted = [...blobs.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const file of [...sorted, ...documentsOf(images)]) {
     const { name, size, mtime } = file;
-    yield encodeEntry({ ...NOTHING, type: "file", name, size, mtime, mode: 0o644 });
+    yield encodeEntry({ ...ENTRY_DEFAULTS, type: "file", name, size, mtime, mode: 0o644 });
     yield* file.open();
     yield padding(size);
   }
   yield END_OF_ARCHIVE;
 }
-
-const NOTHING: Omit<TarEntry, "type" | "name" | "mode"> = {
-  uid: 0,
-  gid: 0,
-  size: 0,
-  mtime: 0,
-  linkname: "",
-  major: 0,
-  minor: 0,
-  xattrs: new Map(),
-};
 
 const pathOf = (digest: string): string => `blobs/${digest.replace(":", "/")}`;
 

@@ -4,7 +4,7 @@ import { codeOf } from "../../lib/errors.ts";
 import { makePace } from "../../lib/pace.ts";
 import { deviceNumbers } from "../../linux/mknod.ts";
 import { getXattr, listXattrs } from "../../linux/xattr.ts";
-import type { TarEntry } from "../../tar/entry.ts";
+import { ENTRY_DEFAULTS, type TarEntry } from "../../tar/entry.ts";
 import { END_OF_ARCHIVE, encodeEntry, padding } from "../../tar/writer.ts";
 import { below, type Node, namesIn, nodesOf } from "./stack.ts";
 import { isOpaque, isOverlayAttribute, isWhiteout, OPAQUE, WHITEOUT } from "./whiteout.ts";
@@ -58,7 +58,7 @@ export async function* tarOf(items: Iterable<Item>): AsyncGenerator<Buffer> {
   for (const item of items) {
     await pace();
     if ("mark" in item) {
-      yield encodeEntry({ ...NOTHING, type: "file", name: item.mark, mode: 0 });
+      yield encodeEntry({ ...ENTRY_DEFAULTS, type: "file", name: item.mark, mode: 0 });
       continue;
     }
     const { stat, path } = item;
@@ -85,17 +85,6 @@ export async function* tarOf(items: Iterable<Item>): AsyncGenerator<Buffer> {
   yield END_OF_ARCHIVE;
 }
 
-const NOTHING = {
-  uid: 0,
-  gid: 0,
-  size: 0,
-  mtime: 0,
-  linkname: "",
-  major: 0,
-  minor: 0,
-  xattrs: new Map<string, Buffer>(),
-} as const;
-
 function typeOf(stat: fs.Stats): TarEntry["type"] | undefined {
   if (stat.isFile()) return "file";
   if (stat.isDirectory()) return "directory";
@@ -107,7 +96,7 @@ function typeOf(stat: fs.Stats): TarEntry["type"] | undefined {
 
 /** Times in whole seconds, as Docker's layers have them. */
 const attributesOf = (stat: fs.Stats) => ({
-  ...NOTHING,
+  ...ENTRY_DEFAULTS,
   mode: stat.mode & 0o7777,
   uid: stat.uid,
   gid: stat.gid,
