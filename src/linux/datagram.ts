@@ -1,5 +1,7 @@
 /** UDP sockets served by hand, udp(7): many datagrams a call, into memory that is there already. Never blocking. */
+
 import { closeSync } from "node:fs";
+import { constants } from "node:os";
 import { formatAddress } from "../lib/ip.ts";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 import { NativeMemory } from "./native-memory.ts";
@@ -24,7 +26,7 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const MSG_TRUNC = 0x20;
-const EAGAIN = 11;
+const { EAGAIN } = constants.errno;
 
 /**
  * Room for what waits to be read, in bytes of the kernel's own count: a small datagram takes about 800.

@@ -2,15 +2,16 @@
  * Descriptors by number. libnftables waits for answers by select(2), which knows those below 1024 alone: whatever
  * the engine has one of per container, per port or per network gives its low number back.
  */
+
 import { closeSync } from "node:fs";
+import { constants } from "node:os";
 import { declare, KernelError, lastErrno } from "./ffi.ts";
 
 const fcntl = declare("int fcntl(int fd, int command, ...)");
 
 /** linux/fcntl.h: F_LINUX_SPECIFIC_BASE + 6. */
 const F_DUPFD_CLOEXEC = 1030;
-const EINVAL = 22;
-const EMFILE = 24;
+const { EINVAL, EMFILE } = constants.errno;
 
 /** How many descriptors select(2) knows: those from 0 on. */
 export const FD_SETSIZE = 1024;

@@ -1,5 +1,7 @@
 /** Sockets that hold a port, socket(7), ip(7), ipv6(7): never blocking. Node opens none for SCTP, and accepts none by hand. */
+
 import { closeSync } from "node:fs";
+import { constants } from "node:os";
 import { type Address, formatAddress } from "../lib/ip.ts";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 import { raise } from "./high-descriptor.ts";
@@ -32,7 +34,7 @@ const [IPV6_V6ONLY, IPV6_RECVPKTINFO] = [26, 49];
 const IPPROTO_SCTP = 132;
 /** Connections that may wait to be accepted, or as many as the host's somaxconn allows: one too many waits a second. */
 const BACKLOG = 4096;
-const EAGAIN = 11;
+const { EAGAIN } = constants.errno;
 /** What accept(2) says of a connection that is gone already: the next one may be whole. */
 const PASSING = new Set(["ECONNABORTED", "EINTR", "ENETDOWN", "EPROTO", "EHOSTDOWN", "ENETUNREACH"]);
 

@@ -3,7 +3,9 @@
  * of 10 to 30 ms, however many links it names: so while one deletion is under way, further ones gather,
  * and go together in the next, as one link group. Who waits for a link is told when it is gone, which is earlier.
  */
+
 import { randomInt } from "node:crypto";
+import { constants } from "node:os";
 import { asError, failuresOf } from "../lib/errors.ts";
 import { KernelError } from "./ffi.ts";
 import { followDepartures } from "./link-departures.ts";
@@ -12,7 +14,7 @@ import { inNamespace } from "./netns.ts";
 import type { NetnsPath } from "./plan.ts";
 import { changeLink, deleteLink } from "./rtnetlink/link.ts";
 
-const ENODEV = 19;
+const { ENODEV } = constants.errno;
 const NO_GROUP = 0;
 
 export class LinkDeleter {

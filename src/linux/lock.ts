@@ -1,5 +1,7 @@
 /** A lock on a file that ends with its holder, however that ends: flock(2). */
+
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { constants } from "node:os";
 import { conflict } from "../lib/errors.ts";
 import { declare, KernelError, lastErrno } from "./ffi.ts";
 
@@ -7,7 +9,7 @@ const flock = declare("int flock(int fd, int operation)");
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
-const EAGAIN = 11;
+const { EAGAIN } = constants.errno;
 
 export interface Lock {
   readonly path: string;

@@ -1,5 +1,7 @@
 /** Mounts: mount(2), umount2(2), and the mount table of proc(5). All of this process's own mount namespace. */
+
 import { readFileSync } from "node:fs";
+import { constants } from "node:os";
 import { resolve } from "node:path";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 
@@ -37,9 +39,7 @@ const FLAGS = {
 export type MountFlag = keyof typeof FLAGS;
 
 const MNT_DETACH = 2;
-const ENOENT = 2;
-const E2BIG = 7;
-const EINVAL = 22;
+const { E2BIG, EINVAL, ENOENT } = constants.errno;
 
 /** mount(2) takes one page with its NUL, and cuts off what is longer without a word. */
 const DATA_LIMIT = 4095;

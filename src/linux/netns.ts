@@ -2,7 +2,9 @@
  * Network namespaces, network_namespaces(7). A thread enters one only to open a socket or a file, and is
  * home again before anything else can run on it.
  */
+
 import { closeSync, openSync, unlinkSync } from "node:fs";
+import { constants } from "node:os";
 import { isMainThread } from "node:worker_threads";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 import type { NetnsPath } from "./plan.ts";
@@ -19,7 +21,7 @@ const sys = {
 const CLONE_NEWNET = 0x40000000;
 const MS_BIND = 4096;
 const MNT_DETACH = 2;
-const EINVAL = 22;
+const { EINVAL } = constants.errno;
 
 /** Of this thread: `/proc/self` would be the main thread's. */
 const OWN = "/proc/thread-self/ns/net";

@@ -9,6 +9,7 @@
  *     };
  */
 import { constants, openSync, readlinkSync } from "node:fs";
+import os from "node:os";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 
 const sys = {
@@ -29,7 +30,7 @@ const RESOLVE_NO_SYMLINKS = 0x04;
 const RESOLVE_BENEATH = 0x08;
 const RESOLVE_IN_ROOT = 0x10;
 
-const EAGAIN = 11;
+const { EAGAIN } = os.constants.errno;
 
 /** A rename anywhere on the machine while `..` is being walked makes the kernel ask for another try. */
 const MOST_TRIES = 1000;

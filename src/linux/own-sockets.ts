@@ -1,5 +1,7 @@
 /** Sockets that a library opened in this process, and tells nobody of: proc_pid_fd(5). */
+
 import { readdirSync, readlinkSync } from "node:fs";
+import { constants } from "node:os";
 import { codeOf } from "../lib/errors.ts";
 import { declare, KernelError, lastErrno } from "./ffi.ts";
 
@@ -8,7 +10,7 @@ const fcntl = declare("int fcntl(int fd, int command, ...)");
 /** linux/fcntl.h. */
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
-const EBADF = 9;
+const { EBADF } = constants.errno;
 
 const OWN = "/proc/self/fd";
 

@@ -1,5 +1,7 @@
 /** Processes held by descriptor, so that a recycled pid is never taken for them: pidfd_open(2). */
+
 import { closeSync } from "node:fs";
+import { constants } from "node:os";
 import { declare, KernelError, lastErrno } from "./ffi.ts";
 import { raise } from "./high-descriptor.ts";
 import { statOf } from "./process.ts";
@@ -13,8 +15,7 @@ const SYS_pidfd_open = 434;
 const poll = declare("int poll(void *fds, unsigned long count, int timeout)");
 const POLLIN = 1;
 
-const ESRCH = 3;
-const EINTR = 4;
+const { EINTR, ESRCH } = constants.errno;
 
 export class Pidfd {
   /** Readable once the process has ended: fit for the reactor. */

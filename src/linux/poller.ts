@@ -2,8 +2,9 @@
  * One epoll(7) that a thread waits on itself: for threads that do nothing but serve descriptors. `reactor.ts` is for
  * those that have Node's own loop to run, and waits on a thread of the pool.
  */
+
 import { closeSync } from "node:fs";
-import { arch } from "node:os";
+import { arch, constants } from "node:os";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 
 const sys = {
@@ -14,7 +15,7 @@ const sys = {
 
 const CLOEXEC = 0o2000000;
 const [EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD] = [1, 2, 3] as const;
-const EINTR = 4;
+const { EINTR } = constants.errno;
 
 /** What is waited for. A hang-up or an error comes unasked. */
 export const READABLE = 1; // EPOLLIN

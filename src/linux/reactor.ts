@@ -2,8 +2,9 @@
  * One epoll(7) for the descriptors that Node can't serve: SEQPACKET sockets, pidfds. The wait happens on a
  * thread of libuv's pool; callbacks run on the caller's thread, where they read and write without blocking.
  */
+
 import { closeSync } from "node:fs";
-import { arch } from "node:os";
+import { arch, constants } from "node:os";
 import process from "node:process";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 
@@ -20,7 +21,7 @@ const CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 const [EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD] = [1, 2, 3] as const;
 const [EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP] = [1, 4, 8, 16] as const;
-const EINTR = 4;
+const { EINTR } = constants.errno;
 
 /** struct epoll_event { uint32_t events; uint64_t data; }, packed on x86-64 alone. */
 const EVENT_SIZE = arch() === "x64" ? 12 : 16;

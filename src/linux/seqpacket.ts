@@ -1,5 +1,6 @@
 /** Sockets of type SOCK_SEQPACKET, which Node can't open: unix(7). Never blocking. */
 import { closeSync, constants, openSync } from "node:fs";
+import os from "node:os";
 import { basename, dirname } from "node:path";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 import { raise } from "./high-descriptor.ts";
@@ -18,10 +19,7 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_NOSIGNAL = 0x4000;
 const SHUT_WR = 1;
-const EAGAIN = 11;
-const ECONNRESET = 104;
-const ENOTCONN = 107;
-const EPIPE = 32;
+const { EAGAIN, ECONNRESET, ENOTCONN, EPIPE } = os.constants.errno;
 
 /** Not in node:fs: open the place, not the thing. */
 const O_PATH = 0o10000000;

@@ -2,7 +2,9 @@
  * Programs started by posix_spawn(3), which borrows the engine's memory until the program is there. Node's own
  * spawn copies the engine's page tables for it: 2 to 10 ms in which nothing else is done, against 0.25.
  */
+
 import { closeSync } from "node:fs";
+import { constants } from "node:os";
 import process from "node:process";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 import { raise } from "./high-descriptor.ts";
@@ -38,7 +40,7 @@ const POSIX_SPAWN_SETSID = 0x80;
 const O_RDWR = 2;
 const O_CLOEXEC = 0o2000000;
 const WNOHANG = 1;
-const ECHILD = 10;
+const { ECHILD } = constants.errno;
 
 /** More than glibc's posix_spawn_file_actions_t (80) and posix_spawnattr_t (336) have on any machine. */
 const OPAQUE = 512;

@@ -1,5 +1,7 @@
 /** TCP connections served by hand, tcp(7). Never blocking. */
+
 import { closeSync } from "node:fs";
+import { constants } from "node:os";
 import { formatAddress } from "../lib/ip.ts";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 import { AF_INET, AF_INET6, encodeSocketAddress, type SocketAddress } from "./sockaddr.ts";
@@ -15,8 +17,7 @@ const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_NOSIGNAL = 0x4000;
-const EAGAIN = 11;
-const EINPROGRESS = 115;
+const { EAGAIN, EINPROGRESS } = constants.errno;
 
 /**
  * Begin a connection. It stands when it is writable; whether it failed, the first `readStream` or `writeStream` says.

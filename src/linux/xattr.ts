@@ -1,4 +1,5 @@
 /** Extended attributes of a path, symlinks not followed: xattr(7). */
+import { constants } from "node:os";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 import { pathOf } from "./openat2.ts";
 
@@ -47,8 +48,7 @@ export function listXattrs(path: Buffer): string[] {
   return names.toString("latin1", 0, Number(length)).split("\0").filter(Boolean);
 }
 
-const ENODATA = 61;
-const EOPNOTSUPP = 95;
+const { ENODATA, EOPNOTSUPP } = constants.errno;
 
 /** Of what a descriptor names, a symlink itself too. @throws KernelError */
 export function setXattrOf(descriptor: number, name: string, value: Buffer): void {

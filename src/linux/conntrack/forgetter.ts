@@ -9,6 +9,7 @@
  * A look through the table takes 10 ms however few connections are in it (262,144 buckets), and happens inside the
  * send: so it is made on libuv's pool, and what is asked for meanwhile goes together in the next.
  */
+import { constants } from "node:os";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { asError } from "../../lib/errors.ts";
 import { KernelError } from "../ffi.ts";
@@ -24,7 +25,7 @@ import {
 import { common, matcher } from "./matcher.ts";
 
 const WHAT = "forget connections";
-const ENOENT = 2;
+const { ENOENT } = constants.errno;
 /** Of a kernel that knows filters, but not of this shape. */
 const CANNOT_FILTER = new Set(["EINVAL", "EOPNOTSUPP"]);
 /** So many deletions at once keep the thread for a millisecond. */

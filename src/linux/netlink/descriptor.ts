@@ -1,4 +1,5 @@
 /** The system calls of a netlink socket, netlink(7): what is said through it is in `socket.ts`. */
+import { constants } from "node:os";
 import { LITTLE_ENDIAN, viewOf } from "../bytes.ts";
 import { check, declare, KernelError, lastErrno } from "../ffi.ts";
 import { type Message, readMessages } from "./message.ts";
@@ -24,10 +25,7 @@ const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
-const EAGAIN = 11;
-const ENODEV = 19;
-const EMSGSIZE = 90;
-const ENOBUFS = 105;
+const { EAGAIN, EMSGSIZE, ENOBUFS, ENODEV } = constants.errno;
 
 /** Bytes that any send buffer takes. */
 const SMALL = 65536;

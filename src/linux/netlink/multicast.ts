@@ -1,4 +1,5 @@
 /** What the kernel announces to everyone who listens: netlink multicast groups, netlink(7). Never blocking. */
+import { constants } from "node:os";
 import koffi from "koffi";
 import { LITTLE_ENDIAN, viewOf, Writer } from "../bytes.ts";
 import { check, declare, KernelError, lastErrno } from "../ffi.ts";
@@ -27,8 +28,7 @@ const SO_RCVBUF = 8;
 const SO_ATTACH_FILTER = 26;
 const SO_RCVBUFFORCE = 33;
 const MSG_TRUNC = 0x20;
-const EAGAIN = 11;
-const ENOBUFS = 105;
+const { EAGAIN, ENOBUFS } = constants.errno;
 
 /** Bytes of the receive buffer: a rule set of a thousand rules that is loaded at once fits. */
 const ROOM = 4 << 20;

@@ -1,4 +1,5 @@
 /** A netlink socket, netlink(7): bound for life to the namespace in which it was opened. */
+import { constants } from "node:os";
 import { readI32, Writer } from "../bytes.ts";
 import { KernelError } from "../ffi.ts";
 import { Descriptor } from "./descriptor.ts";
@@ -15,9 +16,7 @@ import {
   readAcknowledgement,
 } from "./message.ts";
 
-const EINTR = 4;
-const EBADMSG = 74;
-const ENOBUFS = 105;
+const { EBADMSG, EINTR, ENOBUFS } = constants.errno;
 
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;

@@ -1,4 +1,5 @@
 /** Steps that give addresses to links, and take them away. */
+import { constants } from "node:os";
 import { sameAddress } from "../../lib/ip.ts";
 import { KernelError } from "../ffi.ts";
 import type { LinkAddress } from "../kernel.ts";
@@ -6,7 +7,7 @@ import { describe, type Fact, type StepOf } from "../plan.ts";
 import { addAddress, askAddresses, deleteAddress, readLinkAddress } from "../rtnetlink/address.ts";
 import type { Scope } from "../scope.ts";
 
-const EADDRNOTAVAIL = 99;
+const { EADDRNOTAVAIL } = constants.errno;
 const RT_SCOPE_GLOBAL = 0;
 
 export function giveAddress(step: StepOf<"add-address">, scope: Scope): Fact {

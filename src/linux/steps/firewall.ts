@@ -1,4 +1,5 @@
 /** Steps that change the firewall: nft commands, and elements of its sets. */
+import { constants } from "node:os";
 import { KernelError } from "../ffi.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import {
@@ -13,8 +14,7 @@ import { TRANSACTION } from "../nftables/transaction.ts";
 import type { Fact, SetElement, StepOf } from "../plan.ts";
 import type { Scope } from "../scope.ts";
 
-const ENOENT = 2;
-const EBUSY = 16;
+const { EBUSY, ENOENT } = constants.errno;
 const ATTEMPTS = 8;
 
 export function nft(step: StepOf<"nft">, scope: Scope): Fact {

@@ -1,4 +1,5 @@
 /** Steps that make, change and delete links. */
+import { constants } from "node:os";
 import { unavailable } from "../../lib/errors.ts";
 import { KernelError } from "../ffi.ts";
 import type { Link } from "../kernel.ts";
@@ -14,8 +15,7 @@ import {
 } from "../rtnetlink/link.ts";
 import type { Scope } from "../scope.ts";
 
-const ENODEV = 19;
-const EOPNOTSUPP = 95;
+const { ENODEV, EOPNOTSUPP } = constants.errno;
 /** Of IFLA_MASTER: to be a port no more. */
 const NO_MASTER = 0;
 

@@ -1,4 +1,5 @@
 /** Steps that add and delete routes of the main table. */
+import { constants } from "node:os";
 import { firstOf, type Prefix, sameAddress } from "../../lib/ip.ts";
 import { KernelError } from "../ffi.ts";
 import type { Route } from "../kernel.ts";
@@ -16,7 +17,7 @@ import {
 } from "../rtnetlink/route.ts";
 import type { Scope } from "../scope.ts";
 
-const ESRCH = 3;
+const { ESRCH } = constants.errno;
 
 type RouteStep = StepOf<"add-route"> | StepOf<"delete-route">;
 

@@ -1,4 +1,5 @@
 /** The host ports that the engine holds: each by one descriptor, so that no program takes one that is published. */
+import { constants } from "node:os";
 import { internal } from "../../lib/errors.ts";
 import { type Address, formatAddress } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -27,7 +28,7 @@ export interface HostPortsOptions {
 /** Ports of the namespace that it is called in. */
 export const createHostPorts = (options: HostPortsOptions): HostPorts => new HeldPorts(options);
 
-const EADDRINUSE = 98;
+const { EADDRINUSE } = constants.errno;
 
 const isUsable = ({ family, bits }: Address): boolean => family === 4 || bits !== 0n || KERNEL_HAS_IPV6;
 
