@@ -10,6 +10,9 @@ const libc = koffi.load("libc.so.6");
 /** A C function of libc by its prototype. `int64` stands for `ssize_t` and `off_t`, which koffi does not know. */
 export const declare = (prototype: string) => libc.func(prototype);
 
+/** Where Node knows an errno by another name than the manual pages do. */
+const NAMES: Readonly<Record<string, string>> = { ENOTSUP: "EOPNOTSUPP" };
+
 /** A system call or a netlink request that failed: which, on what, and the errno by name. */
 export class KernelError extends Error {
   /** Positive, as in errno.h. */
@@ -21,7 +24,8 @@ export class KernelError extends Error {
   /** The kernel's own words, or what is known beyond the errno. */
   readonly detail: string | undefined;
   constructor(what: string, errno: number, detail?: string) {
-    const [code, text] = getSystemErrorMap().get(-errno) ?? [`E${errno}`, "unknown error"];
+    const [known, text] = getSystemErrorMap().get(-errno) ?? [`E${errno}`, "unknown error"];
+    const code = NAMES[known] ?? known;
     super(`${what}: ${detail ? `${detail}: ` : ""}${text} (${code})`);
     this.name = "KernelError";
     this.errno = errno;

@@ -29,6 +29,11 @@ export interface Piece {
 const LONGEST_EXTRA_HEADER = 1 << 20;
 const MOST_RUNS = 1 << 20;
 
+/** PATH_MAX, XATTR_NAME_MAX, XATTR_SIZE_MAX (linux/limits.h): the kernel takes none that are longer. */
+const LONGEST_PATH = 4095;
+const LONGEST_ATTRIBUTE_NAME = 255;
+const LARGEST_ATTRIBUTE = 1 << 16;
+
 /** The last one means "leave as it is" to chown(2). */
 const LARGEST_ID = 2 ** 32 - 2;
 /** MINORBITS of linux/kdev_t.h is 20. */
@@ -184,20 +189,16 @@ export class TarReader {
     this.#runs = [...map.runs];
     return {
       type,
-      name,
+      name: path(name),
       mode: header.mode,
       uid: within(LARGEST_ID, whole("uid") ?? header.uid, name),
       gid: within(LARGEST_ID, whole("gid") ?? header.gid, name),
       size: map.size,
       mtime: seconds(said("mtime")) ?? header.mtime,
-      linkname: said("linkpath") ?? extras.longLink ?? header.linkname,
+      linkname: linkOf(type, name, said("linkpath") ?? extras.longLink ?? header.linkname),
       major: within(LARGEST_MAJOR, header.major, name),
       minor: within(LARGEST_MINOR, header.minor, name),
-      xattrs: new Map(
-        [...pax].flatMap(([key, value]) =>
-          key.startsWith(XATTR) ? [[key.slice(XATTR.length), value] as const] : [],
-        ),
-      ),
+      xattrs: attributesOf(pax, name),
     };
   }
 
@@ -261,9 +262,40 @@ function untilNul(bytes: Buffer): string {
   return bytes.toString("latin1", 0, end < 0 ? bytes.length : end);
 }
 
+/** @throws invalid for one that the kernel would not take */
+function path(name: string): string {
+  if (name.length > LONGEST_PATH) {
+    throw invalid(`tar entry ${name.slice(0, 64)}…: a name of ${name.length} bytes`);
+  }
+  return name;
+}
+
+function linkOf(type: TarEntry["type"], name: string, target: string): string {
+  if (type !== "symlink" && type !== "hard-link") return "";
+  if (target === "" || target.includes("\0")) throw invalid(`tar entry ${name}: a link to nothing`);
+  return path(target);
+}
+
+function attributesOf(pax: ReadonlyMap<string, Buffer>, name: string): ReadonlyMap<string, Buffer> {
+  const attributes = new Map<string, Buffer>();
+  for (const [key, value] of pax) {
+    if (!key.startsWith(XATTR)) continue;
+    const attribute = key.slice(XATTR.length);
+    const { length } = attribute;
+    if (length === 0 || length > LONGEST_ATTRIBUTE_NAME || attribute.includes("\0")) {
+      throw invalid(`tar entry ${name}: an attribute's name of ${length} bytes`);
+    }
+    if (value.length > LARGEST_ATTRIBUTE) {
+      throw invalid(`tar entry ${name}: its attribute ${attribute} has ${value.length} bytes`);
+    }
+    attributes.set(attribute, value);
+  }
+  return attributes;
+}
+
 function seconds(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
-  if (!/^-?[0-9]+(\.[0-9]*)?$/.test(value)) throw invalid(`tar: not a time: ${JSON.stringify(value)}`);
+  if (!/^-?[0-9]{1,18}(\.[0-9]*)?$/.test(value)) throw invalid(`tar: not a time: ${JSON.stringify(value)}`);
   return Number(value);
 }
 

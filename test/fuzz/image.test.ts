@@ -91,7 +91,7 @@ const entryOf = (type: fc.Arbitrary<TarEntry["type"]>) =>
       uid: fc.integer({ min: 0, max: 2 ** 31 }),
       gid: fc.integer({ min: 0, max: 2 ** 31 }),
       mtime: fc.oneof(fc.integer({ min: 0, max: 2 ** 40 }), fc.constantFrom(0.5, 1700000000.25)),
-      linkname: fc.oneof(fc.constant(""), byteString(200)),
+      linkname: fc.oneof(fc.constant("x"), byteString(200)).map((name) => name || "x"),
       xattrs: fc
         .dictionary(fc.stringMatching(/^user\.[a-z]{1,5}$/), fc.uint8Array({ minLength: 1, maxLength: 9 }))
         .map((all) => new Map(Object.entries(all).map(([key, value]) => [key, Buffer.from(value)]))),
@@ -103,6 +103,7 @@ const entryOf = (type: fc.Arbitrary<TarEntry["type"]>) =>
       const content = rest.type === "file" ? data : Buffer.alloc(0);
       const entry: TarEntry = {
         ...rest,
+        linkname: rest.type.endsWith("link") ? rest.linkname : "",
         size: content.length,
         major: device ? major : 0,
         minor: device ? minor : 0,

@@ -346,3 +346,12 @@ test("attributes that can't be kept are left out by name", async () => {
   const tar = archive(entry({ type: "symlink", name: "a", linkname: "b", xattrs }));
   assert.deepEqual((await unpacked(tar)).leftOut, ["user.on-a-link"]);
 });
+
+test("what no file system takes is the archive's fault", async () => {
+  const faults: readonly Buffer[] = [
+    entry({ name: "n".repeat(300) }),
+    archive(symlink("a", "b"), symlink("b", "a"), entry({ name: "a/c" })),
+    archive(entry({ name: "a" }), entry({ name: "a/b" })),
+  ];
+  for (const fault of faults) await assert.rejects(unpacked(archive(fault)), { kind: "invalid" });
+});

@@ -19,6 +19,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, it } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { fillVolume } from "../../src/container/mounts/copy-up.ts";
 import { clearPlaces } from "../../src/container/mounts/places.ts";
 import { mountSubpath, openSubpath } from "../../src/container/mounts/subpath.ts";
@@ -79,6 +80,20 @@ describe("filling a volume", () => {
     await fillVolume(from, to);
     assert.deepEqual(readdirSync(to), ["lost+found"]);
     assert.equal(statSync(to).mode & 0o7777, 0o700);
+  });
+
+  it("writes nowhere else, though another container swaps a directory for a link meanwhile", async () => {
+    const outside = mkdtempSync("/run/outside-");
+    mkdirSync(join(from, "d/below"), { recursive: true });
+    for (let i = 0; i < 50; i += 1) writeFileSync(join(from, "d", `file-${i}`), "x");
+    const filled = fillVolume(from, to).catch((thrown: unknown) => thrown);
+    while (!existsSync(join(to, "d"))) await setImmediate();
+    renameSync(join(to, "d"), join(to, "aside"));
+    symlinkSync(outside, join(to, "d"));
+    await filled;
+    assert.deepEqual(readdirSync(outside), []);
+    assert.equal(statSync(outside).mode & 0o777, 0o700);
+    assert.equal(readdirSync(join(to, "aside")).length, 51);
   });
 
   it("leaves nothing where it fails half-way", async () => {

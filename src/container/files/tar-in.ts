@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { EngineError, inContext, invalid } from "../../lib/errors.ts";
 import { makePace } from "../../lib/pace.ts";
 import type { TarEntry } from "../../tar/entry.ts";
+import { isArchivesFault } from "../../tar/fault.ts";
 import type { TarReader } from "../../tar/reader.ts";
 
 import { withDescriptor } from "./descriptors.ts";
@@ -62,7 +63,9 @@ class Unpacker {
         await this.#put(entry);
       } catch (thrown) {
         // A refusal is said in Docker's words; a failed call of the kernel needs to say of what.
-        throw thrown instanceof EngineError ? thrown : inContext(`unpack ${toText(entry.name)}`, thrown);
+        if (thrown instanceof EngineError) throw thrown;
+        const told = inContext(`unpack ${toText(entry.name)}`, thrown);
+        throw isArchivesFault(thrown) ? invalid(told.message, thrown) : told;
       }
       await pace();
     }
@@ -79,6 +82,7 @@ class Unpacker {
   async #put(given: TarEntry): Promise<void> {
     const { destination, owner } = this.#options;
     const entry = owner ? { ...given, ...owner } : given;
+    if (entry.name.includes("\0")) throw invalid(`"${toText(entry.name)}": a NUL in a name`);
     const parts = partsOf(entry.name);
     if (!parts) throw invalid(`"${toText(entry.name)}" is outside of "${toText(destination)}"`);
     for (const attribute of entry.xattrs.keys()) {

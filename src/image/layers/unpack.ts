@@ -4,6 +4,7 @@ import { asError, EngineError, invalid } from "../../lib/errors.ts";
 import { makePace } from "../../lib/pace.ts";
 import { componentsOf } from "../../tar/contain.ts";
 import type { TarEntry } from "../../tar/entry.ts";
+import { isArchivesFault } from "../../tar/fault.ts";
 import { TarReader } from "../../tar/reader.ts";
 import type { DiffID } from "../types.ts";
 import { RecipeWriter } from "./recipe.ts";
@@ -190,6 +191,7 @@ class Unpacker {
 /** Names are shown as text, as far as they are. */
 function inEntry(name: string, thrown: unknown): EngineError {
   const shown = Buffer.from(name, "latin1").toString();
-  const kind = thrown instanceof EngineError ? thrown.kind : "internal";
+  const otherwise = isArchivesFault(thrown) ? "invalid" : "internal";
+  const kind = thrown instanceof EngineError ? thrown.kind : otherwise;
   return new EngineError(kind, `unpack ${shown}: ${asError(thrown).message}`, { cause: thrown });
 }

@@ -46,7 +46,7 @@ function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (thrown) {
-    if (!["ENOENT", "ENODEV", "EOPNOTSUPP"].includes(codeOf(thrown) ?? "")) throw thrown;
+    if (!["ENOENT", "ENODEV", "EOPNOTSUPP", "ENOTSUP"].includes(codeOf(thrown) ?? "")) throw thrown;
     return undefined;
   }
 }
