@@ -43,35 +43,54 @@ const COMPLAINT = /^(?:Error: |error )/;
 const INSTANT: ReadonlySet<string> = new Set(["FROM", "COPY", "ADD"]);
 const short = (id: string): string => id.slice(0, 12);
 
+/** How far a stage has come. */
+class Progress {
+  /** buildah's count within the stage; 0 before the first. */
+  number = 0;
+  /** How many it counts there. */
+  of = 0;
+  step: Step | undefined;
+  /** Told once the step is done: another stage may come between. */
+  heading = "";
+  /** What the step runs in; told of once there is something to tell. */
+  running: string | undefined;
+  announced = false;
+  /** Its image is not known yet. */
+  open = false;
+  /** Of the last step that is done. */
+  image = "";
+  /** Its image was told. */
+  ended = false;
+
+  get isComplete(): boolean {
+    return this.number > 0 && this.number === this.of && !this.open;
+  }
+
+  /** It may be waiting for the stage whose files it takes: buildah goes on with any other meanwhile. */
+  get mayWait(): boolean {
+    return this.open && this.step?.instruction?.flags.from !== undefined;
+  }
+}
+
 export class Narrator {
   readonly #options: NarratorOptions;
   readonly #total: number;
   #stdout = "";
   #stderr = "";
   #complaint = "";
-  /** Counted from 0; -1 before the first. */
-  #stage = -1;
-  /** buildah's count within the stage. */
-  #number = 0;
-  /** How many it counts there. */
-  #of = 0;
-  #step: Step | undefined;
-  /** What the step runs in; told of once there is something to tell. */
-  #running: string | undefined;
-  #announced = false;
-  #open = false;
+  readonly #stages: readonly Progress[];
+  /** The stage that is worked on. */
+  #now = new Progress();
   /** What a command wrote, not yet told. */
   readonly #written: string[] = [];
   #committing = false;
-  /** Of each stage that is done. */
-  readonly #images: string[] = [];
-  #image = "";
   #result = "";
 
   constructor(options: NarratorOptions) {
     this.#options = options;
     const { recipe } = options;
     this.#total = recipe.globals.length + recipe.stages.flat().length;
+    this.#stages = recipe.stages.map(() => new Progress());
   }
 
   /** The result's 64 digits; the empty text before the builder's last line. */
@@ -81,10 +100,11 @@ export class Narrator {
 
   /** Where it stands, and what of the same stage came before. */
   get position(): { readonly step: Instruction | undefined; readonly before: readonly Instruction[] } {
-    const steps = this.#options.recipe.stages[this.#stage] ?? [];
-    const at = this.#step ? steps.indexOf(this.#step) : 0;
+    const { step } = this.#now;
+    const steps = this.#options.recipe.stages[this.#stages.indexOf(this.#now)] ?? [];
+    const at = step ? steps.indexOf(step) : 0;
     return {
-      step: this.#step?.instruction,
+      step: step?.instruction,
       before: steps.slice(0, Math.max(at, 0)).flatMap(({ instruction }) => instruction ?? []),
     };
   }
@@ -131,30 +151,34 @@ export class Narrator {
       return;
     }
     this.#flushComplaint();
-    if (this.#open) this.#finishStep();
-    this.#endStage();
+    for (const stage of this.#stages) {
+      this.#now = stage;
+      if (stage.open) this.#finishStep();
+      this.#endStage();
+    }
   }
 
   #line(line: string, ending = "\n"): void {
     const [whole, stage, number, of] = STEP.exec(line) ?? [];
-    if (whole !== undefined && this.#isNext(Number(stage ?? 1), Number(number))) {
+    if (whole !== undefined && this.#isNext(Number(stage ?? 1) - 1, Number(number))) {
       this.#begin(Number(stage ?? 1) - 1, Number(number), Number(of));
       return;
     }
     const cached = CACHED.exec(line)?.[1];
-    if (cached !== undefined && this.#open) {
+    if (cached !== undefined && this.#resume()) {
+      this.#tellHeading();
       this.#say(" ---> Using cache\n");
-      this.#image = cached;
-      this.#running = undefined;
+      this.#now.image = cached;
+      this.#now.running = undefined;
       return;
     }
     const [, before = "", prefix] = IMAGE.exec(line) ?? [];
     const image = prefix === undefined ? undefined : this.#options.completeId(prefix);
     // A stage of nothing but FROM is its base.
-    if (image !== undefined && before === "" && !this.#open && this.#number === 1) return;
-    if (image !== undefined && this.#open) {
+    if (image !== undefined && before === "" && this.#now.number === 1 && this.#endStage()) return;
+    if (image !== undefined && this.#resume()) {
       if (before !== "") this.#output(before);
-      this.#image = image;
+      this.#now.image = image;
       this.#finishStep();
       return;
     }
@@ -162,7 +186,7 @@ export class Narrator {
       this.#committing = true;
       return;
     }
-    if (this.#isLast() && RESULT.test(line) && (this.#committing || !this.#open)) {
+    if (this.#isLast() && RESULT.test(line) && (this.#committing || !this.#now.open)) {
       this.#result = line;
       return;
     }
@@ -171,69 +195,109 @@ export class Narrator {
     else this.#output(line + ending);
   }
 
-  /** Steps come in order: what looks like one and is not the next was written by a command. */
+  /**
+   * A stage's steps come in order, and one stage's after another's but where one waits. What looks like a step and
+   * is not the next was written by a command.
+   */
   #isNext(stage: number, number: number): boolean {
-    if (number === 1) return stage === this.#stage + 2;
-    return stage === this.#stage + 1 && number === this.#number + 1;
+    const next = this.#stages[stage];
+    if (!next || number !== next.number + 1) return false;
+    const { number: at, of, running, mayWait } = this.#now;
+    return next === this.#now || at === of || running === undefined || mayWait;
   }
 
   #isLast(): boolean {
-    return this.#stage === this.#options.recipe.stages.length - 1 && this.#number === this.#of;
+    const last = this.#stages.at(-1);
+    return last !== undefined && last.number > 0 && last.number === last.of;
+  }
+
+  /** @returns whether a step is open: of this stage, or of one that waited and goes on */
+  #resume(): boolean {
+    if (this.#now.open) return true;
+    const waiting = this.#stages.filter((stage) => stage.open);
+    const next = waiting.find((stage) => this.#isServed(stage)) ?? waiting[0];
+    if (!next) return false;
+    this.#now = next;
+    return true;
+  }
+
+  /** Whether the stage that it takes files from is complete. */
+  #isServed({ step }: Progress): boolean {
+    const from = step?.instruction?.flags.from?.toLowerCase() ?? "";
+    const source = this.#options.recipe.stages.findIndex(
+      ([first], index) =>
+        from === String(index) || first?.instruction?.rest.toLowerCase().endsWith(` as ${from}`),
+    );
+    return this.#stages[source]?.isComplete ?? true;
   }
 
   #begin(stage: number, number: number, of: number): void {
     this.#flushComplaint();
-    if (this.#open) this.#finishStep();
-    if (number === 1) this.#endStage();
+    const next = this.#stages[stage] ?? this.#now;
+    if (this.#now.open && (this.#now === next || !this.#now.mayWait)) this.#finishStep();
+    if (this.#now !== next) this.#endStage();
+    this.#now = next;
     const { recipe, bases, told } = this.#options;
     const steps = recipe.stages[stage] ?? [];
     const triggers = Math.max(of - steps.length, 0);
-    if (number === 1) this.#stage = stage;
-    this.#number = number;
-    this.#of = of;
+    next.number = number;
+    next.of = of;
     if (number === 2 && triggers > 0) {
       this.#say(`# Executing ${triggers} build trigger${triggers > 1 ? "s" : ""}\n`);
     }
     const isTrigger = number > 1 && number <= 1 + triggers;
-    this.#step = isTrigger ? undefined : steps[number === 1 ? 0 : number - 1 - triggers];
-    if (this.#step) {
+    next.step = isTrigger ? undefined : steps[number === 1 ? 0 : number - 1 - triggers];
+    if (next.step) {
       const earlier = recipe.stages.slice(0, stage).flat().length;
-      const count = recipe.globals.length + earlier + steps.indexOf(this.#step) + 1;
-      if (count > told) this.#say(stepLine(count, this.#total, this.#step));
+      const count = recipe.globals.length + earlier + steps.indexOf(next.step) + 1;
+      if (count > told) next.heading = stepLine(count, this.#total, next.step);
     }
     if (number === 1) {
       const base = bases[stage] ?? "";
-      this.#image = typeof base === "string" ? base : (this.#images[base.stage] ?? "");
-      this.#say(` ---> ${short(this.#image)}\n`);
+      next.image = typeof base === "string" ? base : (this.#stages[base.stage]?.image ?? "");
+      this.#tellHeading();
+      this.#say(` ---> ${short(next.image)}\n`);
       return;
     }
-    this.#open = true;
-    if (!INSTANT.has(this.#step?.keyword ?? "RUN")) this.#running = this.#options.newId();
-    this.#announced = false;
+    next.open = true;
+    if (!INSTANT.has(next.step?.keyword ?? "RUN")) next.running = this.#options.newId();
+    next.announced = false;
+    if (!next.mayWait) this.#tellHeading();
+  }
+
+  #tellHeading(): void {
+    const { heading } = this.#now;
+    this.#now.heading = "";
+    if (heading !== "") this.#say(heading);
   }
 
   /** Said late: whether the cache has the step is known by then. */
   #announce(): void {
-    if (this.#announced || this.#running === undefined) return;
-    this.#announced = true;
-    this.#options.emit({ stream: ` ---> Running in ${this.#running}\n` });
+    this.#tellHeading();
+    const { announced, running } = this.#now;
+    if (announced || running === undefined) return;
+    this.#now.announced = true;
+    this.#options.emit({ stream: ` ---> Running in ${running}\n` });
   }
 
   #finishStep(): void {
-    if (this.#running !== undefined) {
+    this.#tellHeading();
+    if (this.#now.running !== undefined) {
       this.#announce();
-      this.#say(` ---> Removed intermediate container ${this.#running}\n`);
+      this.#say(` ---> Removed intermediate container ${this.#now.running}\n`);
     }
-    this.#running = undefined;
-    this.#open = false;
-    this.#say(` ---> ${short(this.#image)}\n`);
+    this.#now.running = undefined;
+    this.#now.open = false;
+    this.#say(` ---> ${short(this.#now.image)}\n`);
   }
 
-  /** Its image is told for programs. */
-  #endStage(): void {
-    if (this.#stage < 0) return;
-    this.#images.push(this.#image);
-    if (this.#image !== "") this.#options.emit({ aux: { ID: `sha256:${this.#image}` } });
+  /** Its image is told for programs. @returns whether it came to its end just now */
+  #endStage(): boolean {
+    const { isComplete, ended, image } = this.#now;
+    if (!isComplete || ended) return false;
+    this.#now.ended = true;
+    if (image !== "") this.#options.emit({ aux: { ID: `sha256:${image}` } });
+    return true;
   }
 
   /** A command's stderr, in red as dockerd has it. */

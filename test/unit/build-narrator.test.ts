@@ -145,6 +145,58 @@ Step 5/5 : RUN x
     assert.deepEqual(images(), [`sha256:${id("1")}`, `sha256:${id("3")}`]);
   });
 
+  test("stages that wait for others go on in any order, and each step is told in one piece", () => {
+    const { narrator, text, images } = narrate(
+      "FROM busybox AS a\nCOPY f /\nFROM a AS b\nRUN one\nFROM a AS c\nRUN two\nFROM a\nCOPY --from=b f f1\nCOPY --from=c f f2\n",
+      { bases: [id("b"), { stage: 0 }, { stage: 0 }, { stage: 0 }] },
+    );
+    const lines = [
+      `[1/4] STEP 1/2: FROM ${id("b")} AS a`,
+      "[1/4] STEP 2/2: COPY f /",
+      `--> ${eleven("1")}`,
+      `[4/4] STEP 1/3: FROM ${id("1")}`,
+      "[4/4] STEP 2/3: COPY --from=b f f1",
+      `[2/4] STEP 1/2: FROM ${id("1")} AS b`,
+      "[2/4] STEP 2/2: RUN one",
+      "[3/4] STEP 2/2: RUN a command's own",
+      `--> ${eleven("2")}`,
+      `--> ${eleven("4")}`,
+      "[4/4] STEP 3/3: COPY --from=c f f2",
+      `[3/4] STEP 1/2: FROM ${id("1")} AS c`,
+      "[3/4] STEP 2/2: RUN two",
+      `--> ${eleven("3")}`,
+      `--> Using cache ${id("5")}`,
+      "[4/4] COMMIT",
+      `--> ${eleven("5")}`,
+      id("5"),
+      "",
+    ];
+    narrator.stdout(lines.join("\n"));
+    narrator.end(0);
+    assert.equal(narrator.result, id("5"));
+    assert.deepEqual(
+      images(),
+      ["1", "2", "3", "5"].map((digit) => `sha256:${id(digit)}`),
+    );
+    const base = (step: string, digit: string) => `Step ${step}\n ---> ${short(digit)}\n`;
+    const run = (step: string, name: string, wrote: string, digit: string) =>
+      `Step ${step}\n ---> Running in ${name}\n${wrote} ---> Removed intermediate container ${name}\n ---> ${short(digit)}\n`;
+    assert.equal(
+      text(),
+      [
+        base("1/9 : FROM busybox AS a", "b"),
+        base("2/9 : COPY f /", "1"),
+        base("7/9 : FROM a", "1"),
+        base("3/9 : FROM a AS b", "1"),
+        run("4/9 : RUN one", "c1", "[3/4] STEP 2/2: RUN a command's own\n", "2"),
+        base("8/9 : COPY --from=b f f1", "4"),
+        base("5/9 : FROM a AS c", "1"),
+        run("6/9 : RUN two", "c2", "", "3"),
+        `Step 9/9 : COPY --from=c f f2\n ---> Using cache\n ---> ${short("5")}\n`,
+      ].join(""),
+    );
+  });
+
   test("a command can't tell of steps, nor of a result", () => {
     const { narrator, text } = narrate("FROM busybox\nRUN x\nRUN y\n");
     const lies = [`STEP 2/3: RUN x`, "STEP 9/9: z", "--> 0123456789ab", id("9"), "COMMIT"];
