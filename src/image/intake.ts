@@ -10,6 +10,9 @@ import { keyOf } from "./lookup.ts";
 import { parseReference } from "./reference.ts";
 import type { DiffID, Image, IncomingImage } from "./types.ts";
 
+/** As many as overlayfs shows at once (OVL_MAX_STACK): what has more never runs. */
+const MOST_LAYERS = 500;
+
 export interface Standing {
   /** Whole forms. */
   readonly references: readonly string[];
@@ -39,6 +42,7 @@ export class Intake {
         `invalid manifest, layers length mismatch: expected ${layers.length}, got ${diffIds.length}`,
       );
     }
+    if (layers.length > MOST_LAYERS) throw invalid("max depth exceeded");
     const held: DiffID[] = [];
     try {
       for (const [i, layer] of layers.entries()) {

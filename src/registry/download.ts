@@ -8,6 +8,8 @@ import { retrying } from "./retrying.ts";
 import type { Session } from "./skopeo.ts";
 
 const LOOK_EVERY = 100;
+/** A file on its way may be the image's config. */
+const LARGEST_CONFIG = 16 << 20;
 
 export interface DownloadOptions {
   readonly session: Session;
@@ -138,9 +140,10 @@ class Transfer {
       onWhole(digest);
       this.#files.get(digest)?.resolve(file);
     }
-    for (const [digest, bytes] of assign([...this.#missing.values()], growing(this.#layout))) {
-      onBytes(digest, bytes);
-    }
+    const missing = [...this.#missing.values()];
+    const sizes = growing(this.#layout);
+    refuseEndless(missing, sizes);
+    for (const [digest, bytes] of assign(missing, sizes)) onBytes(digest, bytes);
   }
 }
 
@@ -156,6 +159,14 @@ function growing(layout: string): readonly number[] {
     if (codeOf(thrown) === "ENOENT") return []; // not begun
     throw thrown;
   }
+}
+
+/** @throws internal for a file that is longer than any layer that is still to come: its digest can't be right */
+export function refuseEndless(layers: readonly Descriptor[], sizes: readonly number[]): void {
+  const longest = Math.max(LARGEST_CONFIG, ...layers.map(({ size }) => size));
+  if (sizes.every((bytes) => bytes <= longest)) return;
+  const said = `at most ${longest} bytes, and the registry sends more`;
+  throw internal(`filesystem layer verification failed: by the manifest, a layer has ${said}`);
 }
 
 /**

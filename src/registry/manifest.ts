@@ -37,6 +37,9 @@ const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
   "",
 ]);
 
+/** No image of more runs: overlayfs shows no more at once. */
+const MOST_LAYERS = 500;
+
 const DIGEST = /^sha256:[a-f0-9]{64}$/;
 
 export const digestOf = (bytes: Uint8Array): string =>
@@ -103,6 +106,7 @@ export function parseManifest(bytes: Uint8Array, reference: string): ImageManife
   if (!IMAGE_CONFIGS.has(config.mediaType)) {
     throw invalid(`Encountered remote ${JSON.stringify(config.mediaType)}(unknown) when fetching`);
   }
+  if (json.layers.length > MOST_LAYERS) throw invalid("max depth exceeded");
   const layers = json.layers.map((each: unknown) => descriptor(each, "a layer"));
   return { kind: "image", mediaType: mediaType || OCI_MANIFEST, config, layers };
 }

@@ -28,6 +28,8 @@ export interface PullOptions extends Omit<TransferOptions, "platform"> {
 }
 
 const EVERY = 100;
+/** Of indexes within indexes: more is an attack. */
+const DEEPEST = 8;
 
 /** @param reference with a tag or a digest. @throws SkopeoError, and errors of its own */
 export async function pullOne(parts: Parts, reference: Reference, options: PullOptions): Promise<Pulled> {
@@ -143,7 +145,8 @@ async function imageManifest({ session, reference, top, options }: Order): Promi
 }> {
   const platform = options.platform ?? hostPlatform();
   let { digest, manifest } = top;
-  while (manifest.kind === "index") {
+  for (let depth = 1; manifest.kind === "index"; depth += 1) {
+    if (depth > DEEPEST) throw invalid(`${canonical(reference)}: indexes within indexes without end`);
     const chosen = choose(manifest.manifests, platform);
     if (!chosen) {
       throw notFound(`no matching manifest for ${formatPlatform(platform)} in the manifest list entries`);

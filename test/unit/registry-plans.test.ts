@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseAddress } from "../../src/lib/ip.ts";
 import { parseReference } from "../../src/lib/reference.ts";
-import { assign } from "../../src/registry/download.ts";
+import { assign, refuseEndless } from "../../src/registry/download.ts";
 import { encodeManifest, parseConfig, parseManifest } from "../../src/registry/manifest.ts";
 import { choose, formatPlatform, hostPlatform, parsePlatform, runsOn } from "../../src/registry/platform.ts";
 import { lastWord, refusal, SkopeoError, UnreachableError } from "../../src/registry/refusals.ts";
@@ -221,4 +221,23 @@ test("growing files are taken for layers in their order, but for none that is sh
     [digest("a"), 7],
   ]);
   assert.deepEqual(assign(layers, [500]), []);
+});
+
+test("a file that is longer than any layer that is to come is an endless one", () => {
+  const layer = (size: number) => ({ mediaType: "", digest: digest("a"), size });
+  const mebi = 1 << 20;
+  for (const sizes of [[], [1], [16 * mebi], [30 * mebi, 1]]) refuseEndless([layer(30 * mebi)], sizes);
+  refuseEndless([layer(1)], [16 * mebi]); // a config
+  const endless = {
+    kind: "internal",
+    message: /verification failed: .* at most 16777216 bytes, and .* sends more/,
+  };
+  assert.throws(() => refuseEndless([layer(1), layer(2)], [1, 17 * mebi]), endless);
+});
+
+test("an image of more layers than can be shown at once is refused before any is asked for", () => {
+  const layers = Array.from({ length: 501 }, () => ({ mediaType: "", digest: digest("a"), size: 3 }));
+  const config = { digest: digest("b"), size: 3 };
+  assert.throws(() => parseManifest(encodeManifest(config, layers), "x"), { message: "max depth exceeded" });
+  parseManifest(encodeManifest(config, layers.slice(1)), "x");
 });
