@@ -138,17 +138,9 @@ export function createRequest(
   query: { readonly name?: string; readonly platform?: string },
   minor: Minor,
 ): { readonly request: CreateRequest; readonly warnings: readonly string[] } {
-  if (!body) throw invalid("config cannot be empty in order to create a container");
-  const {
-    HostConfig,
-    NetworkingConfig,
-    MacAddress: mac,
-    Image,
-    Cmd,
-    Entrypoint,
-    Healthcheck,
-    ...rest
-  } = body;
+  const { HostConfig, NetworkingConfig, ...own } = body ?? {};
+  if (Object.keys(own).length === 0) throw invalid("config cannot be empty in order to create a container");
+  const { MacAddress: mac, Image, Cmd, Entrypoint, Healthcheck, ...rest } = own;
   if (!Image) {
     const nothingToRun = !Cmd?.length && !Entrypoint?.length;
     throw invalid(

@@ -1,5 +1,4 @@
 /** The life of containers: who a reference means, and all that can be done with it. */
-
 import { availableParallelism } from "node:os";
 import type { Readable } from "node:stream";
 import type { FilesystemChange, Images } from "../image/types.ts";
@@ -349,7 +348,7 @@ class ContainerRoom implements Containers {
   }
 
   async createExec(reference: string, request: ExecRequest): Promise<ExecID> {
-    return this.#execs.create(this.#find(reference), request);
+    return this.#execs.create(this.#find(reference), request, reference);
   }
 
   startExec(

@@ -34,10 +34,13 @@ export class Execs {
     this.#context = context;
   }
 
-  /** @throws conflict where the container does not run or is paused; invalid for an unknown user or bad detach keys */
-  create(entry: Entry, request: ExecRequest): ExecID {
+  /**
+   * @param reference what the client calls the container
+   * @throws conflict where the container does not run or is paused; invalid for an unknown user or bad detach keys
+   */
+  create(entry: Entry, request: ExecRequest, reference: string): ExecID {
     this.#forgetOld();
-    checkRunning(entry);
+    checkRunning(entry, reference);
     const { container } = entry;
     if (request.command.length === 0 || request.command[0] === "") throw invalid("No exec command specified");
     checkWords([...request.command, ...request.environment, request.workingDirectory]);
@@ -213,13 +216,13 @@ export class Execs {
 }
 
 /** @throws conflict, in Docker's words */
-function checkRunning({ container, active }: Entry): void {
+function checkRunning({ container, active }: Entry, reference: string = container.id): void {
   const { status } = container.state;
   if (status === "restarting") {
     throw conflict(`Container ${container.id} is restarting, wait until the container is running`);
   }
   if (!active) throw conflict(`container ${container.id} is not running`);
   if (status === "paused") {
-    throw conflict(`Container ${container.id} is paused, unpause the container before exec`);
+    throw conflict(`Container ${reference} is paused, unpause the container before exec`);
   }
 }

@@ -137,10 +137,16 @@ async function ended(context: Context, entry: Entry, run: Run, status: ExitStatu
   await takeDown(context, entry, run.bundle);
   tellUnmounted(context, entry.container);
   entry.run = undefined;
+  dropUnstarted(entry);
   if (delay !== undefined) restartLater(context, entry, delay);
   const removes = hostConfig.AutoRemove && !entry.restarting;
   entry.waiters.exited({ code: status.code });
   if (removes) await removeQuietly(context, entry);
+}
+
+/** Execs that never began belong to the run that is over: in the next one they are unknown. */
+function dropUnstarted({ execs }: Entry): void {
+  for (const [id, { running, exitCode }] of execs) if (!running && exitCode === null) execs.delete(id);
 }
 
 /** All that a run had, at the same time; past failures, which are told to the log: a later start or removal meets them. */

@@ -78,6 +78,7 @@ test("the process's end is a clean close, after all that it wrote", async () => 
 test("what is no websocket, or not there, is refused as any request", async () => {
   const id = await cat();
   assert.equal((await api.ask("GET", `/containers/${id}/attach/ws?stream=1`)).status, 400);
+  assert.equal((await api.ask("GET", "/containers/nosuch/attach/ws")).status, 404);
   const headers = {
     Connection: "Upgrade",
     Upgrade: "websocket",

@@ -197,7 +197,11 @@ test("a container's own MAC address, of before 1.44, is its main network's", () 
 
 test("a create request without config, without image, or with several networks before 1.44 is refused", () => {
   assert.throws(() => createRequest(undefined, {}, 50), /config cannot be empty/);
-  assert.throws(() => createRequest({}, {}, 50), { kind: "invalid", message: "no command specified" });
+  assert.throws(() => createRequest({ HostConfig: {} }, {}, 50), /config cannot be empty/);
+  assert.throws(() => createRequest({ Tty: true }, {}, 50), {
+    kind: "invalid",
+    message: "no command specified",
+  });
   assert.throws(() => createRequest({ Cmd: ["sh"] }, {}, 50), /no image specified/);
   const two = { Image: "x", NetworkingConfig: { EndpointsConfig: { a: {}, b: null } } };
   assert.throws(() => createRequest(two, {}, 43), /multiple network endpoints: a, b/);

@@ -169,6 +169,7 @@ export function containerStreamRoutes(app: FastifyInstance, context: Context): v
     "/containers/:id/attach/ws",
     { ...attachSchema, exposeHeadRoute: false },
     async (request, reply) => {
+      containers.inspect(containerReference(request.params.id));
       websocketKey(request);
       const session = await attach(request.params.id, request.query);
       const connection = acceptWebSocket(request, reply, { binary: minorOf(request) >= 28 });
