@@ -1,5 +1,4 @@
 /** A client of the Docker Engine API: JSON, streams, and connections that carry a process's streams. */
-
 import { type Duplex, pipeline, Readable } from "node:stream";
 import { MULTIPLEXED_STREAM } from "./media-types.ts";
 import {

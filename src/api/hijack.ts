@@ -2,7 +2,6 @@
  * Connections that carry a process's streams ("hijacked", in Docker's words): the request is routed and
  * checked as any other, answered 101 or 200, and the connection is the client's end of a session then.
  */
-
 import type { Duplex } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { invalid } from "../lib/errors.ts";

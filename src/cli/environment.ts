@@ -1,5 +1,4 @@
 /** `-e`, `--env-file` and labels. */
-
 import { readFileSync } from "node:fs";
 import { codeOf } from "../lib/errors.ts";
 import { UsageError } from "./errors.ts";

@@ -2,7 +2,6 @@
  * Arguments as Docker's users type them (Go's pflag): `-itd`, `-eA=b`, `-e=A=b`, `--rm=false`, `--name x`,
  * `--name=x`, `--`. They are brought to one form, `--name=value`, before commander sees them.
  */
-
 import { didYouMean } from "../lib/nearest.ts";
 import { UsageError } from "./errors.ts";
 

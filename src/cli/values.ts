@@ -1,5 +1,4 @@
 /** Values of flags, in and out: numbers, sizes and durations as Docker's users write and read them. */
-
 import { messageOf } from "../lib/errors.ts";
 import { parseTimestamp } from "../lib/timestamp.ts";
 

@@ -1,11 +1,19 @@
 /** UDP sockets served by hand, udp(7): many datagrams a call, into memory that is there already. Never blocking. */
-
 import { closeSync } from "node:fs";
 import { constants } from "node:os";
 import { formatAddress } from "../lib/ip.ts";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 import { NativeMemory } from "./native-memory.ts";
-import { AF_INET, AF_INET6, encodeSocketAddress, SOCKADDR_SIZE, type SocketAddress } from "./sockaddr.ts";
+import { encodeSocketAddress, SOCKADDR_SIZE, type SocketAddress } from "./sockaddr.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  MSG_TRUNC,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOL_SOCKET,
+} from "./socket-constants.ts";
 
 const sys = {
   socket: declare("int socket(int domain, int type, int protocol)"),
@@ -20,12 +28,7 @@ const sys = {
   sendmmsg: declare("int sendmmsg(int fd, uint64 messages, unsigned int count, int flags)"),
 };
 
-const SOCK_DGRAM = 2;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
-const MSG_TRUNC = 0x20;
 const { EAGAIN } = constants.errno;
 
 /**

@@ -5,7 +5,6 @@
  * A namespace takes the IPv4 settings of links over from the initial one when it is made. So the reserve
  * is given up when the engine changes a setting of its own namespace.
  */
-
 import { closeSync } from "node:fs";
 import { jsonKey } from "../lib/json-key.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "./netlink/socket.ts";

@@ -2,7 +2,6 @@
  * Descriptors by number. libnftables waits for answers by select(2), which knows those below 1024 alone: whatever
  * the engine has one of per container, per port or per network gives its low number back.
  */
-
 import { closeSync } from "node:fs";
 import { constants } from "node:os";
 import { declare, KernelError, lastErrno } from "./ffi.ts";

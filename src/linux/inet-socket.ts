@@ -1,18 +1,19 @@
 /** Sockets that hold a port, socket(7), ip(7), ipv6(7): never blocking. Node opens none for SCTP, and accepts none by hand. */
-
 import { closeSync } from "node:fs";
 import { constants } from "node:os";
 import { type Address, formatAddress } from "../lib/ip.ts";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 import { raise } from "./high-descriptor.ts";
+import { decodeSocketAddress, encodeSocketAddress, SOCKADDR_SIZE, type SocketAddress } from "./sockaddr.ts";
 import {
   AF_INET,
   AF_INET6,
-  decodeSocketAddress,
-  encodeSocketAddress,
-  SOCKADDR_SIZE,
-  type SocketAddress,
-} from "./sockaddr.ts";
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from "./socket-constants.ts";
 
 const sys = {
   socket: declare("int socket(int domain, int type, int protocol)"),
@@ -23,10 +24,7 @@ const sys = {
   accept4: declare("int accept4(int fd, void *address, void *size, int flags)"),
 };
 
-const [SOCK_STREAM, SOCK_DGRAM] = [1, 2];
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const [SOL_IP, SOL_SOCKET, SOL_IPV6] = [0, 1, 41];
+const [SOL_IP, SOL_IPV6] = [0, 41];
 const SO_REUSEADDR = 2;
 const SO_LINGER = 13;
 const IP_PKTINFO = 8;

@@ -3,7 +3,6 @@
  * of 10 to 30 ms, however many links it names: so while one deletion is under way, further ones gather,
  * and go together in the next, as one link group. Who waits for a link is told when it is gone, which is earlier.
  */
-
 import { randomInt } from "node:crypto";
 import { constants } from "node:os";
 import { asError, failuresOf } from "../lib/errors.ts";

@@ -8,6 +8,7 @@ import { declare, KernelError } from "./ffi.ts";
 import { MulticastSocket } from "./netlink/multicast.ts";
 import { NETLINK_ROUTE } from "./netlink/socket.ts";
 import { readLink } from "./rtnetlink/link.ts";
+import { AF_UNSPEC } from "./socket-constants.ts";
 
 const sys = {
   // struct pollfd { int fd; short events; short revents; }, poll(2)
@@ -16,7 +17,6 @@ const sys = {
 
 const RTNLGRP_LINK = 1;
 const RTM_DELLINK = 17;
-const AF_UNSPEC = 0;
 const POLLIN = 1;
 /** Milliseconds after which it is looked whether anybody still waits. */
 const TURN = 25;

@@ -1,5 +1,4 @@
 /** A lock on a file that ends with its holder, however that ends: flock(2). */
-
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
 import { constants } from "node:os";
 import { conflict } from "../lib/errors.ts";

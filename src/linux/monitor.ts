@@ -18,6 +18,7 @@ import { NETLINK_NETFILTER, NETLINK_ROUTE } from "./netlink/socket.ts";
 import { NFNLGRP_NFTABLES, readAnnouncement } from "./nftables/announcement.ts";
 import type { Reactor, Watch } from "./reactor.ts";
 import { readLink } from "./rtnetlink/link.ts";
+import { AF_BRIDGE, AF_INET6 } from "./socket-constants.ts";
 
 /** What changed since the last time. */
 export interface KernelChanges {
@@ -52,8 +53,6 @@ const RTM_DELADDR = 21;
 const RTNLGRP_LINK = 1;
 const RTNLGRP_IPV4_IFADDR = 5;
 const RTNLGRP_IPV6_IFADDR = 9;
-const AF_BRIDGE = 7;
-const AF_INET6 = 10;
 const RT_SCOPE_LINK = 253;
 
 /** So many datagrams of a socket are read at a time: a millisecond's work. More are read the next time. */

@@ -1,5 +1,4 @@
 /** Mounts: mount(2), umount2(2), and the mount table of proc(5). All of this process's own mount namespace. */
-
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { resolve } from "node:path";

@@ -2,7 +2,6 @@
  * Network namespaces, network_namespaces(7). A thread enters one only to open a socket or a file, and is
  * home again before anything else can run on it.
  */
-
 import { closeSync, openSync, unlinkSync } from "node:fs";
 import { constants } from "node:os";
 import { isMainThread } from "node:worker_threads";

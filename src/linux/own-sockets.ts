@@ -1,5 +1,4 @@
 /** Sockets that a library opened in this process, and tells nobody of: proc_pid_fd(5). */
-
 import { readdirSync, readlinkSync } from "node:fs";
 import { constants } from "node:os";
 import { codeOf } from "../lib/errors.ts";

@@ -1,5 +1,4 @@
 /** Processes held by descriptor, so that a recycled pid is never taken for them: pidfd_open(2). */
-
 import { closeSync } from "node:fs";
 import { constants } from "node:os";
 import { declare, KernelError, lastErrno } from "./ffi.ts";

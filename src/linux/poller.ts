@@ -2,7 +2,6 @@
  * One epoll(7) that a thread waits on itself: for threads that do nothing but serve descriptors. `reactor.ts` is for
  * those that have Node's own loop to run, and waits on a thread of the pool.
  */
-
 import { closeSync } from "node:fs";
 import { arch, constants } from "node:os";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";

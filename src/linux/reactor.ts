@@ -2,7 +2,6 @@
  * One epoll(7) for the descriptors that Node can't serve: SEQPACKET sockets, pidfds. The wait happens on a
  * thread of libuv's pool; callbacks run on the caller's thread, where they read and write without blocking.
  */
-
 import { closeSync } from "node:fs";
 import { arch, constants } from "node:os";
 import process from "node:process";

@@ -4,6 +4,7 @@ import os from "node:os";
 import { basename, dirname } from "node:path";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 import { raise } from "./high-descriptor.ts";
+import { AF_UNIX, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_SEQPACKET } from "./socket-constants.ts";
 
 const sys = {
   socket: declare("int socket(int domain, int type, int protocol)"),
@@ -13,11 +14,6 @@ const sys = {
   shutdown: declare("int shutdown(int fd, int how)"),
 };
 
-const AF_UNIX = 1;
-const SOCK_SEQPACKET = 5;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const MSG_NOSIGNAL = 0x4000;
 const SHUT_WR = 1;
 const { EAGAIN, ECONNRESET, ENOTCONN, EPIPE } = os.constants.errno;
 

@@ -18,9 +18,7 @@
  */
 import { type Address, addressBytes, addressFromBytes } from "../lib/ip.ts";
 import { LITTLE_ENDIAN, viewOf } from "./bytes.ts";
-
-export const AF_INET = 2;
-export const AF_INET6 = 10;
+import { AF_INET, AF_INET6 } from "./socket-constants.ts";
 
 /** Room for either. */
 export const SOCKADDR_SIZE = 28;

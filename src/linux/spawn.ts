@@ -2,7 +2,6 @@
  * Programs started by posix_spawn(3), which borrows the engine's memory until the program is there. Node's own
  * spawn copies the engine's page tables for it: 2 to 10 ms in which nothing else is done, against 0.25.
  */
-
 import { closeSync } from "node:fs";
 import { constants } from "node:os";
 import process from "node:process";

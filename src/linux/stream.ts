@@ -1,10 +1,17 @@
 /** TCP connections served by hand, tcp(7). Never blocking. */
-
 import { closeSync } from "node:fs";
 import { constants } from "node:os";
 import { formatAddress } from "../lib/ip.ts";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
-import { AF_INET, AF_INET6, encodeSocketAddress, type SocketAddress } from "./sockaddr.ts";
+import { encodeSocketAddress, type SocketAddress } from "./sockaddr.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  MSG_NOSIGNAL,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from "./socket-constants.ts";
 
 const sys = {
   socket: declare("int socket(int domain, int type, int protocol)"),
@@ -13,10 +20,6 @@ const sys = {
   send: declare("int64 send(int fd, const void *data, uint64 size, int flags)"),
 };
 
-const SOCK_STREAM = 1;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const MSG_NOSIGNAL = 0x4000;
 const { EAGAIN, EINPROGRESS } = constants.errno;
 
 /**

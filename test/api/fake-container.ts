@@ -1,5 +1,4 @@
 /** Containers that are records only: their defaults, and what is shown of them. */
-
 import type { EventEmitter } from "node:events";
 import { NOTHING_ASKED } from "../../src/container/defaults.ts";
 import type {

@@ -1,5 +1,4 @@
 /** A registry that has `here` alone, and that tells what it was asked for. */
-
 import type { Images } from "../../src/image/types.ts";
 import { EngineError, internal, notFound } from "../../src/lib/errors.ts";
 import type { Registry, TransferOptions } from "../../src/registry/types.ts";

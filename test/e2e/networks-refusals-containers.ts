@@ -1,5 +1,4 @@
 /** What Docker's network code refuses of containers, made or started. */
-
 import type { Refusal } from "./networks-refusals.ts";
 
 const ports = (...bindings: readonly (readonly [port: string, host: string, ip?: string])[]) => ({

@@ -1,5 +1,4 @@
 /** A tiny OCI bundle with the machine's static busybox, for tests of what runs containers. */
-
 import {
   copyFileSync,
   existsSync,

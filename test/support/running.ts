@@ -1,5 +1,4 @@
 /** What in a host belongs to running containers, as the kernel tells it: to be compared with what the engine says. */
-
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../../src/lib/errors.ts";

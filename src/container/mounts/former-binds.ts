@@ -1,5 +1,4 @@
 /** Binds as they were recorded when there was nothing else to mount: `source:destination[:mode]`, checked at that time. */
-
 import type { MountPoint } from "../types.ts";
 import { cleanPath, isPropagation } from "./words.ts";
 

@@ -1,5 +1,4 @@
 /** What is mounted into a container's root filesystem (OCI runtime spec, "Mounts"). */
-
 import type { NetworkFiles } from "../paths.ts";
 import { RuntimeError } from "../process/refusal.ts";
 import { parseSecurity } from "../spec/security.ts";

@@ -3,7 +3,6 @@
  * each start the same; crun leaves its result in the container's state, and takes it from an annotation
  * instead of compiling (crun(1), `run.oci.seccomp_bpf_data`). runc knows nothing of it and reads the profile.
  */
-
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../../lib/errors.ts";

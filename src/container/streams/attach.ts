@@ -1,5 +1,4 @@
 /** Clients at a container's own streams (Docker API, "Attach to a container"), and its log. */
-
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "../../lib/detach-keys.ts";
 import { conflict, notBuiltIn } from "../../lib/errors.ts";
 import type { Entry } from "../entry.ts";

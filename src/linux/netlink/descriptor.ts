@@ -2,6 +2,14 @@
 import { constants } from "node:os";
 import { LITTLE_ENDIAN, viewOf } from "../bytes.ts";
 import { check, declare, KernelError, lastErrno } from "../ffi.ts";
+import {
+  AF_NETLINK,
+  MSG_DONTWAIT,
+  MSG_TRUNC,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOL_SOCKET,
+} from "../socket-constants.ts";
 import { type Message, readMessages } from "./message.ts";
 
 const sys = {
@@ -13,18 +21,12 @@ const sys = {
   ioctl: declare("int ioctl(int fd, unsigned long request, void *argument)"),
 };
 
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_SNDBUFFORCE = 32;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
-const MSG_TRUNC = 0x20;
-const MSG_DONTWAIT = 0x40;
 const { EAGAIN, EMSGSIZE, ENOBUFS, ENODEV } = constants.errno;
 
 /** Bytes that any send buffer takes. */

@@ -3,6 +3,14 @@ import { constants } from "node:os";
 import koffi from "koffi";
 import { LITTLE_ENDIAN, viewOf, Writer } from "../bytes.ts";
 import { check, declare, KernelError, lastErrno } from "../ffi.ts";
+import {
+  AF_NETLINK,
+  MSG_TRUNC,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_SOCKET,
+} from "../socket-constants.ts";
 import { type Message, readMessages } from "./message.ts";
 
 /** struct sock_fprog { unsigned short len; struct sock_filter *filter; }, linux/filter.h. */
@@ -19,15 +27,9 @@ const sys = {
   close: declare("int close(int fd)"),
 };
 
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const SO_ATTACH_FILTER = 26;
 const SO_RCVBUFFORCE = 33;
-const MSG_TRUNC = 0x20;
 const { EAGAIN, ENOBUFS } = constants.errno;
 
 /** Bytes of the receive buffer: a rule set of a thousand rules that is loaded at once fits. */

@@ -1,8 +1,6 @@
 /** Address families of the kernel, socket.h. */
 import { type Address, addressFromBytes, type Family } from "../../lib/ip.ts";
-
-const AF_INET = 2;
-const AF_INET6 = 10;
+import { AF_INET, AF_INET6 } from "../socket-constants.ts";
 
 export const afOf = (family: Family): number => (family === 4 ? AF_INET : AF_INET6);
 

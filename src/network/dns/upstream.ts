@@ -1,5 +1,4 @@
 /** A try at having one server answer one query. */
-
 import { formatAddress, sameAddress } from "../../lib/ip.ts";
 import { KernelError } from "../../linux/ffi.ts";
 import { inNamespace } from "../../linux/netns.ts";
