@@ -13,6 +13,7 @@ import {
 import { formatTime, nowNanoseconds } from "../../src/lib/events.ts";
 import { type ContainerID, newId, shortId } from "../../src/lib/ids.ts";
 import { KeyedMutex, Mutex } from "../../src/lib/mutex.ts";
+import { onceSettled } from "../../src/lib/once-settled.ts";
 import { UndoStack, undoing } from "../../src/lib/undo.ts";
 
 test("a context is put before the message and keeps the kind", async () => {
@@ -118,4 +119,17 @@ test("times have nine digits and never stand still", () => {
   }
   const drift = Number(last / 1_000_000n) - Date.now();
   assert.ok(Math.abs(drift) < 5000, `${drift} ms off the clock`);
+});
+
+test("who waits for a promise to be settled can give up, and is told once", async () => {
+  const { promise, reject } = Promise.withResolvers<void>();
+  const told: string[] = [];
+  const stop = onceSettled(promise, () => told.push("gave up"));
+  onceSettled(promise, () => told.push("before"));
+  stop();
+  reject(new Error("it failed"));
+  await assert.rejects(promise);
+  onceSettled(promise, () => told.push("after"));
+  await Promise.resolve();
+  assert.deepEqual(told, ["before", "after"]);
 });
