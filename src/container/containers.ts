@@ -1,8 +1,8 @@
 /** The life of containers: who a reference means, and all that can be done with it. */
 import { availableParallelism } from "node:os";
 import type { Readable } from "node:stream";
-import type { FilesystemChange, Images } from "../image/types.ts";
-import { conflict, failuresOf, invalid, kindOf } from "../lib/errors.ts";
+import type { FilesystemChange } from "../image/types.ts";
+import { conflict, failuresOf } from "../lib/errors.ts";
 import type { ContainerID, ExecID, ImageID } from "../lib/ids.ts";
 import { Turns } from "../lib/turns.ts";
 import { create } from "./create.ts";
@@ -15,20 +15,17 @@ import { cancelRestart, startByUser } from "./lifecycle.ts";
 import { checkDefaultLog, DEFAULT_LOG } from "./logs/options.ts";
 import { VolumeClaims } from "./mounts/volume-claims.ts";
 import { usersOf } from "./mounts/volumes.ts";
-import { checkName } from "./names.ts";
 import { connect, disconnect, forceDisconnect } from "./network/connection.ts";
-import { linkNames, shownLinks } from "./network/links.ts";
 import { publish, unpublish } from "./network/publication.ts";
-import { filesOf } from "./network/sandbox-request.ts";
 import { removeLink } from "./network/unlink.ts";
 import { type ContainersOptions, type Context, containerEvent } from "./options.ts";
-import { logPathOf } from "./paths.ts";
 import type { LogEntry, LogOptions } from "./process/monitor-types.ts";
 import { parseSignal, SIGTERM } from "./process/signals.ts";
 import { prune } from "./prune.ts";
 import { type Adopted, adoptAll, aliveOf, recover } from "./recovery.ts";
 import { Registry } from "./registry.ts";
 import { remove } from "./removal.ts";
+import { rename } from "./rename.ts";
 import { CompiledFilters } from "./spec/compiled-filters.ts";
 import { readHostAbilities } from "./spec/host.ts";
 import { stats } from "./stats.ts";
@@ -52,6 +49,7 @@ import type {
   WaitCondition,
 } from "./types.ts";
 import { update } from "./update.ts";
+import { listed, viewOf } from "./view.ts";
 import type { Wait } from "./waiters.ts";
 
 export type { ContainersOptions } from "./options.ts";
@@ -143,44 +141,11 @@ class ContainerRoom implements Containers {
   }
 
   list(): readonly ContainerView[] {
-    const { registry } = this.#context;
-    const linked = linkNames(registry);
-    return registry
-      .all()
-      .toReversed()
-      .map((entry) => this.#view(entry, linked.get(entry.container.id)));
+    return listed(this.#context);
   }
 
   inspect(reference: string): ContainerView {
-    return this.#view(this.#find(reference));
-  }
-
-  #view(entry: Entry, linkedAs?: readonly string[]): ContainerView {
-    const { images, networks, registry } = this.#context;
-    const { hostConfig } = entry.container;
-    const Links = shownLinks(entry.container, registry);
-    const container = { ...entry.container, hostConfig: { ...hostConfig, Links } };
-    const image = images.find(container.image);
-    const sandbox = entry.active ? networks.sandboxOf(container.id) : undefined;
-    const context = this.#context;
-    return {
-      container,
-      ...(image && { image }),
-      ...(sandbox && { sandbox }),
-      ...(linkedAs && { linkedAs }),
-      execs: [...entry.execs.values()].filter(({ exitCode }) => exitCode === null).map(({ id }) => id),
-      // A list of hundreds asks for neither.
-      get paths() {
-        const logs = container.hostConfig.LogConfig.Type !== "none";
-        return {
-          log: logs ? logPathOf(context, container.id) : "",
-          ...filesOf(container, registry, context),
-        };
-      },
-      get graphDriver() {
-        return graphDriverOf(images, container.id);
-      },
-    };
+    return viewOf(this.#context, this.#find(reference));
   }
 
   async sizes(reference: string): Promise<{ readonly writable: number; readonly total: number }> {
@@ -212,25 +177,7 @@ class ContainerRoom implements Containers {
   }
 
   rename(reference: string, name: string): Promise<void> {
-    const entry = this.#find(reference);
-    const { registry, networks, tell } = this.#context;
-    return entry.mutex.run(async () => {
-      if (name === "") throw invalid("Neither old nor new names may be empty");
-      const wanted = checkName(name);
-      const { id, name: old } = entry.container;
-      if (wanted === old) throw invalid("Renaming a container with the same name as its current name");
-      registry.names.reserve(wanted, id);
-      try {
-        await registry.save(entry, { name: wanted });
-        if (entry.active) await networks.renameContainer(id, wanted);
-      } catch (thrown) {
-        registry.names.release(wanted, id);
-        await registry.save(entry, { name: old });
-        throw thrown;
-      }
-      registry.names.release(old, id);
-      tell(entry.container, "rename", { oldName: `/${old}` });
-    });
+    return rename(this.#context, this.#find(reference), name);
   }
 
   async connect(reference: string, network: string, settings: EndpointSettings): Promise<void> {
@@ -369,13 +316,3 @@ class ContainerRoom implements Containers {
 
 /** Each is two processes for a moment: more than the machine's processors would only make all of them slower. */
 const probesAtATime = (): number => 2 * Math.max(2, availableParallelism());
-
-/** While a container is being removed, and after a removal that failed, it may have no layer any more. */
-function graphDriverOf(images: Images, id: ContainerID): ContainerView["graphDriver"] {
-  try {
-    return images.filesystemOf(id).driver;
-  } catch (thrown) {
-    if (kindOf(thrown) !== "not-found") throw thrown;
-    return { name: images.storageDriver, data: {} };
-  }
-}

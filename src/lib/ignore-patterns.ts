@@ -53,7 +53,7 @@ type Letters = (letter: string) => boolean;
 /** One letter; any number of letters; or what follows, which may as well be passed over up to a place of its own. */
 type Piece = { readonly one: Letters } | { readonly many: Letters } | { readonly over: number };
 
-const any: Letters = () => true;
+const every: Letters = () => true;
 const within: Letters = (letter) => letter !== "/";
 const only =
   (wanted: string): Letters =>
@@ -68,8 +68,8 @@ function piecesOf(pattern: string): readonly Piece[] {
     const letter = letters[at] ?? "";
     if (letter === "*" && letters[at + 1] === "*") {
       const followed = letters[at + 2] === "/";
-      if (followed) pieces.push({ over: pieces.length + 3 }, { many: any }, { one: only("/") });
-      else pieces.push({ many: any });
+      if (followed) pieces.push({ over: pieces.length + 3 }, { many: every }, { one: only("/") });
+      else pieces.push({ many: every });
       at += followed ? 2 : 1;
     } else if (letter === "*") pieces.push({ many: within });
     else if (letter === "?") pieces.push({ one: within });

@@ -14,7 +14,6 @@ import { devicesOf, parseDeviceRule } from "../../src/container/spec/devices.ts"
 import type { HostAbilities } from "../../src/container/spec/host.ts";
 import { resourcesOf } from "../../src/container/spec/resources.ts";
 import { parseSecurity } from "../../src/container/spec/security.ts";
-import { parseTop } from "../../src/container/top.ts";
 import type { HostConfig } from "../../src/container/types.ts";
 import { changeOf, conflictOf, updatedHostConfig } from "../../src/container/update.ts";
 import { validateHostConfig } from "../../src/container/validate.ts";
@@ -378,33 +377,5 @@ describe("an update", () => {
     const newest = updateRequest(body, 50);
     assert.deepEqual(newest.request, { CpuShares: 4, PidsLimit: 0 });
     assert.match(newest.warnings.join(), /^Ulimits can't be updated/);
-  });
-});
-
-describe("top", () => {
-  const own = new Set([5, 7]);
-
-  it("shows the container's processes, the last column with all that is left of a line", () => {
-    const text = "UID   PID CMD\nroot    5 sh -c  a b\nroot    6 other\nroot  7 sleep 1\n";
-    assert.deepEqual(parseTop(text, own), {
-      titles: ["UID", "PID", "CMD"],
-      processes: [
-        ["root", "5", "sh -c a b"],
-        ["root", "7", "sleep 1"],
-      ],
-    });
-  });
-
-  it("shows threads with their process", () => {
-    const text = "PID TTY\n5 ?\n- t1\n6 ?\n- t2\n";
-    assert.deepEqual(parseTop(text, own).processes, [
-      ["5", "?"],
-      ["-", "t1"],
-    ]);
-  });
-
-  it("needs the pid", () => {
-    assert.throws(() => parseTop("CMD\nsh\n", own), { message: "Couldn't find PID field in ps output" });
-    assert.throws(() => parseTop("PID\nx\n", own), { message: /^Unexpected pid 'x'/ });
   });
 });
