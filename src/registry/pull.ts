@@ -1,15 +1,14 @@
 /** One image brought from a registry (Docker API, "Create an image"; OCI distribution spec, "Pull"). */
 import { createReadStream } from "node:fs";
-import { pipeline, type Readable, Transform } from "node:stream";
 import type { DiffID, Image, IncomingLayer } from "../image/types.ts";
 import { internal, invalid, kindOf, notFound } from "../lib/errors.ts";
 import { canonical, familiar, type Reference } from "../lib/reference.ts";
 import { type Download, download } from "./download.ts";
 import { byDigest, type Fetched, fetchConfig, fetchManifest } from "./fetch.ts";
-import { type Descriptor, type ImageManifest, parseConfig, shortDigest } from "./manifest.ts";
+import { LayerProgress } from "./layer-progress.ts";
+import { type Descriptor, type ImageManifest, parseConfig } from "./manifest.ts";
 import type { Parts } from "./parts.ts";
 import { choose, formatPlatform, hostPlatform, type Platform, runsOn } from "./platform.ts";
-import { retryStatus } from "./retrying.ts";
 import { Session } from "./skopeo.ts";
 import type { TransferOptions } from "./types.ts";
 
@@ -27,7 +26,6 @@ export interface PullOptions extends Omit<TransferOptions, "platform"> {
   readonly patience?: string;
 }
 
-const EVERY = 100;
 /** Of indexes within indexes: more is an attack. */
 const DEEPEST = 8;
 
@@ -196,55 +194,6 @@ async function take({ parts, references }: Order, taking: Taking): Promise<Image
     );
     if (kindOf(thrown) === "invalid") for (const { layer } of layers) parts.shelf.drop(layer.digest);
     throw cause;
-  }
-}
-
-/** What people are told of each layer, in Docker's words, one line at a time and not too often. */
-class LayerProgress {
-  readonly #onProgress: TransferOptions["onProgress"];
-
-  constructor(onProgress: TransferOptions["onProgress"]) {
-    this.#onProgress = onProgress;
-  }
-
-  tell({ digest }: Descriptor, status: string, progressDetail: { current?: number; total?: number } = {}) {
-    this.#onProgress({ status, progressDetail, id: shortDigest(digest) });
-  }
-
-  ofDownload(layers: readonly Descriptor[]) {
-    const sizes = new Map(layers.map(({ digest, size }) => [digest, size]));
-    const seen = new Map<string, number>();
-    const line = (digest: string, status: string, detail: { current?: number; total?: number } = {}) =>
-      this.#onProgress({ status, progressDetail: detail, id: shortDigest(digest) });
-    return {
-      onBytes: (digest: string, current: number) => {
-        const total = sizes.get(digest) ?? current;
-        if (current === 0 || (seen.get(digest) ?? 0) >= current) return;
-        seen.set(digest, current);
-        line(digest, "Downloading", { current, total });
-      },
-      onWhole: (digest: string) => line(digest, "Download complete"),
-      onRetry: (digest: string, seconds: number) => line(digest, retryStatus(seconds)),
-    };
-  }
-
-  /** The layer's file, told of as it is read. */
-  extracting(layer: Descriptor, file: Readable): Readable {
-    let current = 0;
-    let told = 0;
-    const counted = new Transform({
-      transform: (piece: Buffer, _encoding, done) => {
-        current += piece.length;
-        const now = performance.now();
-        if (now - told >= EVERY || current === layer.size) {
-          told = now;
-          this.tell(layer, "Extracting", { current, total: layer.size });
-        }
-        done(null, piece);
-      },
-    });
-    // Either's end, or failure, is the other's: whoever reads is told.
-    return pipeline(file, counted, () => {});
   }
 }
 
