@@ -20,6 +20,7 @@ import type {
   ProcessIdentity,
   Supervised,
 } from "./monitor-types.ts";
+import { SIGKILL } from "./signals.ts";
 
 /** Of a process that was gone before it could be asked: no process has it. */
 const NO_START_TIME = "0";
@@ -100,6 +101,7 @@ export class MonitoredProcess implements Supervised {
   }
 
   signal(number: number): boolean {
+    if (number === SIGKILL) this.#streams?.hurry();
     return !this.#hasExited && (this.#process?.signal(number) ?? false);
   }
 

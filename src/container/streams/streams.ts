@@ -25,6 +25,9 @@ const packet = Buffer.allocUnsafe(64 << 10);
 /** Milliseconds. */
 const PATIENCE_AMONG_OTHERS = 2000;
 
+/** Milliseconds: the monitor tells of an end when all output has been passed on. */
+const PATIENCE_OF_THE_KILLED = 1000;
+
 /** So that one loud process does not keep the others waiting. */
 const PACKETS_PER_TURN = 32;
 
@@ -40,6 +43,7 @@ export class Streams {
   readonly #onEnd: () => void;
   #onOutput: (() => void) | undefined;
   #reading = true;
+  #hurried = false;
   #expectsRoom = false;
   #connected = true;
   #closed = false;
@@ -81,6 +85,14 @@ export class Streams {
         this.#resumeIfRead();
       },
     };
+  }
+
+  /** The process is to end: clients that read nothing do not put that off. */
+  hurry(): void {
+    this.#hurried = true;
+    if (this.#reading || !this.#connected) return;
+    clearTimeout(this.#timer);
+    this.#waitForReaders();
   }
 
   /** Let go. What was read is still delivered. */
@@ -164,13 +176,14 @@ export class Streams {
   /** Who reads nothing has the process wait for him, but not for long where others have read it all and wait as well. */
   #patience(): number {
     const { patience } = this.#limits;
+    if (this.#hurried) return Math.min(patience, PATIENCE_OF_THE_KILLED);
     const othersWait = [...this.#taps].some(({ waiting }) => waiting === 0);
     return othersWait ? Math.min(patience, PATIENCE_AMONG_OTHERS) : patience;
   }
 
   /** At half of the limit, so that it is not a stop and go for each packet. */
   #resumeIfRead(): void {
-    if (this.#reading || !this.#connected || this.#most() > this.#limits.waiting / 2) return;
+    if (this.#reading || !this.#connected || [...this.#taps].some(({ isBehind }) => isBehind)) return;
     clearTimeout(this.#timer);
     this.#reading = true;
     this.#expect();

@@ -69,11 +69,15 @@ export class Tap implements AsyncIterable<OutputFrame> {
     this.end();
   }
 
+  /** Whether the process, if it waits for its clients, waits for this one as well. */
+  get isBehind(): boolean {
+    return this.waiting > this.#limits.waiting / 2;
+  }
+
   /** Cut off a client that keeps the process waiting and has read nothing for so long, milliseconds. */
   cutOffIfStalled(now: number, patience: number): void {
-    const { waiting } = this.#limits;
-    if (this.waiting < waiting || now - this.lastRead < patience) return;
-    this.cutOff(`${waiting} bytes of output waited, and none were read for ${patience / 1000} s`);
+    if (!this.isBehind || now - this.lastRead < patience) return;
+    this.cutOff(`${this.waiting} bytes of output waited, and none were read for ${patience / 1000} s`);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<OutputFrame, undefined> {
