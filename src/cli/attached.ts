@@ -47,7 +47,8 @@ export async function runAttached(
   const stops: (() => void)[] = [];
   try {
     const waiting = await startWaiting(context, id, options.condition);
-    if (options.sigProxy) stops.push(forwardSignals(context, containerPath(id, "kill")));
+    // At a terminal, keys make signals; one that comes otherwise (it was closed) is for this command, as Docker has it.
+    if (options.sigProxy && !options.tty) stops.push(forwardSignals(context, containerPath(id, "kill")));
     // The streams run while the container starts: what it says first is not lost.
     const session = runSession(connection, options);
     session.catch(() => {});

@@ -4,6 +4,7 @@ import { DEFAULT_DETACH_KEYS, DetachKeys, parseDetachKeys } from "../lib/detach-
 import type { Context } from "./context.ts";
 import { type Connection, writeOutput } from "./engine-client.ts";
 import { ExitError } from "./errors.ts";
+import { rawTerminal } from "./raw-terminal.ts";
 
 export interface SessionOptions {
   /** The process has a terminal: ours goes raw. */
@@ -64,7 +65,7 @@ export async function runSession(
     detached ||= keys.push(data).detached;
   };
   const raw = options.tty && options.stdin && process.stdin.isTTY;
-  if (raw) process.stdin.setRawMode(true);
+  const giveBack = raw ? rawTerminal() : undefined;
   const stopFeeding = options.stdin ? feed(process.stdin, connection, onInput) : undefined;
   try {
     await writeOutput(connection, {
@@ -73,7 +74,7 @@ export async function runSession(
     });
   } finally {
     stopFeeding?.();
-    if (raw) process.stdin.setRawMode(false);
+    giveBack?.();
     connection.stream.destroy();
   }
   return detached ? "detached" : "ended";

@@ -57,6 +57,8 @@ test("the cache pruned; a build that BuildKit would cancel", async () => {
     `/build/prune?all=1&filters=${encodeURIComponent('{"until":["24h"]}')}`,
   );
   assert.deepEqual(JSON.parse(pruned.text), { CachesDeleted: ["a"], SpaceReclaimed: 7 });
+  const labelled = encodeURIComponent('{"label":["x"]}');
+  assert.equal((await api.ask("POST", `/build/prune?filters=${labelled}`)).status, 200);
   const unknown = encodeURIComponent('{"nosuch":["x"]}');
   assert.equal((await api.ask("POST", `/build/prune?filters=${unknown}`)).status, 400);
   assert.equal((await api.ask("POST", "/build/prune?keep-storage=x")).status, 400);

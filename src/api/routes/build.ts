@@ -21,6 +21,9 @@ const PRUNE_FILTERS: ReadonlySet<string> = new Set([
   "shared",
   "private",
   "unused-for",
+  // Docker takes these and looks no further: nothing in the cache has labels.
+  "label",
+  "label!",
 ]);
 const AMOUNTS = ["keep-storage", "reserved-space", "max-used-space", "min-free-space"] as const;
 
