@@ -246,9 +246,8 @@ describe("connecting", () => {
       message: "endpoint with name web already exists in network bridge",
     });
     await assert.rejects(containers.connect(id, "net", { Links: ["a:b:c"] }), { kind: "invalid" });
-    await assert.rejects(containers.connect(id, "net", { IPAMConfig: { LinkLocalIPs: ["::"] } }), {
-      kind: "invalid",
-    });
+    const nowhere = { LinkLocalIPs: ["::"] };
+    await assert.rejects(containers.connect(id, "net", { IPAMConfig: nowhere }), { kind: "invalid" });
     await assert.rejects(containers.disconnect(id, "net", GENTLY), {
       kind: "not-found",
       message: `container ${id} is not connected to network net`,
