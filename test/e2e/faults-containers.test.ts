@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
+import { messageOf } from "../../src/lib/errors.ts";
 import type { ContainerID } from "../../src/lib/ids.ts";
 import { EngineHere } from "../support/engine-here.ts";
 import { comesUpWhole, goesDownAtLast } from "../support/fault-rounds.ts";
+import { INJECTED } from "../support/faults.ts";
 import { archive, entry } from "../support/images.ts";
 import { isolated } from "../support/isolated.ts";
 
@@ -104,10 +106,22 @@ describe("a container that runs", () => {
     const { containers, images } = here.engine;
     const up = () =>
       containers.commit(running, { reference: "made", comment: "", author: "", pause: true, changes: [] });
-    const down = () => images.remove("made", { force: false, usedBy: () => [] });
+    const down = async () => {
+      await images.remove("made", { force: false, usedBy: () => [] });
+      // That it was thawed may not be on record: it is with the next time.
+      await containers.pause(running);
+      await containers.unpause(running);
+    };
     // The image is there by the time that it is thawed: nobody is told that it is not.
     const calls = [/^images.commit/, /^supervisor.pause/, /^store.commit 3/];
-    await comesUpWhole(here, { up, down, calls, tolerates: /^(store|supervisor.resume)/ });
+    const among = /^(store|images|supervisor.pause)/;
+    await comesUpWhole(here, { up, down, calls, among, tolerates: /^store/ });
     assert.equal(containers.inspect(running).container.state.status, "running");
+    // One that can't be thawed is told of: somebody has to do it.
+    const { error } = await here.faults.during("supervisor.resume 0", up);
+    assert.match(messageOf(error), INJECTED);
+    assert.equal(containers.inspect(running).container.state.status, "paused");
+    await containers.unpause(running);
+    await down();
   });
 });
