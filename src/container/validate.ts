@@ -1,4 +1,4 @@
-/** What can never work, or is not carried out yet, is refused before anything is made. Pure but for the facts given. */
+/** What can never work, or is not built in, is refused before anything is made. Pure but for the facts given. */
 import { invalid, notBuiltIn } from "../lib/errors.ts";
 import { validateHealthcheck } from "./health/check.ts";
 import { validateLog } from "./logs/options.ts";
