@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Image, Images } from "../image/types.ts";
-import { invalid, notBuiltIn, throwAll } from "../lib/errors.ts";
+import { invalid, throwAll } from "../lib/errors.ts";
 import type { EngineEvent } from "../lib/events.ts";
 import { type ContainerID, type ImageID, randomHex, shortId } from "../lib/ids.ts";
 import { familiar, parseReference } from "../lib/reference.ts";
@@ -15,10 +15,11 @@ import { baseImage, tagOf } from "./bases.ts";
 import { Buildah } from "./buildah.ts";
 import { CGROUP, carryOut } from "./carry-out.ts";
 import { removeCgroup } from "./cgroup.ts";
-import { readContext } from "./context.ts";
+import { type Context, readContext } from "./context.ts";
 import { checkTriggers, parseDockerfile } from "./dockerfile.ts";
 import { stepLine } from "./narrator.ts";
 import { recipeOf } from "./recipe.ts";
+import { remoteContext } from "./remote.ts";
 import { imagesOf, type Stages, stagesOf } from "./stages.ts";
 import { Transfer } from "./transfer.ts";
 import type { Builder, BuildRequest } from "./types.ts";
@@ -45,6 +46,14 @@ type Handlers = Parameters<Builder["build"]>[1];
 
 export function createBuilder(options: BuilderOptions): Builder {
   return new ImageBuilder(options);
+}
+
+/** What the client sent, or what lies where it says. @throws invalid without either */
+async function contextOf(request: BuildRequest, directory: string, signal: AbortSignal): Promise<Context> {
+  const { context, remote, dockerfile } = request;
+  if (remote) return remoteContext(remote, directory, dockerfile, signal);
+  if (!context) throw invalid("the request has no body: there is no context to build from");
+  return readContext(context, directory, dockerfile);
 }
 
 class ImageBuilder implements Builder {
@@ -125,18 +134,12 @@ class ImageBuilder implements Builder {
 
   async #build(request: BuildRequest, handlers: Handlers): Promise<string> {
     const tags = request.tags.map(tagOf);
-    if (request.remote) {
-      throw notBuiltIn(
-        `building from ${request.remote} is not built in: fetch it, and send it as the context`,
-      );
-    }
-    if (!request.context) throw invalid("the request has no body: there is no context to build from");
     const id = randomHex(6);
     const directory = join(this.#dataRoot, "work", id);
     const undo = new UndoStack();
     try {
       undo.push("remove the context", () => rm(directory, { recursive: true, force: true }));
-      const context = await readContext(request.context, join(directory, "context"), request.dockerfile);
+      const context = await contextOf(request, join(directory, "context"), handlers.signal);
       const dockerfile = parseDockerfile(context.dockerfile, request.dockerfile || "Dockerfile");
       const plan = stagesOf(dockerfile, request);
       return await this.#carryOut(request, plan, { id, directory, tags, undo }, handlers);

@@ -29,7 +29,7 @@ export async function readContext(tar: Readable, directory: string, dockerfile: 
 }
 
 /** Longer than any that people or their programs write; sparse files of any length cost nothing to send. */
-const LONGEST = 512 << 10;
+export const LONGEST = 512 << 10;
 
 /** @throws invalid for what is no text to be read whole */
 async function readText(path: string, name: string): Promise<string> {

@@ -89,7 +89,7 @@ function readFrom(
 ): Omit<Stage, "commands"> {
   const words = from.rest.split(/\s+/);
   const [written = "", as, given = ""] = words;
-  if (words.length !== 1 && !(words.length === 3 && as?.toLowerCase() === "as")) {
+  if (from.rest === "" || (words.length !== 1 && !(words.length === 3 && as?.toLowerCase() === "as"))) {
     throw parseError(from.line, "FROM requires either one or three arguments");
   }
   const name = given.toLowerCase();

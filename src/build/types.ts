@@ -5,7 +5,7 @@ import type { Credentials } from "../registry/types.ts";
 export interface BuildRequest {
   /** A tar, plain or compressed; absent with `remote`. */
   readonly context?: Readable;
-  /** A Dockerfile's, a tar's or a git repository's address: refused where not built in. */
+  /** The address of a Dockerfile or of a tar, which goes before `context`; a git repository's is refused. */
   readonly remote?: string;
   /** In the context; `Dockerfile` by default. */
   readonly dockerfile: string;

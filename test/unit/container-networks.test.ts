@@ -93,10 +93,7 @@ describe("a container's networks", () => {
       [{ IPv4Address: "x" }, "invalid endpoint settings:\ninvalid IPv4 address: x"],
       [{ IPv4Address: "::1" }, "invalid endpoint settings:\ninvalid IPv4 address: ::1"],
       [{ IPv6Address: "10.0.0.1" }, "invalid endpoint settings:\ninvalid IPv6 address: 10.0.0.1"],
-      [
-        { IPv6Address: "::ffff:192.0.2.1" },
-        "invalid endpoint settings:\ninvalid IPv6 address: ::ffff:192.0.2.1",
-      ],
+      [{ IPv6Address: "::ffff:1.2.3.4" }, "invalid endpoint settings:\ninvalid IPv6 address: ::ffff:1.2.3.4"],
       [{ IPv6Address: "::" }, "invalid endpoint settings:\ninvalid IPv6 address: ::"],
     ] as const) {
       const endpoints = { net: { IPAMConfig } };
