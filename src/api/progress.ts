@@ -21,7 +21,9 @@ export async function answerWithProgress(
   const aborter = new AbortController();
   const abort = () => aborter.abort(new Error("the client has gone"));
   const { socket } = request.raw;
-  socket.once("close", abort);
+  // Who goes may be heard of by his half alone, as long as nothing is sent to him.
+  for (const event of ["end", "close"]) socket.once(event, abort);
+  if (socket.readableEnded || socket.destroyed) abort();
   closing.addEventListener("abort", abort, { once: true });
   let answer: StreamingAnswer | undefined;
   const write = (line: object) => {
@@ -42,7 +44,7 @@ export async function answerWithProgress(
     const message = messageOf(thrown);
     if (!aborter.signal.aborted) write({ errorDetail: { message }, error: message });
   } finally {
-    socket.removeListener("close", abort);
+    for (const event of ["end", "close"]) socket.removeListener(event, abort);
     closing.removeEventListener("abort", abort);
   }
   if (!answer) return reply.type("application/json").send("");

@@ -38,6 +38,9 @@ const BUILT_IN = "docker.io/library/busybox:latest";
 /** How long a registry may be silent before the machine's own busybox will do. */
 const BUILT_IN_PATIENCE = "10s";
 
+/** `host`, `host:port`, `[::1]:port`. */
+const SERVER = /^(\[[\da-fA-F:.]+\]|[A-Za-z0-9][\w.-]*)(:\d{1,5})?$/;
+
 class SkopeoRegistry implements Registry {
   readonly #options: RegistryOptions;
   readonly #parts: Parts;
@@ -127,6 +130,9 @@ class SkopeoRegistry implements Registry {
     const domain = domainOf(credentials.serverAddress ?? "");
     const { username, password = "" } = credentials;
     if (!username) throw new EngineError("unauthorized", "username and password required");
+    // Both are words of a command line.
+    if (!SERVER.test(domain)) throw invalid(`invalid registry address: ${JSON.stringify(domain)}`);
+    if (username.includes("\0")) throw invalid("a NUL byte in the username");
     const reference: Reference = { domain, path: "" };
     await this.#track(new AbortController().signal, (signal) =>
       this.#asking({ reference, verb: "login", anonymous: false }, async () => {

@@ -102,6 +102,18 @@ test("a client that goes ends its pull", async () => {
   await eventually(() => asked.at(-1)?.[0] === "gone");
 });
 
+test("a client that goes before anything was told, by half or altogether, ends its pull as well", async () => {
+  for (const go of ["end", "destroy"] as const) {
+    const reference = "r.example/here:silent";
+    const connection = await api.raw(
+      "POST /images/create?fromImage=r.example/here&tag=silent HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+    );
+    await eventually(() => asked.at(-1)?.[0] === "pull" && asked.at(-1)?.[1] === reference);
+    connection.socket[go]();
+    await eventually(() => asked.at(-1)?.[0] === "gone");
+  }
+});
+
 test("push, of one tag and of all", async () => {
   const push = (path: string) => api.ask("POST", path, { headers: { "X-Registry-Auth": encoded({}) } });
   const pushed = await push("/images/r.example:5000/a/b/push?tag=1");

@@ -8,6 +8,13 @@ export type AskedRegistry = Registry & { readonly asked: unknown[][] };
 export function fakeRegistry(images: Images): AskedRegistry {
   const asked: unknown[][] = [];
   const about = ({ credentials, platform }: Partial<TransferOptions>) => ({ credentials, platform });
+  const untilGone = (reference: string, signal: AbortSignal) =>
+    new Promise((_, reject) => {
+      signal.addEventListener("abort", () => {
+        asked.push(["gone", reference]);
+        reject(signal.reason);
+      });
+    });
   return {
     asked,
     start: async () => {},
@@ -16,17 +23,11 @@ export function fakeRegistry(images: Images): AskedRegistry {
       asked.push(["pull", reference, about(options)]);
       if (!reference.includes("/here"))
         throw notFound(`manifest for ${reference} not found: manifest unknown`);
+      if (reference.endsWith(":silent")) await untilGone(reference, options.signal);
       options.onProgress({ status: "Pulling from here", id: "1" });
       options.onProgress({ status: "Downloading", id: "abc", progressDetail: { current: 1, total: 2 } });
       if (reference.endsWith(":broken")) throw internal("the line is dead");
-      if (reference.endsWith(":endless")) {
-        await new Promise((_, reject) => {
-          options.signal.addEventListener("abort", () => {
-            asked.push(["gone", reference]);
-            reject(options.signal.reason);
-          });
-        });
-      }
+      if (reference.endsWith(":endless")) await untilGone(reference, options.signal);
       return images.resolve("busybox");
     },
     pullAll: async (reference, options) => {

@@ -207,6 +207,10 @@ test("a registry with passwords", async () => {
     registry.login({ username: "user", password, serverAddress: server.domain });
   assert.equal((await login("secret")).status, "Login Succeeded");
   await assert.rejects(login("wrong"), { kind: "unauthorized" });
+  for (const serverAddress of ["--help", "--authfile=x", "a b", "r.example\n"]) {
+    const words = { username: "user", password: "secret", serverAddress };
+    await assert.rejects(registry.login(words), { kind: "invalid", message: /^invalid registry address: / });
+  }
 });
 
 test("a certificate that nobody knows is refused, but of a registry that is said to be insecure", async () => {

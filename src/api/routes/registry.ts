@@ -51,7 +51,8 @@ export function registryRoutes(app: FastifyInstance, { engine, closing }: Contex
     async (request) => {
       const gone = new AbortController();
       const abort = () => gone.abort(new Error("the client has gone"));
-      request.raw.socket.once("close", abort);
+      const { socket } = request.raw; // the request lets go of it when it is given up
+      for (const event of ["end", "close"]) socket.once(event, abort);
       try {
         const { descriptor, platforms } = await registry.inspect(request.params.name, {
           ...credentialsIn(request.headers),
@@ -59,7 +60,7 @@ export function registryRoutes(app: FastifyInstance, { engine, closing }: Contex
         });
         return { Descriptor: descriptor, Platforms: platforms };
       } finally {
-        request.raw.socket.removeListener("close", abort);
+        for (const event of ["end", "close"]) socket.removeListener(event, abort);
       }
     },
   );
