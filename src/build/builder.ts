@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Image, Images } from "../image/types.ts";
-import { invalid, throwAll } from "../lib/errors.ts";
+import { inContext, invalid, throwAll } from "../lib/errors.ts";
 import type { EngineEvent } from "../lib/events.ts";
 import { type ContainerID, type ImageID, randomHex, shortId } from "../lib/ids.ts";
 import { familiar, parseReference } from "../lib/reference.ts";
@@ -210,7 +210,7 @@ class ImageBuilder implements Builder {
   async #bring(plan: Stages, request: BuildRequest, handlers: Handlers): Promise<ReadonlyMap<string, Image>> {
     const { images, registry } = this.#options;
     const found = new Map<string, Image>();
-    for (const { name, platform } of imagesOf(plan)) {
+    for (const { name, platform, isCopied } of imagesOf(plan)) {
       const { pull, credentials } = request;
       const base = await baseImage(name, platform || request.platform, {
         images,
@@ -218,6 +218,8 @@ class ImageBuilder implements Builder {
         pull,
         credentials,
         ...handlers,
+      }).catch((thrown: unknown) => {
+        throw isCopied ? inContext(`invalid from flag value ${name}`, thrown) : thrown;
       });
       checkTriggers(base.config.OnBuild ?? [], name);
       await this.#transfer.bring(base.id);

@@ -1,6 +1,6 @@
 /** The Dockerfile that the builder is given: names of images become ids, labels of the request become a step. */
 import type { ImageID } from "../lib/ids.ts";
-import type { Instruction } from "./dockerfile.ts";
+import { type Instruction, jsonWords } from "./dockerfile.ts";
 import { isOneLine } from "./flags.ts";
 import { copiedImage, type Stage, type Stages } from "./stages.ts";
 
@@ -54,7 +54,9 @@ export function recipeOf(
     ...globals.map(({ text }) => `${text}\n`),
     ...stages.flatMap((stage, index) => [
       fromLine(stage, stages, bare),
-      ...stage.commands.map((command) => commandLine(command, stages, index, bare)),
+      ...stage.commands.map((command, at) =>
+        commandLine(inExecForm(command, stage.commands.slice(0, at)), stages, index, bare),
+      ),
     ]),
     ...added.map(([key, value]) => `LABEL ${quoted(key, escapeToken)}=${quoted(value, escapeToken)}\n`),
   ];
@@ -77,6 +79,15 @@ function fromLine(
   const earlier = base.kind === "stage" ? stages[base.index]?.name : undefined;
   const image = base.kind === "image" ? idOf(base.name, platform) : (earlier ?? "scratch");
   return name === "" ? `FROM ${image}\n` : `FROM ${image} AS ${name}\n`;
+}
+
+/** What SHELL said last holds for CMD and ENTRYPOINT as well; the builder would have them run by /bin/sh. */
+function inExecForm(command: Instruction, before: readonly Instruction[]): Instruction {
+  const shell = before.findLast(({ keyword }) => keyword === "SHELL");
+  const isText = ["CMD", "ENTRYPOINT"].includes(command.keyword) && jsonWords(command.rest) === undefined;
+  if (!shell || !isText || command.rest === "") return command;
+  const rest = JSON.stringify([...(jsonWords(shell.rest) ?? []), command.rest]);
+  return { ...command, rest, text: `${command.keyword} ${rest}` };
 }
 
 /** Ports are a set, and `80/TCP` is `80/tcp`: however they are written, it is the same step. Names of variables stay. */

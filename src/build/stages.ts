@@ -134,20 +134,28 @@ export function copiedImage(
   return undefined;
 }
 
+export interface NeededImage {
+  readonly name: string;
+  readonly platform: string;
+  /** Only files of it are taken. */
+  readonly isCopied: boolean;
+}
+
 /** Every image that the stages need, each once, in the order of need. */
-export function imagesOf({
-  stages,
-}: Stages): readonly { readonly name: string; readonly platform: string }[] {
-  const found = new Map<string, { name: string; platform: string }>();
+export function imagesOf({ stages }: Stages): readonly NeededImage[] {
+  const found = new Map<string, NeededImage>();
   for (const [index, { base, platform, commands }] of stages.entries()) {
     const names = [
-      ...(base.kind === "image" ? [{ name: base.name, platform }] : []),
+      ...(base.kind === "image" ? [{ name: base.name, platform, isCopied: false }] : []),
       ...commands.flatMap(({ flags }) => {
         const name = copiedImage(flags.from, stages, index);
-        return name === undefined ? [] : [{ name, platform: "" }];
+        return name === undefined ? [] : [{ name, platform: "", isCopied: true }];
       }),
     ];
-    for (const each of names) found.set(`${each.name} ${each.platform}`, each);
+    for (const each of names) {
+      const key = `${each.name} ${each.platform}`;
+      if (!found.has(key)) found.set(key, each);
+    }
   }
   return [...found.values()];
 }

@@ -119,7 +119,7 @@ function validateModes(hostConfig: HostConfig, asked: Partial<ContainerConfig>):
       "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
     );
   }
-  if (NetworkMode.startsWith("container:")) validateSharing(hostConfig, asked);
+  if (/^container(?::|$)/.test(NetworkMode)) validateSharing(hostConfig, asked);
 }
 
 function validateIsolation({ Isolation, Annotations, StorageOpt, ShmSize }: HostConfig): void {

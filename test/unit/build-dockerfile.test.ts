@@ -68,9 +68,9 @@ describe("stages", () => {
       { buildArgs: { V: "7" } },
     );
     assert.deepEqual(imagesOf({ stages, ...rest }), [
-      { name: "img:7", platform: "" },
-      { name: "other:2", platform: "" },
-      { name: "last", platform: "linux/arm64" },
+      { name: "img:7", platform: "", isCopied: false },
+      { name: "other:2", platform: "", isCopied: true },
+      { name: "last", platform: "linux/arm64", isCopied: false },
     ]);
     assert.deepEqual(
       stages.map(({ name, base }) => [name, base.kind]),
@@ -91,6 +91,7 @@ describe("stages", () => {
 
   const refused: readonly (readonly [string, string])[] = [
     ["RUN x\nFROM a", "dockerfile parse error on line 1: no build stage in current context"],
+    ["FROM", "dockerfile parse error on line 1: FROM requires either one or three arguments"],
     ["FROM a b", "dockerfile parse error on line 1: FROM requires either one or three arguments"],
     ["FROM $X", "base name ($X) should not be blank"],
     ["FROM a AS x\nFROM b AS X", "x stage name already used"],
@@ -129,6 +130,19 @@ test("what the builder is given: ids for names, labels as a step", () => {
       ],
     ],
   );
+});
+
+test("what SHELL said runs CMD and ENTRYPOINT too", () => {
+  const { text, stages } = recipeOf(
+    plan('FROM a\nCMD x\nSHELL ["ls", "-a"]\nENTRYPOINT  -l "$HOME"\nCMD ["y"]\nFROM a\nCMD z'),
+    {},
+    () => "sha256:1" as ImageID,
+  );
+  assert.equal(
+    text,
+    'FROM 1\nCMD x\nSHELL ["ls", "-a"]\nENTRYPOINT ["ls","-a","-l \\"$HOME\\""]\nCMD ["y"]\nFROM 1\nCMD z\n',
+  );
+  assert.equal(stages[0]?.[3]?.text, 'ENTRYPOINT  -l "$HOME"');
 });
 
 test("ports are told to the builder in one order and one way of writing, to the client as written", () => {

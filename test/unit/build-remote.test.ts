@@ -15,7 +15,7 @@ archive.entry({ name: "Dockerfile" }, "FROM wrong\n");
 archive.entry({ name: "other" }, "FROM right\n");
 archive.finalize();
 const pieces: Buffer[] = [];
-for await (const piece of archive) pieces.push(piece);
+for await (const piece of archive as AsyncIterable<Buffer>) pieces.push(piece);
 const TAR = Buffer.concat(pieces);
 
 const PAGES: Readonly<Record<string, readonly [number, string | undefined, string | Buffer]>> = {

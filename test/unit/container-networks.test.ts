@@ -164,6 +164,7 @@ describe("a shared network", () => {
       "conflicting options: port exposing and the container type network mode",
     ],
     [{ NetworkMode: "container:" }, {}, "invalid network mode: invalid container format container:<name|id>"],
+    [{ NetworkMode: "container" }, {}, "invalid network mode: invalid container format container:<name|id>"],
   ];
   for (const [hostConfig, config, message] of conflicts) {
     it(`is refused: ${message}`, async () => {
