@@ -11,6 +11,7 @@ import { absentRoutes } from "./routes/absent.ts";
 import { archiveRoutes } from "./routes/archive.ts";
 import { buildRoutes } from "./routes/build.ts";
 import { containerFileRoutes } from "./routes/container-files.ts";
+import { containerLogRoutes } from "./routes/container-logs.ts";
 import { containerResourceRoutes } from "./routes/container-resources.ts";
 import { containerStreamRoutes } from "./routes/container-streams.ts";
 import { containerRoutes } from "./routes/containers.ts";
@@ -95,6 +96,7 @@ export function createApp(engine: Engine, options: Omit<Context, "engine">): Fas
     eventRoutes,
     containerRoutes,
     containerStreamRoutes,
+    containerLogRoutes,
     containerResourceRoutes,
     containerFileRoutes,
     execRoutes,

@@ -1,18 +1,16 @@
-/** Routes that carry a container's output: wait, logs, attach; and the terminal's size. */
+/** Routes of a container that runs: wait, attach, and the terminal's size. */
 import type { FastifyInstance } from "fastify";
-import type { LogEntry } from "../../container/process/monitor-types.ts";
-import type { Session, WaitCondition } from "../../container/types.ts";
+import type { Containers, Session, WaitCondition } from "../../container/types.ts";
 import { conflict, invalid, messageOf } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";
 import { carry } from "../carry.ts";
 import { acceptConnection, acceptWebSocket, connectionOf, websocketKey } from "../hijack.ts";
 import { MULTIPLEXED_STREAM, RAW_STREAM } from "../media-types.ts";
-import { flag, timestamp, wholeNumber } from "../query.ts";
+import { flag, wholeNumber } from "../query.ts";
 import { containerReference } from "../references.ts";
 import { minorOf } from "../request.ts";
 import { path, type Query, query } from "../schema.ts";
-import { frameHeader } from "../stdcopy.ts";
-import { gather, startStreaming } from "../streaming.ts";
+import { startStreaming } from "../streaming.ts";
 import type { Minor } from "../version.ts";
 
 interface ById {
@@ -21,6 +19,7 @@ interface ById {
 
 const byId = { params: path("id") };
 const ATTACH_QUERY = ["detachKeys", "logs", "stream", "stdin", "stdout", "stderr"] as const;
+type AttachQuery = Query<(typeof ATTACH_QUERY)[number]>;
 const CONDITIONS: ReadonlySet<string> = new Set(["not-running", "next-exit", "removed"]);
 
 /** From 1.42 on the media type tells whether a stream is in frames. */
@@ -72,106 +71,26 @@ export function containerStreamRoutes(app: FastifyInstance, context: Context): v
     },
   );
 
-  type LogsQuery = Query<
-    "follow" | "stdout" | "stderr" | "since" | "until" | "timestamps" | "tail" | "details"
-  >;
-  app.get<{ Params: ById; Querystring: LogsQuery }>(
-    "/containers/:id/logs",
-    {
-      schema: {
-        ...byId,
-        querystring: query(["follow", "stdout", "stderr", "since", "until", "timestamps", "tail", "details"]),
-      },
-    },
-    async (request, reply) => {
-      const given = request.query;
-      const [stdout, stderr] = [flag(given.stdout), flag(given.stderr)];
-      if (!stdout && !stderr) throw invalid("Bad parameters: you must choose at least one stream");
-      const reference = containerReference(request.params.id);
-      const { container } = containers.inspect(reference);
-      const [since, until] = [timestamp("since", given.since), timestamp("until", given.until)];
-      const tail = tailOf(given.tail);
-      const follow = flag(given.follow);
-      const stop = new AbortController();
-      const entries = containers
-        .logs(container.id, {
-          follow,
-          stdout,
-          stderr,
-          ...(tail !== undefined && { tail }),
-          ...(since !== undefined && { since }),
-          ...(until && { until }), // 0 is how clients say none,
-          signal: stop.signal,
-        })
-        [Symbol.asyncIterator]();
-      // What can't be read is refused with a status; one who follows gets the head before there is a first line.
-      const first = follow ? undefined : await entries.next();
-      const { Tty: terminal } = container.config;
-      const type = streamType(terminal, minorOf(request));
-      const answer = startStreaming(request, reply, type, context.closing);
-      const gone = new Promise<IteratorResult<LogEntry>>((resolve) => {
-        const end = () => {
-          stop.abort();
-          resolve({ done: true, value: undefined });
-        };
-        if (answer.gone.aborted) end();
-        else answer.gone.addEventListener("abort", end, { once: true });
-      });
-      const format = { framed: !terminal, timestamps: flag(given.timestamps), details: flag(given.details) };
-      try {
-        const read = () => Promise.race([entries.next(), gone]);
-        for (let next = first ?? (await read()); !next.done; next = await read()) {
-          gather(answer.response);
-          await answer.write(logPiece(next.value, format));
-        }
-        answer.end();
-      } catch (thrown) {
-        if (!answer.gone.aborted) {
-          context.logger.error({ error: messageOf(thrown), container: container.id }, "logs failed");
-        }
-        answer.cut();
-      }
-    },
-  );
-
   const attachSchema = { schema: { ...byId, querystring: query(ATTACH_QUERY) } };
-  const attach = (id: string, given: Query<(typeof ATTACH_QUERY)[number]>): Promise<Session> => {
-    const reference = containerReference(id);
-    const { status } = containers.inspect(reference).container.state;
-    if (status === "paused")
-      throw conflict(`container ${reference} is paused, unpause the container before attach`);
-    if (status === "restarting") {
-      throw conflict(`container ${reference} is restarting, wait until the container is running`);
-    }
-    return containers.attach(reference, {
-      stdin: flag(given.stdin),
-      stdout: flag(given.stdout),
-      stderr: flag(given.stderr),
-      logs: flag(given.logs),
-      stream: flag(given.stream),
-      ...(given.detachKeys !== undefined && { detachKeys: given.detachKeys }),
-    });
-  };
-
-  app.post<{ Params: ById; Querystring: Query<(typeof ATTACH_QUERY)[number]> }>(
+  app.post<{ Params: ById; Querystring: AttachQuery }>(
     "/containers/:id/attach",
     attachSchema,
     async (request, reply) => {
       const connection = connectionOf(request);
-      const session = await attach(request.params.id, request.query);
+      const session = await attach(containers, request.params.id, request.query);
       acceptConnection(request, reply, streamType(session.terminal, minorOf(request)));
       await carry(connection, session, { stdin: flag(request.query.stdin) });
     },
   );
 
   // Raw output, terminal or not: a websocket has no room for Docker's frames.
-  app.get<{ Params: ById; Querystring: Query<(typeof ATTACH_QUERY)[number]> }>(
+  app.get<{ Params: ById; Querystring: AttachQuery }>(
     "/containers/:id/attach/ws",
     { ...attachSchema, exposeHeadRoute: false },
     async (request, reply) => {
       containers.inspect(containerReference(request.params.id));
       websocketKey(request);
-      const session = await attach(request.params.id, request.query);
+      const session = await attach(containers, request.params.id, request.query);
       const connection = acceptWebSocket(request, reply, { binary: minorOf(request) >= 28 });
       await carry(connection, session, { stdin: flag(request.query.stdin), raw: true });
     },
@@ -187,31 +106,22 @@ export function containerStreamRoutes(app: FastifyInstance, context: Context): v
   );
 }
 
-/** The last so many lines; undefined for all, which is what Docker makes of any other word. */
-function tailOf(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-}
-
-interface LogFormat {
-  readonly framed: boolean;
-  readonly timestamps: boolean;
-  readonly details: boolean;
-}
-
-/** `a=1,b=2`, in the order of names, as Go's url.QueryEscape writes them. */
-function detailsOf(attributes: Readonly<Record<string, string>>): string {
-  const names = Object.keys(attributes).toSorted();
-  return names.map((name) => `${queryEscape(name)}=${queryEscape(attributes[name] ?? "")}`).join(",");
-}
-
-const queryEscape = (text: string): string =>
-  encodeURIComponent(text)
-    .replaceAll("%20", "+")
-    .replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
-
-function logPiece(entry: LogEntry, format: LogFormat): Uint8Array {
-  const details = format.details ? `${detailsOf(entry.attributes ?? {})} ` : "";
-  const prefix = `${format.timestamps ? `${entry.time} ` : ""}${details}`;
-  const data = prefix === "" ? entry.data : Buffer.concat([Buffer.from(prefix), entry.data]);
-  return format.framed ? Buffer.concat([frameHeader(entry.stream, data.length), data]) : data;
+/** @throws not-found, conflict */
+async function attach(containers: Containers, id: string, given: AttachQuery): Promise<Session> {
+  const reference = containerReference(id);
+  const { status } = containers.inspect(reference).container.state;
+  if (status === "paused") {
+    throw conflict(`container ${reference} is paused, unpause the container before attach`);
+  }
+  if (status === "restarting") {
+    throw conflict(`container ${reference} is restarting, wait until the container is running`);
+  }
+  return containers.attach(reference, {
+    stdin: flag(given.stdin),
+    stdout: flag(given.stdout),
+    stderr: flag(given.stderr),
+    logs: flag(given.logs),
+    stream: flag(given.stream),
+    ...(given.detachKeys !== undefined && { detachKeys: given.detachKeys }),
+  });
 }
