@@ -34,7 +34,7 @@ import { createVolumes } from "../volume/volumes.ts";
 import { builderWith } from "./builds.ts";
 import { EventLog } from "./events.ts";
 import type { EngineSettings, ReloadableSettings } from "./settings.ts";
-import { systemView } from "./system.ts";
+import { type SystemParts, systemView } from "./system.ts";
 import type { Engine } from "./types.ts";
 
 /** An engine that was started, and can be stopped. */
@@ -184,42 +184,46 @@ export function createEngine(settings: EngineSettings, between: Between = {}): P
     await builder.start();
     undo.push("stop builds", () => builder.stop());
 
-    const id = await engineId(store);
-    let current = settings;
-    return {
-      containers,
-      images,
-      volumes,
-      registry,
-      builder,
-      networks,
-      events,
-      system: async () =>
-        systemView({
-          id,
-          startedAt,
-          settings: current,
-          cgroupDriver,
-          supervisor,
-          storageDriver: images.storageDriver,
-          listeners: events.listeners,
-        }),
-      reload(changed) {
-        current = { ...current, ...changed };
-        publish({ type: "daemon", action: "reload", actor: { id, attributes: reloadAttributes(changed) } });
-      },
-      async stop() {
-        const errors: unknown[] = [];
-        try {
-          await containers.stop({ stopAll: !current.liveRestore, timeout: current.shutdownTimeout });
-        } catch (thrown) {
-          errors.push(thrown);
-        }
-        errors.push(...(await undo.unwind()));
-        throwAll("stop the engine", errors);
-      },
-    };
+    const parts = { containers, images, volumes, registry, builder, networks, events };
+    const fixed = { id: await engineId(store), startedAt, cgroupDriver, supervisor };
+    return running(parts, fixed, settings, undo);
   });
+}
+
+/** All parts, which were started, as one. */
+function running(
+  parts: Omit<Engine, "system">,
+  fixed: Pick<SystemParts, "id" | "startedAt" | "cgroupDriver" | "supervisor">,
+  settings: EngineSettings,
+  undo: UndoStack,
+): RunningEngine {
+  const { containers, images, events } = parts;
+  let current = settings;
+  return {
+    ...parts,
+    system: async () =>
+      systemView({
+        ...fixed,
+        settings: current,
+        storageDriver: images.storageDriver,
+        listeners: events.listeners,
+      }),
+    reload(changed) {
+      current = { ...current, ...changed };
+      const actor = { id: fixed.id, attributes: reloadAttributes(changed) };
+      events.publish({ type: "daemon", action: "reload", actor });
+    },
+    async stop() {
+      const errors: unknown[] = [];
+      try {
+        await containers.stop({ stopAll: !current.liveRestore, timeout: current.shutdownTimeout });
+      } catch (thrown) {
+        errors.push(thrown);
+      }
+      errors.push(...(await undo.unwind()));
+      throwAll("stop the engine", errors);
+    },
+  };
 }
 
 /**
