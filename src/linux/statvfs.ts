@@ -18,7 +18,7 @@ const SIZE = 256;
 const FLAG_OFFSET = 72;
 
 /** ST_* of sys/statvfs.h, by the names of mount(8). */
-const FLAGS = { nosuid: 2, nodev: 4, noexec: 8 } as const;
+const FLAGS = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 } as const;
 
 export type GuardFlag = keyof typeof FLAGS;
 

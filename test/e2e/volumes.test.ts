@@ -268,6 +268,23 @@ describe("mounts", () => {
     await docker("rm -f slave private");
   });
 
+  it("of what is mounted read-only are read-only, a volume's own mount included", async () => {
+    const source = `${suite.host.directory}/kept`;
+    await suite.host.run("mkdir", [source]);
+    await docker(`volume create --opt type=none --opt device=${source} --opt o=bind,ro kept`);
+    assert.match(await docker.refused("run --rm -v kept:/m busybox touch /m/x"), /Read-only file system/);
+    await docker("volume rm kept");
+    await suite.host.run("sh", [
+      "-c",
+      `mount --bind ${source} ${source} && mount -o remount,bind,ro ${source}`,
+    ]);
+    assert.match(
+      await docker.refused(`run --rm -v ${source}:/m busybox touch /m/x`),
+      /Read-only file system/,
+    );
+    await suite.host.run("umount", [source]);
+  });
+
   it("are tmpfs with a size and a mode", async () => {
     const mount = "type=tmpfs,target=/m,tmpfs-size=2m,tmpfs-mode=1750";
     const script = "stat -c %a /m; grep ' /m ' /proc/mounts";
