@@ -26,7 +26,7 @@ export interface RunOptions {
   readonly onStderr?: (text: string) => Promise<void> | void;
   readonly cwd?: string;
   /** What it finds there besides its own: read by nobody but root. */
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 const WITHOUT =

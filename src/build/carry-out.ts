@@ -9,7 +9,7 @@ import type { Networks } from "../network/types.ts";
 import type { Buildah } from "./buildah.ts";
 import { removeCgroup } from "./cgroup.ts";
 import { failureOf } from "./failure.ts";
-import { ALWAYS, requestFlags, untoldArguments } from "./flags.ts";
+import { ALWAYS, requestFlags, untoldArguments, withoutProxies } from "./flags.ts";
 import { Narrator } from "./narrator.ts";
 import { openNetwork } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
@@ -58,7 +58,9 @@ export const CGROUP = "cgroup";
  * @throws CommandFailure; invalid, internal with what the builder said
  */
 export async function carryOut(tools: Tools, work: Work, listeners: Listeners): Promise<ImageID> {
-  const { request, directory } = work;
+  const { plan, directory } = work;
+  const commands = [...plan.globals, ...plan.stages.flatMap((stage) => stage.commands)];
+  const { rest: request, surroundings: proxies } = withoutProxies(work.request, commands);
   const { signal, onMessage, onKilled } = listeners;
   const surroundings = await surroundingsOf(tools, work);
   // The builder is not read before its last words have been taken.
@@ -66,11 +68,16 @@ export async function carryOut(tools: Tools, work: Work, listeners: Listeners): 
   const narrator = narratorOf(tools, work, (message) => {
     heard = onMessage(message);
   });
-  const flags = [...ALWAYS, ...surroundings, ...requestFlags(request, isCached(tools.images, request))];
+  const flags = [
+    ...ALWAYS,
+    ...(Object.keys(proxies).length > 0 ? ["--http-proxy=true"] : []),
+    ...surroundings,
+    ...requestFlags(request, isCached(tools.images, request)),
+  ];
   const file = ["--file", write(directory, "Dockerfile", work.recipe.text)];
   const code = await tools.buildah.run(["build", ...flags, ...file, join(directory, "context")], {
     signal,
-    environment: untoldArguments(request),
+    environment: { ...proxies, ...untoldArguments(request) },
     onStdout: (text) => {
       narrator.stdout(text);
       return heard;

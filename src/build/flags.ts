@@ -1,4 +1,5 @@
 /** A request as the builder's command line: buildah-build(1). Pure. */
+import type { Instruction } from "./dockerfile.ts";
 import type { BuildRequest } from "./types.ts";
 
 /** Limits of RUN steps (sizes in bytes, without a unit: the runtime is handed them as they are), and what else the request says of how they run. */
@@ -61,4 +62,33 @@ export function untoldArguments({ buildArgs }: Pick<BuildRequest, "buildArgs">):
       value !== null && isUntold(name) ? [[name, value]] : [],
     ),
   );
+}
+
+/** Arguments that no Dockerfile need declare (Dockerfile reference, "Predefined ARGs"); buildah knows these eight. */
+const PROXIES = ["HTTP", "HTTPS", "FTP", "NO"].flatMap((of) => [`${of}_PROXY`, `${of.toLowerCase()}_proxy`]);
+
+/**
+ * Proxies that the request names and the Dockerfile does not: RUN steps see them, and neither the image's history nor
+ * the cache does. So they are no build arguments for the builder, but its own surroundings, which it hands on.
+ * @returns the rest of the request; the surroundings, in which those that it would hand on unasked are undefined
+ */
+export function withoutProxies(
+  request: BuildRequest,
+  instructions: readonly Instruction[],
+): { readonly rest: BuildRequest; readonly surroundings: Readonly<Record<string, string | undefined>> } {
+  const declared = new Set(
+    instructions
+      .filter(({ keyword }) => keyword === "ARG")
+      .flatMap(({ rest }) => rest.split(/\s+/).map((word) => word.split("=", 1)[0] ?? "")),
+  );
+  const { buildArgs } = request;
+  const named = PROXIES.filter((name) => typeof buildArgs[name] === "string" && !declared.has(name));
+  if (named.length === 0) return { rest: request, surroundings: {} };
+  const own = Object.entries(buildArgs).filter(([name]) => !named.includes(name));
+  return {
+    rest: { ...request, buildArgs: Object.fromEntries(own) },
+    surroundings: Object.fromEntries(
+      PROXIES.map((name) => [name, named.includes(name) ? (buildArgs[name] ?? undefined) : undefined]),
+    ),
+  };
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type BuildQuery, readBuildRequest } from "../../src/api/build-request.ts";
 import { parseDockerfile } from "../../src/build/dockerfile.ts";
-import { requestFlags, untoldArguments } from "../../src/build/flags.ts";
+import { requestFlags, untoldArguments, withoutProxies } from "../../src/build/flags.ts";
 import { recipeOf } from "../../src/build/recipe.ts";
 import { stagesOf } from "../../src/build/stages.ts";
 import type { ImageID } from "../../src/lib/ids.ts";
@@ -51,6 +51,25 @@ describe("a build's parameters", () => {
       ...["--build-arg", "LD_PRELOAD=y", "--build-arg", "HTTP_PROXY"],
     ]);
     assert.deepEqual(untoldArguments(request), { TOKEN: "secret", HTTP_PROXY: "p" });
+  });
+
+  test("proxies that no ARG names are the builder's surroundings, alone among proxies", () => {
+    const request = read({ buildargs: '{"HTTP_PROXY":"p","https_proxy":"q","A":"1","NO_PROXY":null}' });
+    const { stages, globals } = stagesOf(
+      parseDockerfile("FROM a\nARG B=1 https_proxy\nRUN x", "Dockerfile"),
+      { target: "", buildArgs: {} },
+    );
+    const { rest, surroundings } = withoutProxies(request, [
+      ...globals,
+      ...stages.flatMap(({ commands }) => commands),
+    ]);
+    assert.deepEqual(rest.buildArgs, { https_proxy: "q", A: "1", NO_PROXY: null });
+    assert.deepEqual(Object.keys(surroundings).length, 8);
+    assert.deepEqual(
+      Object.entries(surroundings).filter(([, value]) => value !== undefined),
+      [["HTTP_PROXY", "p"]],
+    );
+    assert.deepEqual(withoutProxies(read({ buildargs: '{"A":"1"}' }), []).surroundings, {});
   });
 
   test("a label of several lines is no line of a Dockerfile", () => {
