@@ -20,7 +20,7 @@ import { checkTriggers, parseDockerfile } from "./dockerfile.ts";
 import { stepLine } from "./narrator.ts";
 import { recipeOf } from "./recipe.ts";
 import { remoteContext } from "./remote.ts";
-import { imagesOf, type Stages, stagesOf } from "./stages.ts";
+import { checkResult, imagesOf, type Stages, stagesOf } from "./stages.ts";
 import { Transfer } from "./transfer.ts";
 import type { Builder, BuildRequest } from "./types.ts";
 
@@ -142,6 +142,7 @@ class ImageBuilder implements Builder {
       const context = await contextOf(request, join(directory, "context"), handlers.signal);
       const dockerfile = parseDockerfile(context.dockerfile, request.dockerfile || "Dockerfile");
       const plan = stagesOf(dockerfile, request);
+      checkResult(plan, request);
       return await this.#carryOut(request, plan, { id, directory, tags, undo }, handlers);
     } finally {
       throwAll("clean up after a build", await undo.unwind());

@@ -63,6 +63,15 @@ function upTo(stages: readonly Stage[], target: string): readonly Stage[] {
   return stages.slice(0, index + 1);
 }
 
+/** @throws invalid, in Docker's words, where there is nothing to make an image of */
+export function checkResult({ stages }: Stages, { labels }: { readonly labels: object }): void {
+  const last = stages.at(-1);
+  const isEmpty = last?.base.kind === "scratch" && last.commands.length === 0;
+  if (isEmpty && Object.keys(labels).length === 0) {
+    throw invalid("No image was generated. Is your Dockerfile empty?");
+  }
+}
+
 /** What ARG before the first FROM gives, each with what was given for it at the command line. */
 function globalVariables(
   globals: readonly Instruction[],

@@ -5,7 +5,7 @@ import { checkTriggers, parseDockerfile } from "../../src/build/dockerfile.ts";
 import { expand } from "../../src/build/expand.ts";
 import { commandOf, failureOf } from "../../src/build/failure.ts";
 import { recipeOf } from "../../src/build/recipe.ts";
-import { imagesOf, stagesOf } from "../../src/build/stages.ts";
+import { checkResult, imagesOf, stagesOf } from "../../src/build/stages.ts";
 import type { ImageID } from "../../src/lib/ids.ts";
 
 const read = (text: string) => parseDockerfile(text, "Dockerfile");
@@ -80,6 +80,13 @@ describe("stages", () => {
         ["", "image"],
       ],
     );
+  });
+
+  test("nothing at all makes no image", () => {
+    const message = "No image was generated. Is your Dockerfile empty?";
+    assert.throws(() => checkResult(plan("FROM a\nFROM scratch"), { labels: {} }), { message });
+    checkResult(plan("FROM scratch"), { labels: { a: "b" } });
+    checkResult(plan("FROM scratch\nLABEL a=b"), { labels: {} });
   });
 
   test("those after the target are left out", () => {
