@@ -79,7 +79,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
     why: "HTTP and Docker's JSON: it calls the engine through its types, so it can be tested without a kernel",
   },
   cli: {
-    imports: ["lib", "api/client", "daemon", "trace", "doctor", "observe"],
+    imports: ["tar", "lib", "api/client", "daemon", "trace", "doctor", "observe"],
     types: ["api"],
     why: "a client like any other, that asks through the API's own; `drawbridge daemon` hands over to the daemon",
   },

@@ -5,22 +5,11 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { codeOf } from "../lib/errors.ts";
 import { hasExceptions, ignoreMatcher } from "../lib/ignore-patterns.ts";
+import { ENTRY_DEFAULTS } from "../tar/entry.ts";
+import { END_OF_ARCHIVE, encodeEntry, padding } from "../tar/writer.ts";
 
-const BLOCK = 512;
-/** Room in a header's fields (tar(5), "POSIX ustar Archives"): names and sizes that need more go into a pax header. */
-const LONGEST_NAME = 100;
-const LARGEST_SIZE = 0o77777777777;
-
-interface Entry {
-  /** Relative to the context; of a directory with a slash at its end. */
-  readonly name: string;
-  readonly mode: number;
-  readonly size: number;
-  /** Seconds since 1970. */
-  readonly mtime: number;
-  readonly type: "0" | "2" | "5";
-  readonly linkname: string;
-}
+/** Of names: a byte string, one character a byte. */
+const bytesOf = (name: string): string => Buffer.from(name).toString("latin1");
 
 /**
  * @param always files that go along whether ignored or not: the Dockerfile, and .dockerignore
@@ -48,11 +37,17 @@ async function* archive(
   }
   if (extra) {
     const { name, content } = extra;
-    yield headerOf({ name, mode: 0o600, size: content.length, mtime: 0, type: "0", linkname: "" });
+    yield encodeEntry({
+      ...ENTRY_DEFAULTS,
+      type: "file",
+      name: bytesOf(name),
+      mode: 0o600,
+      size: content.length,
+    });
     yield content;
     yield padding(content.length);
   }
-  yield Buffer.alloc(2 * BLOCK);
+  yield END_OF_ARCHIVE;
 }
 
 /** Every path below, directories before what is in them; what `skip` says is not gone into. */
@@ -69,21 +64,18 @@ async function* walk(
   }
 }
 
+/** Owners are root's: what the builder copies is, too. */
 async function* entryOf(directory: string, name: string): AsyncGenerator<Buffer> {
   const path = join(directory, name);
-  const { mode, size, mtimeMs, ...kind } = await lstat(path).then((status) => ({
-    mode: status.mode & 0o7777,
-    size: status.size,
-    mtimeMs: status.mtimeMs,
-    isFile: status.isFile(),
-    isDirectory: status.isDirectory(),
-    isLink: status.isSymbolicLink(),
-  }));
-  const common = { mode, mtime: Math.floor(mtimeMs / 1000), size: 0, linkname: "" };
-  if (kind.isDirectory) yield headerOf({ ...common, name: `${name}/`, type: "5" });
-  else if (kind.isLink) yield headerOf({ ...common, name, type: "2", linkname: await readlink(path) });
-  else if (kind.isFile) {
-    yield headerOf({ ...common, name, size, type: "0" });
+  const status = await lstat(path);
+  const mtime = Math.max(0, Math.floor(status.mtimeMs / 1000));
+  const common = { ...ENTRY_DEFAULTS, name: bytesOf(name), mode: status.mode & 0o7777, mtime };
+  if (status.isDirectory()) yield encodeEntry({ ...common, name: `${common.name}/`, type: "directory" });
+  else if (status.isSymbolicLink()) {
+    yield encodeEntry({ ...common, type: "symlink", linkname: bytesOf(await readlink(path)) });
+  } else if (status.isFile()) {
+    const { size } = status;
+    yield encodeEntry({ ...common, type: "file", size });
     if (size > 0) yield* contentOf(path, size);
     yield padding(size);
   }
@@ -97,54 +89,6 @@ async function* contentOf(path: string, size: number): AsyncGenerator<Buffer> {
     yield chunk as Buffer;
   }
   if (left > 0) throw new Error(`${path} became shorter while it was sent`);
-}
-
-const padding = (size: number): Buffer => Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
-
-/** With a pax header before it where it does not say it all. */
-function headerOf(entry: Entry): Buffer {
-  const records = [
-    ...(Buffer.byteLength(entry.name) > LONGEST_NAME ? [paxRecord("path", entry.name)] : []),
-    ...(Buffer.byteLength(entry.linkname) > LONGEST_NAME ? [paxRecord("linkpath", entry.linkname)] : []),
-    ...(entry.size > LARGEST_SIZE ? [paxRecord("size", String(entry.size))] : []),
-  ];
-  if (records.length === 0) return ustar(entry, entry.type);
-  const pax = Buffer.from(records.join(""));
-  const header = ustar({ ...entry, name: "PaxHeader", linkname: "", size: pax.length }, "x");
-  return Buffer.concat([header, pax, padding(pax.length), ustar(entry, entry.type)]);
-}
-
-/** `30 path=…\n`, whose number counts itself. */
-function paxRecord(key: string, value: string): string {
-  const rest = ` ${key}=${value}\n`;
-  const length = Buffer.byteLength(rest);
-  let whole = length + String(length).length;
-  if (String(whole).length !== String(length).length) whole = length + String(whole).length;
-  return `${whole}${rest}`;
-}
-
-/**
- * struct posix_header { char name[100]; char mode[8]; char uid[8]; char gid[8]; char size[12]; char mtime[12];
- *   char chksum[8]; char typeflag; char linkname[100]; char magic[6]; char version[2]; … }
- * Owners are root's: what the builder copies is, too.
- */
-function ustar({ name, mode, size, mtime, linkname }: Entry, type: string): Buffer {
-  const header = Buffer.alloc(BLOCK);
-  const octal = (value: number, at: number, length: number) =>
-    header.write(value.toString(8).padStart(length - 1, "0"), at, length - 1, "latin1");
-  header.write(name, 0, 100);
-  octal(mode, 100, 8);
-  octal(0, 108, 8);
-  octal(0, 116, 8);
-  octal(Math.min(size, LARGEST_SIZE), 124, 12);
-  octal(Math.max(mtime, 0), 136, 12);
-  header.write("        ", 148, 8, "latin1");
-  header.write(type, 156, 1, "latin1");
-  header.write(linkname, 157, 100);
-  header.write("ustar\x0000", 257, 8, "latin1");
-  const sum = header.reduce((total, byte) => total + byte, 0);
-  header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, 8, "latin1");
-  return header;
 }
 
 async function readIfThere(path: string): Promise<string> {

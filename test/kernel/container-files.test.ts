@@ -17,7 +17,7 @@ import { mount, mounts } from "../../src/linux/mount.ts";
 import { openInRoot, openPath, realPathOf } from "../../src/linux/openat2.ts";
 import type { TarEntry } from "../../src/tar/entry.ts";
 import { TarReader } from "../../src/tar/reader.ts";
-import { END_OF_ARCHIVE, encodeEntry, padding } from "../../src/tar/writer.ts";
+import { archive, entry as entryOf } from "../support/images.ts";
 import { isolated } from "../support/isolated.ts";
 
 isolated(import.meta); // /run is an empty tmpfs that goes with the file
@@ -75,24 +75,8 @@ class Lab implements Disposable {
   }
 }
 
-const entry = (change: Partial<TarEntry> & { name: string }, data = ""): Buffer => {
-  const content = Buffer.from(data);
-  const whole: TarEntry = {
-    type: "file",
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    size: content.length,
-    mtime: 1000,
-    linkname: "",
-    major: 0,
-    minor: 0,
-    xattrs: new Map(),
-    ...change,
-  };
-  return Buffer.concat([encodeEntry(whole), content, padding(content.length)]);
-};
-const archive = (...entries: readonly Buffer[]): Buffer => Buffer.concat([...entries, END_OF_ARCHIVE]);
+const entry = (change: Parameters<typeof entryOf>[0], data = ""): Buffer =>
+  entryOf({ mtime: 1000, ...change }, data);
 
 describe("paths within a root", () => {
   test("links, absolute and with `..`, and `..` itself stay within", () => {

@@ -11,8 +11,7 @@ import { tarAgain, verified } from "../../src/image/layers/tar-again.ts";
 import { unpack } from "../../src/image/layers/unpack.ts";
 import { getXattr, setXattr } from "../../src/linux/xattr.ts";
 import { decompress } from "../../src/tar/decompress.ts";
-import type { TarEntry } from "../../src/tar/entry.ts";
-import { END_OF_ARCHIVE, encodeEntry, padding } from "../../src/tar/writer.ts";
+import { archive, entry } from "../support/images.ts";
 import { isolated } from "../support/isolated.ts";
 
 isolated(import.meta); // /run is an empty tmpfs that goes with the file
@@ -40,25 +39,7 @@ async function unpacked(archive: Buffer) {
   }
 }
 
-const entry = (change: Partial<TarEntry> & { name: string }, data = ""): Buffer => {
-  const content = Buffer.from(data);
-  const whole: TarEntry = {
-    type: "file",
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    size: content.length,
-    mtime: 0,
-    linkname: "",
-    major: 0,
-    minor: 0,
-    xattrs: new Map(),
-    ...change,
-  };
-  return Buffer.concat([encodeEntry(whole), content, padding(content.length)]);
-};
 const symlink = (name: string, linkname: string) => entry({ type: "symlink", name, linkname });
-const archive = (...entries: Buffer[]) => Buffer.concat([...entries, END_OF_ARCHIVE]);
 
 /** A tree with one of everything, made here and read by the system's tar. */
 function makeTree(): string {

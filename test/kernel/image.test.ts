@@ -5,42 +5,15 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import { createImages } from "../../src/image/images.ts";
-import type { Images, UsedBy } from "../../src/image/types.ts";
-import type { EngineEvent } from "../../src/lib/events.ts";
-import { type ContainerID, newId } from "../../src/lib/ids.ts";
+import type { UsedBy } from "../../src/image/types.ts";
 import { type Logger, silent } from "../../src/lib/log.ts";
 import { mount, mountsUnder, unmount } from "../../src/linux/mount.ts";
-import type { Change, Store } from "../../src/store/kv.ts";
+import type { Change } from "../../src/store/kv.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
+import { newContainer, newDirectory, startImages, unused } from "../support/images.ts";
 import { isolated } from "../support/isolated.ts";
 
 isolated(import.meta); // mounts are its own, /run is an empty tmpfs
-
-const newDirectory = (): string => fs.mkdtempSync("/run/images-");
-
-interface Bench {
-  readonly images: Images;
-  readonly store: Store;
-  readonly dataRoot: string;
-  readonly events: Omit<EngineEvent, "time">[];
-  readonly warnings: string[];
-}
-
-async function start(given: Partial<Bench> & { busyboxPaths?: string[] } = {}): Promise<Bench> {
-  const { store = new MemoryStore(), dataRoot = newDirectory(), busyboxPaths } = given;
-  const events: Bench["events"] = [];
-  const warnings: string[] = [];
-  const logger: Logger = {
-    debug: () => {},
-    info: () => {},
-    warn: (fields, message) => warnings.push(`${message} ${JSON.stringify(fields)}`),
-    error: (_, message) => assert.fail(message),
-  };
-  const publish = (event: Omit<EngineEvent, "time">) => events.push(event);
-  const images = createImages({ store, dataRoot, logger, publish, ...(busyboxPaths && { busyboxPaths }) });
-  await images.start();
-  return { images, store, dataRoot, events, warnings };
-}
 
 /** A tar of files, by name. */
 function tarOf(files: Record<string, string>): Buffer {
@@ -60,13 +33,11 @@ const importing = (tar: Buffer, reference?: string, changes: string[] = []) => (
   ...(reference !== undefined && { reference }),
 });
 
-const newContainer = () => newId<ContainerID>();
-const unused: UsedBy = () => [];
 const layersIn = (dataRoot: string) => fs.readdirSync(join(dataRoot, "images/layers"));
 const staged = (dataRoot: string) => fs.readdirSync(join(dataRoot, "images/tmp"));
 
 test("import: an image with its config, tag, history and events", async () => {
-  const { images, events } = await start();
+  const { images, events } = await startImages();
   const image = await images.import({
     ...importing(tarOf({ "bin/x": "12345" }), "team/app:v1", ['CMD ["/bin/x"]', "LABEL a=b"]),
     platform: "linux/arm64",
@@ -89,7 +60,7 @@ test("import: an image with its config, tag, history and events", async () => {
 });
 
 test("an image is found by name, id and the beginning of its id", async () => {
-  const { images } = await start();
+  const { images } = await startImages();
   const image = await images.import(importing(tarOf({ a: "1" }), "app"));
   const digits = image.id.slice("sha256:".length);
   for (const reference of [
@@ -114,7 +85,7 @@ test("an image is found by name, id and the beginning of its id", async () => {
 });
 
 test("the beginning of two ids is ambiguous", async () => {
-  const { images } = await start();
+  const { images } = await startImages();
   // One first digit of seventeen must come twice.
   for (let i = 0; i < 17; i += 1) await images.import(importing(tarOf({ a: String(i) })));
   const firsts = images.list().map(({ id }) => id.charAt("sha256:".length));
@@ -124,7 +95,7 @@ test("the beginning of two ids is ambiguous", async () => {
 });
 
 test("images of the same layer share it, and the last one takes it away", async () => {
-  const { images, dataRoot } = await start();
+  const { images, dataRoot } = await startImages();
   const tar = tarOf({ a: "same" });
   const [one, two] = await Promise.all([
     images.import(importing(tar, "one")),
@@ -147,7 +118,7 @@ test("images of the same layer share it, and the last one takes it away", async 
 });
 
 test("a tag moves to the image that is given it last", async () => {
-  const { images, events } = await start();
+  const { images, events } = await startImages();
   const first = await images.import(importing(tarOf({ a: "1" }), "app"));
   const second = await images.import(importing(tarOf({ a: "2" }), "app"));
   assert.equal(images.find("app")?.id, second.id);
@@ -163,7 +134,7 @@ test("a tag moves to the image that is given it last", async () => {
 });
 
 test("what fails to import leaves nothing", async () => {
-  const { images, dataRoot, store } = await start();
+  const { images, dataRoot, store } = await startImages();
   const tar = tarOf({ a: "x".repeat(100_000) });
   const bad = [
     importing(tar.subarray(0, 50_000), "app"),
@@ -185,7 +156,7 @@ test("a store that refuses leaves neither layer nor image", async () => {
       throw new Error("disk full");
     }
   }
-  const { images, dataRoot } = await start({ store: new Refusing() });
+  const { images, dataRoot } = await startImages({ store: new Refusing() });
   await assert.rejects(images.import(importing(tarOf({ a: "1" }), "app")), { message: /disk full/ });
   await images.stop();
   assert.deepEqual(
@@ -195,7 +166,7 @@ test("a store that refuses leaves neither layer nor image", async () => {
 });
 
 test("busybox is made once, runs as it is, and is the same whenever it is made", async () => {
-  const { images, dataRoot } = await start();
+  const { images, dataRoot } = await startImages();
   const made = await Promise.all(Array.from({ length: 5 }, () => images.resolve("busybox")));
   assert.equal(new Set(made.map(({ id }) => id)).size, 1);
   const image = await images.resolve("docker.io/library/busybox:latest");
@@ -213,14 +184,14 @@ test("busybox is made once, runs as it is, and is the same whenever it is made",
   assert.equal(fs.statSync(join(path, "bin/ls")).ino, fs.statSync(join(path, "bin/busybox")).ino);
   await images.unmount(container);
 
-  const elsewhere = await start({ busyboxPaths: ["/nowhere/busybox", "/bin/busybox"] });
+  const elsewhere = await startImages({ busyboxPaths: ["/nowhere/busybox", "/bin/busybox"] });
   assert.equal((await elsewhere.images.resolve("busybox")).id, image.id);
   await images.remove("busybox", { force: true, usedBy: unused });
   assert.equal((await images.resolve("busybox")).id, image.id);
 });
 
 test("without a static busybox, what to install is said", async () => {
-  const { images } = await start({ busyboxPaths: ["/nowhere/busybox", process.execPath] });
+  const { images } = await startImages({ busyboxPaths: ["/nowhere/busybox", process.execPath] });
   await assert.rejects(images.resolve("busybox"), {
     kind: "not-found",
     message: /^No such image: busybox:latest \(.*is not a static program: apt-get install busybox-static\)$/,
@@ -228,7 +199,7 @@ test("without a static busybox, what to install is said", async () => {
 });
 
 test("a container's writable layer: written to, measured, kept over a restart, removed", async () => {
-  const { images, dataRoot, store } = await start();
+  const { images, dataRoot, store } = await startImages();
   assert.equal(images.storageDriver, "overlay2");
   const image = await images.import(importing(tarOf({ a: "12345", "d/b": "67" }), "app"));
   const [one, two] = [newContainer(), newContainer()];
@@ -246,7 +217,7 @@ test("a container's writable layer: written to, measured, kept over a restart, r
   assert.deepEqual(await images.layerUsage(two), { writable: 0, total: 7 });
   await images.stop();
 
-  const again = (await start({ store, dataRoot })).images;
+  const again = (await startImages({ store, dataRoot })).images;
   assert.deepEqual(again.list(), images.list());
   assert.deepEqual(new Set(again.layerOwners()), new Set([one, two]));
   assert.equal(mountsUnder(dataRoot).length, 2, "a running container's mount stays");
@@ -263,7 +234,7 @@ test("a container's writable layer: written to, measured, kept over a restart, r
 });
 
 test("an image removed by force leaves its layer to the containers on it", async () => {
-  const { images, dataRoot } = await start();
+  const { images, dataRoot } = await startImages();
   const image = await images.import(importing(tarOf({ a: "1" }), "app"));
   const container = newContainer();
   await images.createLayer(container, image.id);
@@ -285,7 +256,7 @@ test("an image removed by force leaves its layer to the containers on it", async
 });
 
 test("what a crash left half-made is freed at start", async () => {
-  const { images, dataRoot, store } = await start();
+  const { images, dataRoot, store } = await startImages();
   const image = await images.import(importing(tarOf({ a: "1" }), "app"));
   await images.stop();
   const rubbish = [
@@ -296,7 +267,7 @@ test("what a crash left half-made is freed at start", async () => {
   ];
   for (const path of rubbish) fs.mkdirSync(path, { recursive: true });
   fs.symlinkSync("../layers/none", join(dataRoot, "images/l/dangling"));
-  const again = await start({ store, dataRoot });
+  const again = await startImages({ store, dataRoot });
   await again.images.stop();
   assert.deepEqual(layersIn(dataRoot), [image.id && image.layers[0]?.diffId.slice("sha256:".length)]);
   assert.deepEqual([staged(dataRoot), fs.readdirSync(join(dataRoot, "overlay"))], [[], []]);
@@ -305,7 +276,7 @@ test("what a crash left half-made is freed at start", async () => {
 });
 
 test("a damaged record of one container does not keep the others from starting", async () => {
-  const { images, dataRoot, store } = await start();
+  const { images, dataRoot, store } = await startImages();
   const image = await images.import(importing(tarOf({ a: "1" }), "app"));
   const [good, bad] = [newContainer(), newContainer()];
   for (const container of [good, bad]) await images.createLayer(container, image.id);
@@ -327,7 +298,7 @@ test("where overlayfs can't be used, layers are copied", async () => {
   const data = `lowerdir=${base}/lower,upperdir=${base}/upper,workdir=${base}/work`;
   mount({ source: "overlay", target: dataRoot, type: "overlay", data });
   try {
-    const { images, warnings } = await start({ dataRoot });
+    const { images, warnings } = await startImages({ dataRoot });
     assert.equal(images.storageDriver, "vfs");
     assert.match(warnings.join(), /overlayfs can't be used.*EINVAL/);
     const image = await images.resolve("busybox");

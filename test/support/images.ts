@@ -8,7 +8,7 @@ import { type ContainerID, newId } from "../../src/lib/ids.ts";
 import type { Logger } from "../../src/lib/log.ts";
 import type { Store } from "../../src/store/kv.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-import type { TarEntry } from "../../src/tar/entry.ts";
+import { ENTRY_DEFAULTS, type TarEntry } from "../../src/tar/entry.ts";
 import { END_OF_ARCHIVE, encodeEntry, padding } from "../../src/tar/writer.ts";
 
 export const newDirectory = (): string => fs.mkdtempSync("/run/images-");
@@ -43,16 +43,10 @@ export async function startImages(given: Partial<Bench> & { busyboxPaths?: strin
 export const entry = (change: Partial<TarEntry> & { name: string }, data: string | Buffer = ""): Buffer => {
   const content = Buffer.from(data);
   const whole: TarEntry = {
+    ...ENTRY_DEFAULTS,
     type: "file",
     mode: 0o644,
-    uid: 0,
-    gid: 0,
     size: content.length,
-    mtime: 0,
-    linkname: "",
-    major: 0,
-    minor: 0,
-    xattrs: new Map(),
     ...change,
   };
   return Buffer.concat([encodeEntry(whole), content, padding(content.length)]);
