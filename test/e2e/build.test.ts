@@ -171,6 +171,38 @@ describe("building images", { skip: withoutRoot }, () => {
     assert.deepEqual(await pairs(), []);
   });
 
+  test("no step mounts what is the host's, not even one that its base image asks for", async () => {
+    const mounting = "RUN --mount=type=bind,source=host,target=/mnt ls /mnt";
+    const directory = context({ Dockerfile: `FROM busybox\n${mounting}\n` });
+    symlinkSync("/", join(directory, "host"));
+    await suite.host.docker("create", "--name", "trap", "busybox");
+    await suite.host.docker("commit", "--change", `ONBUILD ${mounting}`, "trap", "trap");
+    await suite.host.docker("rm", "trap");
+    const own = await build(directory);
+    writeFileSync(join(directory, "Dockerfile"), "FROM trap\nRUN true\n");
+    const inherited = await build(directory);
+    for (const { code, stderr } of [own, inherited]) {
+      assert.notEqual(code, 0);
+      assert.match(stderr, /the --mount option requires BuildKit/);
+    }
+  });
+
+  test("values of build arguments are on no command line", async () => {
+    const step = "RUN cat /proc/[0-9]*/cmdline | tr '\\0' ' '; echo; echo value of $TOKEN";
+    const directory = context({ Dockerfile: `FROM busybox\nARG TOKEN\n${step}\n` });
+    const spying = suite.host.run("sh", [
+      "-c",
+      "for i in $(seq 40); do cat /proc/[0-9]*/cmdline; sleep 0.1; done 2>/dev/null | tr '\\0' '\\n'; true",
+    ]);
+    const environment = { ...suite.host.environment, DOCKER_BUILDKIT: "0", TOKEN: "s3cret-of-a-build" };
+    const args = ["build", "--no-cache", "--build-arg", "TOKEN", directory];
+    const { stdout } = await suite.host.run("docker", args, { env: environment });
+    assert.match(stdout, /value of s3cret-of-a-build/);
+    const seen = (await spying).stdout;
+    assert.match(seen, /^--build-arg$/m);
+    assert.doesNotMatch(seen, /s3cret-of-a-build/);
+  });
+
   test("a context's links lead nowhere else", async () => {
     const directory = context({ Dockerfile: "FROM busybox\nCOPY link /x\n" });
     symlinkSync("/etc/hostname", join(directory, "link"));
