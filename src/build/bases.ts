@@ -40,7 +40,7 @@ export async function baseImage(name: string, platform: string, options: BaseOpt
 const HUB: ReadonlySet<string> = new Set(["docker.io", "index.docker.io"]);
 
 /** X-Registry-Config is by registry; Docker's own goes by the address of its first version. */
-export function credentialsFor(
+function credentialsFor(
   name: string,
   all: Readonly<Record<string, Credentials>>,
 ): { readonly credentials?: Credentials } {

@@ -65,7 +65,7 @@ const namespaceFlags = ({ key, mode }: Sandbox): string[] =>
   mode === "host" ? ["--network", "host"] : ["--network", `ns:${key}`];
 
 /** resolv.conf(5), as the sandbox has it, for a builder that writes its own. */
-export function dnsFlags(text: string): string[] {
+function dnsFlags(text: string): string[] {
   return text.split("\n").flatMap((line) => {
     const [word, ...values] = line.trim().split(/\s+/);
     if (word === "nameserver") return values.slice(0, 1).flatMap((server) => ["--dns", server]);

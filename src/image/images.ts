@@ -20,7 +20,7 @@ import { Layers } from "./layers/layers.ts";
 import { Trash } from "./layers/trash.ts";
 import { keyOf, lookUp, taggable } from "./lookup.ts";
 import { familiar, parseReference, withDefaultTag } from "./reference.ts";
-import { Removing } from "./removing.ts";
+import { Removals } from "./removal.ts";
 import { probeOverlay } from "./rootfs/overlay.ts";
 import { type DriverName, RootFilesystems } from "./rootfs/rootfs.ts";
 import type {
@@ -58,7 +58,7 @@ class LocalImages implements Images {
   readonly #layers: Layers;
   readonly #keeper: LayerKeeper;
   readonly #intake: Intake;
-  readonly #removing: Removing;
+  readonly #removals: Removals;
   readonly #builtIn: BuiltIn;
   readonly #archives: Archives;
   readonly #rootfs: RootFilesystems;
@@ -90,7 +90,7 @@ class LocalImages implements Images {
       mounted: () => this.#rootfs.layersInUse(),
     });
     this.#intake = new Intake(this.#catalog, this.#keeper, this.#turn);
-    this.#removing = new Removing(this.#catalog, this.#keeper, (action, image) =>
+    this.#removals = new Removals(this.#catalog, this.#keeper, (action, image) =>
       this.#publish(action, image.id, image.id, action === "delete" ? {} : image.config.Labels),
     );
     this.#written = new Written(this.#rootfs, this.#catalog, this.#intake);
@@ -221,11 +221,11 @@ class LocalImages implements Images {
     reference: string,
     options: { readonly force: boolean; readonly noprune?: boolean; readonly usedBy: UsedBy },
   ): Promise<readonly Removed[]> {
-    return this.#turn.run(() => this.#removing.remove(reference, options));
+    return this.#turn.run(() => this.#removals.remove(reference, options));
   }
 
   async prune(candidates: readonly ImageID[], usedBy: UsedBy) {
-    const pruned = await this.#turn.run(() => this.#removing.prune(candidates, usedBy));
+    const pruned = await this.#turn.run(() => this.#removals.prune(candidates, usedBy));
     const attributes = { reclaimed: String(pruned.reclaimed) };
     this.#options.publish({ type: "image", action: "prune", actor: { id: "", attributes } });
     return pruned;

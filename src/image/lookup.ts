@@ -22,7 +22,7 @@ export function taggable(reference: string): string {
 }
 
 /** As people see it, or the id that was asked for. */
-export const shownForm = (reference: string): string =>
+const shownForm = (reference: string): string =>
   isId(reference) ? reference : familiar(withDefaultTag(parseReference(reference)));
 
 export interface Lookup {

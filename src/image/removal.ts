@@ -1,131 +1,117 @@
-/** What removing an image comes to, by Docker's rules and in its words; carried out elsewhere. */
-import { conflict } from "../lib/errors.ts";
-import { type ImageID, shortId } from "../lib/ids.ts";
-import { parseReference, repositoryOf } from "./reference.ts";
-import type { UsedBy } from "./types.ts";
+/** Images going: names first, then configs and layers that nothing stands on. */
+import type { ImageID } from "../lib/ids.ts";
+import type { Catalog } from "./catalog.ts";
+import { chainIdsOf } from "./describe/oci-config.ts";
+import type { LayerKeeper } from "./layers/keeper.ts";
+import { mustFind } from "./lookup.ts";
+import { familiar, parseReference } from "./reference.ts";
+import { planPrune, planRemoval, type Removal } from "./removal-plan.ts";
+import type { Image, Removed, UsedBy } from "./types.ts";
 
-export interface Removal {
-  /** Whole forms, as the catalog keys them. */
-  readonly untag: readonly string[];
-  /** How many of them, from the first, are told as events. */
-  readonly told: number;
-  /** Images that go: the one that was asked for, then its parents. */
-  readonly remove: readonly ImageID[];
-}
+type Publish = (action: "untag" | "delete", image: Image) => void;
 
-/** Who descends from whom. */
-export interface Family {
-  parentOf(image: ImageID): ImageID | undefined;
-  childrenOf(image: ImageID): readonly ImageID[];
-  /** No name means it, and no container stands on it. */
-  isFree(image: ImageID): boolean;
-}
+export class Removals {
+  readonly #catalog: Catalog;
+  readonly #keeper: LayerKeeper;
+  readonly #publish: Publish;
 
-export interface Asked {
-  /** As the user wrote it. */
-  readonly reference: string;
-  readonly image: ImageID;
-  /** Whole form of `reference`; undefined where it is an id or the beginning of one. */
-  readonly name: string | undefined;
-  /** All names of the image, whole forms. */
-  readonly names: readonly string[];
-  readonly force: boolean;
-  /** Parents that nothing else needs go too. */
-  readonly prune: boolean;
-  readonly containers: ReturnType<UsedBy>;
-  readonly family: Family;
-}
-
-/**
- * By name: that name goes, and with the last one the image, if nothing stands on it. By id: the image goes, with
- * its name if it has just one; `force` overrules several names and stopped containers, never running ones nor
- * images that were made from it.
- * @throws conflict
- */
-export function planRemoval(asked: Asked): Removal {
-  return asked.name === undefined ? byId(asked) : byName(asked, asked.name);
-}
-
-function byName(asked: Asked, name: string): Removal {
-  const { reference, image, names, force, containers } = asked;
-  const [user] = containers;
-  if (!force && isSingle(names) && user) {
-    throw conflict(
-      `conflict: unable to remove repository reference ${JSON.stringify(reference)} (must force) - ` +
-        `container ${shortId(user.id)} is using its referenced image ${shortId(image)}`,
-    );
+  constructor(catalog: Catalog, keeper: LayerKeeper, publish: Publish) {
+    this.#catalog = catalog;
+    this.#keeper = keeper;
+    this.#publish = publish;
   }
-  const untag = [name, ...lonelyDigests(name, names)];
-  const isLast = names.every((other) => untag.includes(other));
-  const goes = isLast && !problem({ ...asked, names: [] });
-  return { untag, told: 1, remove: goes ? withParents(asked) : [] };
-}
 
-function byId(asked: Asked): Removal {
-  const { image, names, force } = asked;
-  const found = problem({ ...asked, names: isSingle(names) || force ? [] : names });
-  if (found) {
-    const remedy = found.hard ? "cannot be forced" : "must be forced";
-    throw conflict(`conflict: unable to delete ${shortId(image)} (${remedy}) - ${found.why}`);
+  /** In turn only. @throws not-found, conflict */
+  async remove(
+    reference: string,
+    {
+      force,
+      noprune = false,
+      usedBy,
+    }: { readonly force: boolean; readonly noprune?: boolean; readonly usedBy: UsedBy },
+  ): Promise<readonly Removed[]> {
+    const { image, key } = mustFind(this.#catalog, reference);
+    const plan = planRemoval({
+      reference,
+      image: image.id,
+      name: key,
+      names: this.#catalog.namesOf(image.id),
+      force,
+      prune: !noprune,
+      containers: usedBy(image.id),
+      family: this.#family(usedBy),
+    });
+    return (await this.#carryOut(image, plan)).removed;
   }
-  return { untag: names, told: names.length, remove: withParents(asked) };
-}
 
-/** An image that nothing stands on, with all its names. */
-export const planPrune = (asked: Pick<Asked, "image" | "names" | "family">): Removal => ({
-  untag: asked.names,
-  told: asked.names.length,
-  remove: withParents({ ...asked, prune: true }),
-});
-
-/** What stands against deleting it, in the order in which Docker looks. */
-function problem({
-  image,
-  names,
-  force,
-  containers,
-  family,
-}: Asked): { readonly hard: boolean; readonly why: string } | undefined {
-  if (family.childrenOf(image).length > 0) return { hard: true, why: "image has dependent child images" };
-  const running = containers.find((container) => container.running);
-  if (running) {
-    return { hard: true, why: `image is being used by running container ${shortId(running.id)}` };
+  /** In turn only. Those that a container or an image that stays stands on are passed over. */
+  async prune(
+    candidates: readonly ImageID[],
+    usedBy: UsedBy,
+  ): Promise<{ readonly removed: readonly Removed[]; readonly reclaimed: number }> {
+    const ahead = new Set(candidates);
+    const removed: Removed[] = [];
+    let reclaimed = 0;
+    // Children first: what goes may have held the next one.
+    for (let before = -1; before !== ahead.size; ) {
+      before = ahead.size;
+      for (const id of ahead) {
+        const image = this.#catalog.images().get(id);
+        const family = this.#family(usedBy);
+        if (image && (usedBy(id).length > 0 || family.childrenOf(id).length > 0)) continue;
+        ahead.delete(id);
+        if (!image) continue;
+        const plan = planPrune({ image: id, names: this.#catalog.namesOf(id), family });
+        const gone = await this.#carryOut(image, plan);
+        removed.push(...gone.removed);
+        reclaimed += gone.bytes;
+      }
+    }
+    return { removed, reclaimed };
   }
-  if (names.length > 0) return { hard: false, why: "image is referenced in multiple repositories" };
-  const [stopped] = containers;
-  if (stopped && !force) {
-    return { hard: false, why: `image is being used by stopped container ${shortId(stopped.id)}` };
+
+  async #carryOut(
+    image: Image,
+    { untag, told, remove }: Removal,
+  ): Promise<{ readonly removed: readonly Removed[]; readonly bytes: number }> {
+    const images = remove.flatMap((id) => this.#catalog.images().get(id) ?? []);
+    const removed: Removed[] = untag.map((name) => ({ untagged: familiar(parseReference(name)) }));
+    const tellUntagged = () => {
+      for (const _ of untag.slice(0, told)) this.#publish("untag", image);
+    };
+    if (images.length === 0) {
+      await this.#catalog.commit({ untag });
+      tellUntagged();
+    }
+    let bytes = 0;
+    for (const [i, each] of images.entries()) {
+      const diffIds = each.layers.map(({ diffId }) => diffId);
+      // One after another: what they share goes with the last. The first has its names with it.
+      const also = { remove: [each.id], untag: i === 0 ? untag : [] };
+      const freed = new Set(await this.#keeper.free(diffIds, also));
+      if (i === 0) tellUntagged();
+      this.#publish("delete", each);
+      removed.push({ deleted: each.id });
+      const chain = chainIdsOf(diffIds);
+      // Top first, as they were taken apart.
+      for (const [i, diffId] of [...diffIds.entries()].reverse()) {
+        if (freed.has(diffId)) removed.push({ deleted: chain[i] ?? diffId });
+      }
+      bytes += each.layers.reduce((sum, { diffId, size }) => sum + (freed.has(diffId) ? size : 0), 0);
+    }
+    return { removed, bytes };
   }
-  return undefined;
-}
 
-/** Parents as far up as nothing but what goes here needs them. */
-function withParents({ image, prune, family }: Pick<Asked, "image" | "prune" | "family">): ImageID[] {
-  const gone = [image];
-  for (let parent = family.parentOf(image); prune && parent; parent = family.parentOf(parent)) {
-    const needed = family.childrenOf(parent).some((child) => !gone.includes(child));
-    if (needed || !family.isFree(parent) || gone.includes(parent)) break;
-    gone.push(parent);
+  /** Who descends from whom, and who stands on whom. */
+  #family(usedBy: UsedBy) {
+    const images = [...this.#catalog.images().values()];
+    return {
+      parentOf: (id: ImageID) => {
+        const parent = this.#catalog.images().get(id)?.parent;
+        return parent !== undefined && this.#catalog.images().has(parent) ? parent : undefined;
+      },
+      childrenOf: (id: ImageID) => images.filter(({ parent }) => parent === id).map((child) => child.id),
+      isFree: (id: ImageID) => this.#catalog.namesOf(id).length === 0 && usedBy(id).length === 0,
+    };
   }
-  return gone;
-}
-
-const isDigest = (name: string): boolean => name.includes("@");
-
-const repository = (name: string): string => repositoryOf(parseReference(name));
-
-/** At most one tag, and all of one repository. */
-function isSingle(names: readonly string[]): boolean {
-  return (
-    names.length > 0 &&
-    names.filter((name) => !isDigest(name)).length <= 1 &&
-    new Set(names.map(repository)).size === 1
-  );
-}
-
-/** Names by digest that go with the last tag of their repository. */
-function lonelyDigests(name: string, names: readonly string[]): string[] {
-  if (isDigest(name)) return [];
-  const others = names.filter((other) => other !== name && repository(other) === repository(name));
-  return others.every(isDigest) ? others : [];
 }

@@ -11,7 +11,7 @@ import { Keeper } from "./coexistence/keeper.ts";
 import { isUserDefined } from "./defaults.ts";
 import { Composer, HOST_PATHS, type HostPaths, updateFiles, updateResolvConf } from "./files/files.ts";
 import { FileWatch } from "./files/watch.ts";
-import { isOnInternal } from "./internal.ts";
+import { isOnInternal } from "./internal-peers.ts";
 import { type Entry, Ledger } from "./ledger.ts";
 import { NetworkTable } from "./networks.ts";
 import type { Context, Followers, NetworksOptions } from "./options.ts";

@@ -4,7 +4,7 @@ import { randomHex } from "../lib/ids.ts";
 import type { Volume, VolumeRequest } from "./types.ts";
 
 /** Docker's mark of volumes that nobody named. */
-export const ANONYMOUS_LABEL = "com.docker.volume.anonymous";
+const ANONYMOUS_LABEL = "com.docker.volume.anonymous";
 
 const CHARACTERS = "[a-zA-Z0-9][a-zA-Z0-9_.-]";
 const NAME = new RegExp(`^${CHARACTERS}+$`);
@@ -20,7 +20,7 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** A name for a volume that has none. */
-export const anonymousName = (): string => randomHex(32);
+const anonymousName = (): string => randomHex(32);
 
 /** What a volume is, as far as its request says. */
 export type Description = Pick<Volume, "name" | "driver" | "labels" | "options" | "anonymous" | "madeWith">;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Asked, type Family, planRemoval } from "../../src/image/removal.ts";
+import { type Asked, type Family, planRemoval } from "../../src/image/removal-plan.ts";
 import type { ContainerID, ImageID } from "../../src/lib/ids.ts";
 
 const image = `sha256:${"ab".repeat(32)}` as ImageID;

@@ -135,7 +135,7 @@ export function deviceNumberAt(path: string): DeviceNumber {
 const OWN = ["pts", "shm", "fd", "mqueue", "console", ".lxc", ".lxd-mounts", ".udev"];
 
 /** The device nodes of the host, for a privileged container. */
-export const hostDevices = (): readonly DeviceNode[] => devicesBelow("/dev", OWN);
+const hostDevices = (): readonly DeviceNode[] => devicesBelow("/dev", OWN);
 
 function devicesBelow(directory: string, except: readonly string[] = []): readonly DeviceNode[] {
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {

@@ -58,7 +58,7 @@ const limitOf = (text: string | undefined): bigint | undefined =>
   text === undefined || text.trim() === "max" ? undefined : numberOf(text);
 
 /** Lines of a name and a number: cpu.stat, memory.stat, memory.events. */
-export function flatKeyed(text: string | undefined): Readonly<Record<string, bigint>> {
+function flatKeyed(text: string | undefined): Readonly<Record<string, bigint>> {
   const pairs = (text ?? "").split("\n").flatMap((line): [string, bigint][] => {
     const [, name, digits] = /^(\S+) (\d+)$/.exec(line) ?? [];
     return name === undefined || digits === undefined ? [] : [[name, BigInt(digits)]];
