@@ -1,8 +1,9 @@
 /** What a RUN step reaches: a sandbox on the default bridge, nothing, the host's network, or a container's. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { codeOf, invalid } from "../lib/errors.ts";
+import { invalid } from "../lib/errors.ts";
 import { type ContainerID, newId } from "../lib/ids.ts";
+import { readIfThere } from "../lib/read-if-there.ts";
 import type { Networks, Sandbox } from "../network/types.ts";
 
 export interface BuildNetwork {
@@ -54,7 +55,7 @@ export async function openNetwork(mode: string, options: NetworkOptions): Promis
     ports: [],
     exposed: [],
   });
-  const resolv = dnsFlags(readIfThere(join(directory, "resolv.conf")));
+  const resolv = dnsFlags(readIfThere(join(directory, "resolv.conf")) ?? "");
   return {
     flags: [...namespaceFlags(sandbox), ...resolv, ...hosts],
     close: () => networks.closeSandbox(container),
@@ -73,13 +74,4 @@ function dnsFlags(text: string): string[] {
     if (word === "options") return values.flatMap((option) => ["--dns-option", option]);
     return [];
   });
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (thrown) {
-    if (codeOf(thrown) === "ENOENT") return "";
-    throw thrown;
-  }
 }

@@ -7,6 +7,7 @@ import { type Descriptor, hexOf } from "./manifest.ts";
 import { retrying } from "./retrying.ts";
 import type { Session } from "./skopeo.ts";
 
+/** Milliseconds between two looks at how far it has come. */
 const LOOK_EVERY = 100;
 /** A file on its way may be the image's config. */
 const LARGEST_CONFIG = 16 << 20;

@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { codeOf } from "../lib/errors.ts";
 import type { Session } from "./skopeo.ts";
 
+/** Milliseconds between two looks at how far it has come. */
 const LOOK_EVERY = 100;
 
 export interface UploadOptions {

@@ -9,9 +9,10 @@
  */
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { codeOf, inContext, messageOf, notFound } from "../../lib/errors.ts";
+import { inContext, messageOf, notFound } from "../../lib/errors.ts";
 import type { ContainerID } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/log.ts";
+import { readIfThere } from "../../lib/read-if-there.ts";
 import { detach } from "../../linux/detach.ts";
 import { treeSize } from "../../linux/tree-size.ts";
 import type { LayerRecord, Layers } from "../layers/layers.ts";
@@ -217,14 +218,5 @@ export class RootFilesystems {
     const given = layer && fs.statSync(this.#layers.path(layer));
     fs.chownSync(root, given?.uid ?? 0, given?.gid ?? 0);
     fs.chmodSync(root, given ? given.mode & 0o7777 : 0o755);
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return fs.readFileSync(path, "utf8");
-  } catch (thrown) {
-    if (codeOf(thrown) === "ENOENT") return undefined;
-    throw thrown;
   }
 }

@@ -1,8 +1,9 @@
 /** The limits of a cgroup as they stand in its files: kept before a change, and given back where it fails half-way. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { codeOf, throwAll } from "../../lib/errors.ts";
+import { throwAll } from "../../lib/errors.ts";
 import type { CgroupLocation } from "./hierarchy.ts";
+import { readIfEnabled } from "./read.ts";
 
 /** By controller of version 1, and of version 2 where that has it under another name. */
 const FILES: readonly (readonly [
@@ -35,25 +36,16 @@ export function keepLimits(location: CgroupLocation): KeptLimits {
     if (!directory) continue;
     for (const name of directory.unified ? version2 : version1) {
       const path = join(directory.path, name);
-      const text = readIfThere(path);
+      const text = readIfEnabled(path);
       if (text !== undefined) kept.set(path, text);
     }
   }
   return kept;
 }
 
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (thrown) {
-    if (!["ENOENT", "ENODEV", "EOPNOTSUPP", "ENOTSUP"].includes(codeOf(thrown) ?? "")) throw thrown;
-    return undefined;
-  }
-}
-
 /** Some can't be given back before others are: once more for these. @throws what can't at all */
 export function giveBackLimits(kept: KeptLimits): void {
-  const refused = [...kept].filter(([path, text]) => readIfThere(path) !== text && !isWritten(path, text));
+  const refused = [...kept].filter(([path, text]) => readIfEnabled(path) !== text && !isWritten(path, text));
   const errors = refused.flatMap(([path, text]) => {
     try {
       writeLimit(path, text);

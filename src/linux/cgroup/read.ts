@@ -27,7 +27,7 @@ export interface CgroupUse {
 }
 
 /** A file that isn't there, a controller that is not enabled and a cgroup that was removed meanwhile tell nothing. */
-function readIfThere(path: string): string | undefined {
+export function readIfEnabled(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (thrown) {
@@ -39,7 +39,7 @@ function readIfThere(path: string): string | undefined {
 const NOTHING: ReadText = () => undefined;
 
 const reader = (directory: ControllerDirectory | undefined): ReadText =>
-  directory ? (name) => readIfThere(join(directory.path, name)) : NOTHING;
+  directory ? (name) => readIfEnabled(join(directory.path, name)) : NOTHING;
 
 export function readUse(location: CgroupLocation): CgroupUse {
   const [memory, block] = [location("memory"), location("blkio")];
@@ -67,7 +67,7 @@ export function readProcesses(location: CgroupLocation): readonly number[] {
 }
 
 function processesBelow(path: string): readonly number[] {
-  const own = (readIfThere(join(path, "cgroup.procs")) ?? "").split("\n").filter(Boolean).map(Number);
+  const own = (readIfEnabled(join(path, "cgroup.procs")) ?? "").split("\n").filter(Boolean).map(Number);
   return [...own, ...cgroupsIn(path).flatMap(processesBelow)];
 }
 

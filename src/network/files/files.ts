@@ -1,11 +1,11 @@
 /** The files that a sandbox sees as /etc/hosts and /etc/resolv.conf: written at its opening, and kept up to date. */
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { codeOf } from "../../lib/errors.ts";
 import type { Address } from "../../lib/ip.ts";
 import type { Logger } from "../../lib/log.ts";
+import { readIfThere } from "../../lib/read-if-there.ts";
 import { isDefault } from "../defaults.ts";
 import type { Upstream } from "../dns/types.ts";
 import { addressesOf } from "../family.ts";
@@ -71,7 +71,7 @@ export class Composer {
     const { sandbox, files } = request;
     const { paths, hostGateways } = this.#options;
     // With names of its own, a container is free to say something else than the host's file does.
-    if (sandbox.mode === "host" && files.extraHosts.length === 0) return readIfThere(paths.hosts);
+    if (sandbox.mode === "host" && files.extraHosts.length === 0) return readIfThere(paths.hosts) ?? "";
     return hostsContent({
       own: this.ownHosts(request),
       extraHosts: files.extraHosts.map(parseExtraHost),
@@ -97,7 +97,7 @@ export class Composer {
     const overrides = this.#overridesOf(request);
     const hostNamespace = sandbox.mode === "host";
     const plain = Object.values(overrides).every((list) => list.length === 0);
-    if (hostNamespace && plain) return readIfThere(paths.resolvConf);
+    if (hostNamespace && plain) return readIfThere(paths.resolvConf) ?? "";
     const host = this.#hostResolvers(hostNamespace);
     if (hasResolver(sandbox, ledger.networkOf)) return formatResolvConf(embeddedResolvConf(host, overrides));
     const ipv6 = hasIpv6(sandbox.endpoints);
@@ -142,8 +142,8 @@ export class Composer {
 
   #hostResolvers(hostNamespace: boolean): ResolvConf {
     const { paths } = this.#options;
-    const own = parseResolvConf(readIfThere(paths.resolvConf));
-    return !hostNamespace && isStub(own) ? parseResolvConf(readIfThere(paths.resolvedUpstreams)) : own;
+    const own = parseResolvConf(readIfThere(paths.resolvConf) ?? "");
+    return !hostNamespace && isStub(own) ? parseResolvConf(readIfThere(paths.resolvedUpstreams) ?? "") : own;
   }
 }
 
@@ -202,13 +202,3 @@ export async function updateHosts(record: SandboxRecord, wanted: readonly string
 /** The container has this very file mounted: it keeps its inode. */
 const writeInPlace = (path: string, content: string): void =>
   writeFileSync(path, content, { flag: "w", mode: 0o644 });
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (thrown) {
-    // A host without the file has nothing to say.
-    if (codeOf(thrown) === "ENOENT") return "";
-    throw thrown;
-  }
-}
