@@ -61,6 +61,31 @@ describe("docker-compose", { skip: withoutRoot || withoutCompose }, () => {
     assert.deepEqual(await project.ids("store"), [store]);
   });
 
+  test("up with another label makes that one service anew", async () => {
+    const before = await Promise.all(["store", "web", "door"].map((service) => project.ids(service)));
+    await project.run(["up", "-d", "--scale", "web=3"], { env: { SEASON: "winter" } });
+    const after = await Promise.all(["store", "web", "door"].map((service) => project.ids(service)));
+    assert.deepEqual(after.slice(0, 2), before.slice(0, 2));
+    assert.equal(after[2]?.length, 1);
+    assert.notDeepEqual(after[2], before[2]);
+    const { stdout } = await suite.host.docker("ps", "-q", "--no-trunc", "--filter", "label=season=winter");
+    assert.equal(stdout.trim(), after[2]?.[0]);
+  });
+
+  test("run --rm, top, port, pause, fewer of a service", async () => {
+    const ran = await project.run(["run", "--rm", "-T", "store", "sh", "-c", "ls /data; exit 3"], {
+      check: false,
+    });
+    assert.deepEqual([ran.code, ran.stdout], [3, "ready\n"]);
+    assert.match((await project.run(["top", "store"])).stdout, /httpd -f -p 8080 -h \/data/);
+    assert.equal((await project.run(["port", "door", "80"])).stdout, "127.0.0.1:18080\n");
+    await project.run(["pause", "web"]);
+    assert.equal((await project.run(["ps"])).stdout.match(/shop_web_\d .* Paused /g)?.length, 3);
+    await project.run(["unpause", "web"]);
+    await project.run(["up", "-d", "--scale", "web=1"], { env: { SEASON: "winter" } });
+    assert.equal((await project.ids("web")).length, 1);
+  });
+
   test("down -v leaves nothing", async () => {
     await project.run(["down", "-v"]);
     assert.equal((await suite.host.docker("ps", "-aq")).stdout, "");

@@ -7,8 +7,7 @@ import type { ThrowawayHost } from "./host.ts";
 
 /** Why a test of it is passed over; false where it is installed. */
 export const withoutCompose: string | false =
-  findProgram("docker-compose") === undefined &&
-  "docker-compose is not installed (scripts/bootstrap)";
+  findProgram("docker-compose") === undefined && "docker-compose is not installed (scripts/bootstrap)";
 
 /**
  * Two networks, one of them internal; a service behind an alias, one that waits until that one is healthy and is
@@ -44,6 +43,8 @@ services:
     networks: [front]
     ports:
       - "127.0.0.1:18080:80"
+    labels:
+      season: "\${SEASON:-summer}"
     stop_signal: SIGKILL
 networks:
   front:
