@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import fastify, { type FastifyInstance } from "fastify";
 import type { Engine } from "../engine/types.ts";
 import type { Logger } from "../lib/log.ts";
-import { failureOf, pageNotFound, schemaFailure, sendFailure } from "./errors.ts";
+import { failureBody, failureOf, pageNotFound, schemaFailure, sendFailure } from "./errors.ts";
 import { refuseBrowsers } from "./guard.ts";
 import { parseBody } from "./json.ts";
 import { ApiRequest, minorOf, rawOf } from "./request.ts";
@@ -126,12 +126,12 @@ function handleFailures(app: FastifyInstance, logger: Logger): void {
       logger.error({ error, method: request.method, url: request.originalUrl }, failure.message);
     }
     reply.code(failure.status);
-    return failure.status === 304 ? reply.send() : reply.send({ message: failure.message });
+    return failure.status === 304 ? reply.send() : reply.type("application/json").send(failureBody(failure));
   });
   app.setNotFoundHandler((request, reply) => {
     // Whatever is asked for: dockerd tells of no methods.
     if (request.method === "OPTIONS") return reply.code(200).send();
-    return reply.code(pageNotFound.status).send({ message: pageNotFound.message });
+    return reply.code(pageNotFound.status).type("application/json").send(failureBody(pageNotFound));
   });
 }
 

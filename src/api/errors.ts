@@ -44,13 +44,16 @@ export function failureOf(thrown: unknown): Failure {
   return { status: STATUS[kindOf(thrown)], message: messageOf(thrown) };
 }
 
+/** In one line with its end, as Docker's: clients that take it for a stream show it as it comes. */
+export const failureBody = ({ message }: Failure): string => `${JSON.stringify({ message })}\n`;
+
 /** Where the framework has no reply to send it with. */
 export function sendFailure(
   response: ServerResponse,
   failure: Failure,
   headers: Readonly<Record<string, string>> = {},
 ): void {
-  const body = JSON.stringify({ message: failure.message });
+  const body = failureBody(failure);
   response.writeHead(failure.status, {
     ...headers,
     "Content-Type": "application/json",
