@@ -191,7 +191,7 @@ describe("a port published", { skip: withoutRoot }, () => {
       assert.match(said, /driver failed programming external connectivity.*:9000/, port);
       await docker("rm", "late");
     }
-    await docker(...run(`${HOST.address}:9000:80`), ...WHO);
+    await lab.serve("late", "--network", "dual", "-p", `${HOST.address}:9000:80`);
     assert.equal((await lab.asks("outside", `${HOST.address}:9000`)).client, OUTSIDE.address);
   });
 
