@@ -162,6 +162,7 @@ function engine(read: Reader): DaemonConfig["engine"] {
     );
   }
   const networkOptions = read.options("default-network-opts");
+  const shmSize = read.parsed("default-shm-size", parse.parseMemory);
   return {
     dataRoot: resolve(read.text("data-root") ?? "/var/lib/drawbridge"),
     execRoot: resolve(read.text("exec-root") ?? "/run/drawbridge"),
@@ -179,6 +180,7 @@ function engine(read: Reader): DaemonConfig["engine"] {
     ...(cgroupParent && { cgroupParent }),
     ...(cgroupDriver && { cgroupDriver }),
     defaultLog: { Type: read.text("log-driver") ?? "json-file", Config: read.map("log-opts") },
+    ...(shmSize && { defaultShmSize: shmSize }),
     labels: labels(read),
     shutdownTimeout: read.number("shutdown-timeout", 15, -1, 86_400),
     liveRestore: read.boolean("live-restore", true),

@@ -127,6 +127,7 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = [
   carried({ key: "exec-opts", flag: "exec-opt" }, "list", "native.cgroupdriver=cgroupfs or systemd"),
   carried("log-driver", "string", "Log driver of containers that name none (default json-file)"),
   carried({ key: "log-opts", flag: "log-opt" }, "map", "Option of that driver: key=value"),
+  carried("default-shm-size", "string", "Size of /dev/shm of containers that name none (default 64M)"),
   carried({ key: "labels", flag: "label" }, "list", "Label of the engine: key=value"),
   carried(
     { key: "insecure-registries", flag: "insecure-registry" },
@@ -195,7 +196,7 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = [
   ...passedOver(
     "string",
     "bridge-accept-fwmark containerd containerd-namespace default-cgroupns-mode default-init default-ipc-mode",
-    "default-shm-size firewall-backend http-proxy https-proxy init-path metrics-addr no-proxy",
+    "firewall-backend http-proxy https-proxy init-path metrics-addr no-proxy",
     "swarm-default-advertise-addr userland-proxy-path",
   ),
   ...passedOver(

@@ -69,6 +69,17 @@ export function parseBip(text: string): Prefix {
   return prefix;
 }
 
+const BINARY_UNITS = "kmgtp";
+
+/** `64M`, `1.5GiB`: bytes, in powers of 1024. */
+export function parseMemory(text: string): number {
+  const { number, unit = "" } =
+    /^(?<number>\d+(\.\d+)?) ?((?<unit>[kmgtp])(i?b)?|b)?$/i.exec(text)?.groups ?? {};
+  if (number === undefined) throw invalid(`invalid size: '${text}'`);
+  const power = unit === "" ? 0 : BINARY_UNITS.indexOf(unit.toLowerCase()) + 1;
+  return Math.trunc(Number(number) * 1024 ** power);
+}
+
 /** IFNAMSIZ and dev_valid_name of the kernel; `none` is Docker's word for no bridge. */
 export function parseBridgeName(text: string): string {
   if (Buffer.byteLength(text) > 15 || /[\s/:]/.test(text) || text === "." || text === "..") {

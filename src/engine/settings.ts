@@ -32,6 +32,8 @@ export interface EngineSettings extends ReloadableSettings, NetworkSettings {
     readonly Type: string;
     readonly Config: Readonly<Record<string, string>>;
   };
+  /** `--default-shm-size`, bytes; 64 MiB unless told. */
+  readonly defaultShmSize?: number;
   /** Carried for the registry client; `registry[:port]`, CIDR, or URL as dockerd takes them. */
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];

@@ -328,6 +328,17 @@ test("whatever a file says, it is read or refused whole", () => {
   );
 });
 
+test("the size of /dev/shm, as Docker writes sizes", () => {
+  const sizes = { "64M": 67108864, "1.5GiB": 1610612736, "100": 100, "2kb": 2048, "7 b": 7 };
+  for (const [text, bytes] of Object.entries(sizes)) {
+    assert.equal(read("", { "default-shm-size": text }).engine.defaultShmSize, bytes, text);
+  }
+  assert.equal(read().engine.defaultShmSize, undefined);
+  for (const text of ["much", "-1", "1x", "1.m"]) {
+    assert.match(problems("", { "default-shm-size": text }).join("\n"), /invalid size/, text);
+  }
+});
+
 test("no two options share a name", () => {
   for (const names of [
     DAEMON_OPTIONS.map(({ flag }) => flag),
