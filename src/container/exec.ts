@@ -36,7 +36,7 @@ export class Execs {
 
   /**
    * @param reference what the client calls the container
-   * @throws conflict where the container does not run or is paused; invalid for an unknown user or bad detach keys
+   * @throws conflict where the container does not run or is paused; invalid for bad detach keys
    */
   create(entry: Entry, request: ExecRequest, reference: string): ExecID {
     this.#forgetOld();
@@ -48,7 +48,6 @@ export class Execs {
       throw invalid(`working dir ${request.workingDirectory} must be an absolute path`);
     }
     if (request.detachKeys) parseDetachKeys(request.detachKeys);
-    this.#userOf(entry, request);
     // Its start follows, and is spared the wait.
     expectMove();
     const id = newId<ExecID>();
@@ -65,7 +64,7 @@ export class Execs {
     return id;
   }
 
-  /** @throws not-found; conflict where it ran already or its container does not run; RuntimeError */
+  /** @throws not-found; conflict where it ran already or its container does not run; invalid for an unknown user; RuntimeError */
   async start(
     reference: string,
     options: { readonly detach: boolean; readonly consoleSize?: readonly [number, number] },

@@ -159,6 +159,11 @@ describe("Docker's ways", { skip: withoutRoot }, () => {
     assert.equal(code, 126);
     assert.match(stdout, /^OCI runtime exec failed: .*exec: "nosuch": executable file not found in \$PATH/);
     assert.equal(stderr, "");
+    const stranger = await suite.host.tryDocker("exec", "-u", "nosuch", "runner", "id");
+    assert.deepEqual(
+      [stranger.code, stranger.stdout],
+      [126, "unable to find user nosuch: no matching entries in passwd file\r\n"],
+    );
     await remove("runner");
   });
 
