@@ -5,7 +5,7 @@ import { before, describe, test } from "node:test";
 import { HOST, OUTSIDE } from "../support/internet.ts";
 import { withoutRoot } from "../support/root.ts";
 import { hostWithEngine } from "../support/suite.ts";
-import { Lab, WHO } from "./ipv6-lab.ts";
+import { Lab } from "./ipv6-lab.ts";
 
 /** Answers one datagram with the address that it came from. */
 const UDP_SERVER = `const socket = require("node:dgram").createSocket("udp6");
