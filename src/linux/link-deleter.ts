@@ -15,10 +15,13 @@ import { changeLink, deleteLink } from "./rtnetlink/link.ts";
 
 const { ENODEV } = constants.errno;
 const NO_GROUP = 0;
+/** Each is a thread of the pool's while the kernel holds it. */
+const MOST_AT_ONCE = 3;
 
 export class LinkDeleter {
-  /** Nothing but deletions goes through it: one may be under way on another thread. */
-  readonly #socket = new NetlinkSocket(NETLINK_ROUTE);
+  /** Nothing but deletions goes through them. One that is under way has its socket to itself: it is another thread's. */
+  readonly #idle: NetlinkSocket[] = [];
+  readonly #underWay = new Set<Promise<void>>();
   /** A number that nobody else is likely to use for a link group. */
   readonly #group = randomInt(2 ** 30, 2 ** 31);
   #waiting = new Map<string, PromiseWithResolvers<void>>();
@@ -49,6 +52,7 @@ export class LinkDeleter {
   /** Once what was asked for is done. */
   async close(): Promise<void> {
     while (this.#working) await this.#working;
+    await Promise.all(this.#underWay);
     this.release();
   }
 
@@ -56,7 +60,7 @@ export class LinkDeleter {
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    this.#socket.close();
+    for (const socket of this.#idle.splice(0)) socket.close();
   }
 
   #enqueue(name: string): Promise<void> {
@@ -69,28 +73,49 @@ export class LinkDeleter {
     while (this.#waiting.size > 0) {
       const batch = this.#waiting;
       this.#waiting = new Map();
-      const names = [...batch.keys()];
-      const unfollow = followDepartures((name) => batch.get(name)?.resolve());
-      const failed = await this.#deleteBatch(names).catch((thrown) => {
-        const error = asError(thrown);
-        return new Map(names.map((name) => [name, error]));
-      });
-      unfollow();
-      for (const [name, { resolve, reject }] of batch) {
-        const error = failed.get(name);
-        if (error) reject(error);
-        else resolve();
-      }
+      const done = this.#deleteAll(batch);
+      this.#underWay.add(done);
+      void done.then(() => this.#underWay.delete(done));
+      // Once they are gone, others need not wait for what the kernel still does for them.
+      const gone = Promise.allSettled([...batch.values()].map(({ promise }) => promise));
+      await Promise.race([done, gone]);
+      if (this.#underWay.size >= MOST_AT_ONCE) await Promise.race(this.#underWay);
     }
     this.#working = undefined;
   }
 
+  /** Never rejects: who waits for a link is told how it went. */
+  async #deleteAll(batch: ReadonlyMap<string, PromiseWithResolvers<void>>): Promise<void> {
+    const names = [...batch.keys()];
+    const unfollow = followDepartures((name) => batch.get(name)?.resolve());
+    const failed = await this.#onSocket((socket) => this.#deleteBatch(socket, names)).catch((thrown) => {
+      const error = asError(thrown);
+      return new Map(names.map((name) => [name, error]));
+    });
+    unfollow();
+    for (const [name, { resolve, reject }] of batch) {
+      const error = failed.get(name);
+      if (error) reject(error);
+      else resolve();
+    }
+  }
+
+  async #onSocket<T>(use: (socket: NetlinkSocket) => Promise<T>): Promise<T> {
+    const socket = this.#idle.pop() ?? new NetlinkSocket(NETLINK_ROUTE);
+    try {
+      return await use(socket);
+    } finally {
+      if (this.#released) socket.close();
+      else this.#idle.push(socket);
+    }
+  }
+
   /** @returns what went wrong, by name */
-  async #deleteBatch(names: readonly string[]): Promise<Map<string, Error>> {
-    if (names.length === 1) return this.#deleteEach(names);
+  async #deleteBatch(socket: NetlinkSocket, names: readonly string[]): Promise<Map<string, Error>> {
+    if (names.length === 1) return this.#deleteEach(socket, names);
     const failed = new Map<string, Error>();
     const grouped: string[] = [];
-    const outcomes = this.#socket.transact(
+    const outcomes = socket.transact(
       names.map((name) => changeLink(what(name), { name, group: this.#group })),
     );
     for (const [index, name] of names.entries()) {
@@ -99,26 +124,30 @@ export class LinkDeleter {
       else if (error.errno !== ENODEV) failed.set(name, error);
     }
     if (grouped.length === 0) return failed;
-    const error = await this.#ask({ group: this.#group }, `delete links ${grouped.join(", ")}`);
+    const error = await this.#ask(socket, { group: this.#group }, `delete links ${grouped.join(", ")}`);
     if (!error) return failed;
     // One that can't be deleted (hardware, lo) spoils the whole group: the others go one by one.
-    this.#socket.transact(grouped.map((name) => changeLink(what(name), { name, group: NO_GROUP })));
-    return new Map([...failed, ...(await this.#deleteEach(grouped))]);
+    socket.transact(grouped.map((name) => changeLink(what(name), { name, group: NO_GROUP })));
+    return new Map([...failed, ...(await this.#deleteEach(socket, grouped))]);
   }
 
-  async #deleteEach(names: readonly string[]): Promise<Map<string, Error>> {
+  async #deleteEach(socket: NetlinkSocket, names: readonly string[]): Promise<Map<string, Error>> {
     const failed = new Map<string, Error>();
     for (const name of names) {
-      const error = await this.#ask({ name }, what(name));
+      const error = await this.#ask(socket, { name }, what(name));
       if (error) failed.set(name, error);
     }
     return failed;
   }
 
-  async #ask(link: { name: string } | { group: number }, doing: string): Promise<Error | undefined> {
+  async #ask(
+    socket: NetlinkSocket,
+    link: { name: string } | { group: number },
+    doing: string,
+  ): Promise<Error | undefined> {
     this.#batches += 1;
     try {
-      await this.#socket.requestAsync(deleteLink(doing, link));
+      await socket.requestAsync(deleteLink(doing, link));
       return undefined;
     } catch (thrown) {
       return thrown instanceof KernelError && thrown.errno === ENODEV ? undefined : asError(thrown);
