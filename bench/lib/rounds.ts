@@ -2,6 +2,7 @@
  * Contestants measured side by side: each round asks every one of them once, in an order that rotates, so
  * that what the machine does meanwhile falls on all alike.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Summary, summarize } from "./statistics.ts";
 
 /** One who does the work, in steps that are measured by themselves. */
@@ -27,6 +28,9 @@ export interface Result<Phase extends string> {
 /** Before anything is counted: caches fill, code is compiled. */
 const WARM_UP = 3;
 
+/** Milliseconds in which the kernel takes apart what the contestant before has left to it: namespaces, links. */
+const SETTLED = 60;
+
 export async function race<Phase extends string>(
   contestants: readonly Contestant<Phase>[],
   phases: readonly Phase[],
@@ -36,6 +40,7 @@ export async function race<Phase extends string>(
   for (let round = 0; round < WARM_UP + rounds; round += 1) {
     const first = round % contestants.length;
     for (const contestant of [...contestants.slice(first), ...contestants.slice(0, first)]) {
+      await sleep(SETTLED);
       const measured = await contestant.measure(round);
       if (round >= WARM_UP) times.get(contestant.name)?.push(measured);
     }
