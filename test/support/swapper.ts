@@ -14,8 +14,17 @@ function take(from: string, to: string): void {
       renameSync(from, to);
       return;
     } catch {
-      rmSync(to, { recursive: true, force: true });
+      remove(to);
     }
+  }
+}
+
+/** As far as it goes: more may be put into it meanwhile. */
+function remove(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (thrown) {
+    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOTEMPTY")) throw thrown;
   }
 }
 

@@ -237,9 +237,12 @@ describe("exec", () => {
     });
   });
 
-  it("needs a container that runs, a user that exists, a command", async () => {
+  it("needs a container that runs, a command, and a user that exists when it starts", async () => {
     const id = await running();
-    await assert.rejects(containers.createExec(id, { ...EXEC, user: "nobody-here" }), { kind: "invalid" });
+    const nobody = await containers.createExec(id, { ...EXEC, user: "nobody-here" });
+    await assert.rejects(containers.startExec(nobody, { detach: true }), {
+      message: "unable to find user nobody-here: no matching entries in passwd file",
+    });
     await assert.rejects(containers.createExec(id, { ...EXEC, command: [] }), { kind: "invalid" });
     await assert.rejects(containers.createExec(id, { ...EXEC, environment: ["A=\0"] }), { kind: "invalid" });
     const early = await containers.createExec(id, EXEC);
