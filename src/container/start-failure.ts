@@ -29,6 +29,12 @@ function reasonOf(refusal: RuntimeRefusal, message: string, program: string): st
     : `${failed} executable file not found in $PATH`;
 }
 
+/**
+ * Of what was asked for rather than of the engine: dockerd reads it from the runtime's words as well. Without a null
+ * device in a /dev of the user's own, runtimes can't go on.
+ */
+const ASKERS_FAULT = /permission denied|not a directory|\/dev\/null/i;
+
 /** @param chain what Docker's own layers say before the reason */
 function describe(thrown: unknown, program: string, chain: string): StartFailure {
   // A failure to undo comes with the first cause, which tells what kind of failure it was.
@@ -38,7 +44,10 @@ function describe(thrown: unknown, program: string, chain: string): StartFailure
     return { error: thrown instanceof Error ? thrown : internal(messageOf(thrown)), exitCode: 128 };
   }
   const message = `${chain}${reasonOf(refusal, messageOf(thrown), program)}: unknown`;
-  const error = refusal === "other" ? internal(message, thrown) : new RuntimeError(refusal, message);
+  const error =
+    refusal === "other" && !ASKERS_FAULT.test(message)
+      ? internal(message, thrown)
+      : new RuntimeError(refusal, message);
   return { error, exitCode: EXIT_CODES[refusal] };
 }
 

@@ -101,6 +101,12 @@ describe("paths within a root", () => {
         () => openInRoot(lab.view.root, "/proc/self/root/etc", { follow: true }),
         (error) => codeOf(error) === "ELOOP",
       );
+      for (const path of ["/proc/1/root", "/proc/1/root/", "/proc/1/root/etc"]) {
+        assert.throws(() => find(lab.view, path, "box"), {
+          kind: "not-found",
+          message: `Could not find the file ${path} in container box`,
+        });
+      }
     } finally {
       fs.closeSync(openInRoot(lab.view.root, "/proc"));
       mountsGone(lab.inside("proc"));
@@ -118,6 +124,16 @@ describe("paths within a root", () => {
 const mountsGone = (target: string): void => {
   process.getBuiltinModule("node:child_process").execFileSync("umount", [target]);
 };
+
+test("a hard link to nothing is the archive's fault", async () => {
+  using lab = new Lab();
+  fs.mkdirSync(lab.inside("tmp"));
+  const link = archive(entry({ name: "hard", type: "hard-link", linkname: "nothing" }));
+  await assert.rejects(lab.unpack(link, { destination: "/tmp" }), {
+    kind: "invalid",
+    message: "link /tmp/nothing /tmp/hard: no such file or directory",
+  });
+});
 
 describe("archives that want out", () => {
   const refused: readonly (readonly [what: string, archive: Buffer, message: RegExp])[] = [

@@ -3,7 +3,13 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { existsWithin, refusalOf, runtimeMessage } from "../../src/container/process/refusal.ts";
+import {
+  existsWithin,
+  RuntimeError,
+  refusalOf,
+  runtimeMessage,
+} from "../../src/container/process/refusal.ts";
+import { startFailure } from "../../src/container/start-failure.ts";
 
 const runc = (message: string) => `time="2026-01-01T00:00:00Z" level=error msg=${JSON.stringify(message)}`;
 
@@ -68,4 +74,15 @@ test("a path as a process with another root sees it", () => {
   for (const path of ["/nope", "/loop", "/outside", "/bin/tool/x", "/../etc/passwd"]) {
     assert.equal(existsWithin(root, path), false, path);
   }
+});
+
+test("of what a runtime refuses for no reason of the program's, some is the asker's fault", () => {
+  const kindFor = (message: string) => {
+    const { error, exitCode } = startFailure(new RuntimeError("other", message), "sh");
+    return [Reflect.get(error, "kind"), exitCode];
+  };
+  assert.deepEqual(kindFor("failed open()ing /dev/null: No such file or directory"), ["invalid", 128]);
+  assert.deepEqual(kindFor("failed open()ing /dev/null: Permission denied"), ["invalid", 128]);
+  assert.deepEqual(kindFor("mount `/file` to `dir`: Not a directory"), ["invalid", 128]);
+  assert.deepEqual(kindFor("mount `tmpfs` to `t`: No space left on device"), ["internal", 128]);
 });

@@ -10,8 +10,8 @@ import type { Entry } from "../entry.ts";
 import type { Context } from "../options.ts";
 import { type Accounts, resolveUser } from "../spec/user.ts";
 import type { Container, PathStat } from "../types.ts";
-import { unreachable } from "./failure.ts";
-import { find } from "./find.ts";
+import { missing, unreachable } from "./failure.ts";
+import { find, isBehindKernels } from "./find.ts";
 import { askedPath, toBytes, toText } from "./naming.ts";
 import { readText } from "./read-text.ts";
 import { unpackInto } from "./tar-in.ts";
@@ -101,6 +101,7 @@ function destinationOf(view: View, given: string, container: string): string {
   try {
     descriptor = openInRoot(view.root, asked.path, { follow: true });
   } catch (thrown) {
+    if (isBehindKernels(view.root, asked.path)) throw missing(given, container);
     throw unreachable(thrown, asked, given, container);
   }
   try {

@@ -1,7 +1,10 @@
 /** What `docker cp` is asked for, found. */
 import { closeSync, fstatSync, type Stats } from "node:fs";
+import { posix } from "node:path";
+import { codeOf } from "../../lib/errors.ts";
 import { openInRoot } from "../../linux/openat2.ts";
 import type { PathStat } from "../types.ts";
+import { withDescriptor } from "./descriptors.ts";
 import { missing, unreachable } from "./failure.ts";
 import { goFileMode } from "./file-mode.ts";
 import { followLinks } from "./links.ts";
@@ -27,6 +30,7 @@ export function find(view: View, given: string, container: string): Found {
   try {
     descriptor = openInRoot(view.root, asked.path, { follow: asked.directory, directory: asked.directory });
   } catch (thrown) {
+    if (isBehindKernels(view.root, asked.path)) throw missing(given, container);
     throw unreachable(thrown, asked, given, container);
   }
   try {
@@ -45,6 +49,18 @@ export function find(view: View, given: string, container: string): Found {
     closeSync(descriptor);
     throw thrown;
   }
+}
+
+/** Whether the way to `path` goes on from what the kernel makes up, such as /proc/1/root: nobody is led through that. */
+export function isBehindKernels(root: number, path: string): boolean {
+  for (let at = posix.dirname(path); at !== "/" && at !== "."; at = posix.dirname(at)) {
+    try {
+      return withDescriptor(openInRoot(root, at), isKernels);
+    } catch (thrown) {
+      if (codeOf(thrown) === undefined) throw thrown;
+    }
+  }
+  return false;
 }
 
 /** As Go writes a time: as many digits of the second as it takes. */

@@ -138,9 +138,13 @@ class Unpacker {
     if (!target || existing === undefined) {
       throw invalid(`invalid hardlink "${this.#shown(parts)}" -> "${toText(entry.linkname)}"`);
     }
-    withDescriptor(this.#openDirectory(target.slice(0, -1)), (from) =>
-      tree.makeHardLink(from, existing, parent, name),
-    );
+    withDescriptor(this.#openDirectory(target.slice(0, -1)), (from) => {
+      if (!tree.lookAt(from, existing)) {
+        const [path, other] = [this.#shown(target), this.#shown(parts)];
+        throw invalid(`link ${path} ${other}: no such file or directory`);
+      }
+      tree.makeHardLink(from, existing, parent, name);
+    });
   }
 
   async #fill(parent: number, name: string, entry: TarEntry): Promise<void> {

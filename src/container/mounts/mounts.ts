@@ -77,14 +77,24 @@ const REPLACEABLE_IN_PROC: ReadonlySet<string> = new Set([
   "/proc/uptime",
 ]);
 
-/** What hides parts of /proc could lift what keeps a container in (CVE-2019-16884). crun would let it. */
-function checkOutsideProc({ destination, source }: Mount): void {
+/**
+ * What hides parts of /proc could lift what keeps a container in (CVE-2019-16884). crun would let it.
+ * @returns runc's words of refusal; undefined where there is nothing against it
+ */
+export function refusalInProc({
+  destination,
+  source,
+}: Pick<Mount, "destination" | "source">): string | undefined {
+  const refused = (why: string) => `"${destination}" cannot be mounted because it is ${why}`;
+  if (destination === "/proc") return source === "/proc" ? undefined : refused("not of type proc");
   const inside = destination.startsWith("/proc/") && !REPLACEABLE_IN_PROC.has(destination);
-  const refuse = (why: string) => {
-    throw new RuntimeError("other", `"${destination}" cannot be mounted because it is ${why}`);
-  };
-  if (inside) refuse("inside /proc");
-  if (destination === "/proc" && source !== "/proc") refuse("not of type proc");
+  return inside ? refused("inside /proc") : undefined;
+}
+
+/** Of a container that was made before its creation asked the same. @throws RuntimeError */
+function checkOutsideProc(mount: Mount): void {
+  const refusal = refusalInProc(mount);
+  if (refusal !== undefined) throw new RuntimeError("other", refusal);
 }
 
 /**

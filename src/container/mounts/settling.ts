@@ -7,6 +7,7 @@ import { invalid, messageOf } from "../../lib/errors.ts";
 import type { VolumeRequest } from "../../volume/types.ts";
 import type { HostConfig, MountPoint, MountRequest } from "../types.ts";
 import { parseBind, parseVolumesFrom } from "./binds.ts";
+import { refusalInProc } from "./mounts.ts";
 import { checkMount, checkText } from "./request.ts";
 import { tmpfsOptions, tmpfsText } from "./tmpfs.ts";
 import { cleanPath } from "./words.ts";
@@ -54,7 +55,15 @@ export function settleMounts(input: SettlingInput): readonly Draft[] {
     if (drafts.has(destination) || tmpfs.has(destination)) continue;
     drafts.set(destination, anonymousDraft(destination, hostConfig.VolumeDriver));
   }
+  for (const { point } of drafts.values()) checkOutsideProc(point.Destination, point.Source);
+  for (const destination of tmpfs) checkOutsideProc(destination, "");
   return [...drafts.values()].toSorted((a, b) => (a.point.Destination < b.point.Destination ? -1 : 1));
+}
+
+/** No runtime would start it: that is told before anything is made. @throws invalid in runc's words */
+function checkOutsideProc(destination: string, source: string): void {
+  const refusal = refusalInProc({ destination, source });
+  if (refusal !== undefined) throw invalid(refusal);
 }
 
 /** As in the other container, but for what is read-only here; nothing is copied into them. */

@@ -20,17 +20,35 @@ const FLAGS = new Map([
   ...Object.entries(OPPOSITES).map(([yes, no]): [string, string] => [no, yes]),
 ]);
 
-/** tmpfs(5). */
-const VALUES = ["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol", "huge"];
+/** As the kernel's memparse takes a number: hexadecimal, octal or decimal, with a unit or none. */
+const MEMORY = "(0x[0-9a-f]+|[0-9]+)[kmgtpe]?";
+const isId = (text: string): boolean => /^\d{1,10}$/.test(text) && Number(text) < 2 ** 32 - 1;
+const is = (pattern: RegExp) => (text: string) => pattern.test(text);
+
+/** What may be said of each (tmpfs(5); Linux, mm/shmem.c). Whether a kernel has huge pages or nodes is its own to say. */
+const VALUES: ReadonlyMap<string, (text: string) => boolean> = new Map([
+  ["size", is(new RegExp(`^${MEMORY}%?$`, "i"))],
+  ["nr_blocks", is(new RegExp(`^${MEMORY}$`, "i"))],
+  ["nr_inodes", is(new RegExp(`^${MEMORY}$`, "i"))],
+  ["mode", is(/^[0-7]{1,10}$/)],
+  ["uid", isId],
+  ["gid", isId],
+  ["huge", is(/^(never|always|within_size|advise)$/)],
+  [
+    "mpol",
+    is(/^(default|local|(prefer|bind|interleave|prefer \(many\)|weighted interleave)(=\w+)?(:[\d-]+)?)$/),
+  ],
+]);
 
 /** Docker's defaults for a tmpfs with the user's options over them. @throws invalid in Docker's words */
 export function tmpfsOptions(options: string): readonly string[] {
   const merged = new Map<string, string>(["noexec", "nosuid", "nodev"].map((flag) => [flag, flag]));
   for (const option of options.split(",").filter(Boolean)) {
-    const key = option.split("=", 1)[0] ?? option;
+    const at = option.indexOf("=");
+    const key = at < 0 ? option : option.slice(0, at);
     const opposite = FLAGS.get(option);
     if (opposite !== undefined) merged.delete(opposite);
-    else if (!isPropagation(option) && !(VALUES.includes(key) && option.includes("="))) {
+    else if (!isPropagation(option) && !(at >= 0 && VALUES.get(key)?.(option.slice(at + 1)))) {
       throw invalid(`invalid tmpfs option ["${option}"]`);
     }
     merged.set(key, option);
