@@ -26,6 +26,7 @@ import { registryRoutes } from "./routes/registry.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { volumeRoutes } from "./routes/volumes.ts";
 import type { Schema } from "./schema.ts";
+import { firstOnes } from "./schema.ts";
 import { parseTarget } from "./target.ts";
 import { formatVersion, NEWEST } from "./version.ts";
 
@@ -82,6 +83,10 @@ export function createApp(engine: Engine, options: Omit<Context, "engine">): Fas
     if (listener?.kind === "tcp") refuseBrowsers(request.headers, { hostMustBeLoopback: !listener.tls });
     // Docker looks a page up before it looks at the version.
     if (!request.is404) minorOf(request);
+    done();
+  });
+  app.addHook("preValidation", (request, _reply, done) => {
+    firstOnes(request.query as Record<string, unknown>, request.routeOptions.schema?.querystring);
     done();
   });
   // Docker's clients compare the whole value: with a charset, they take an error's JSON for its message.

@@ -29,7 +29,7 @@ export const command: Schema = {
   anyOf: [{ type: "string" }, { type: "null" }, { type: "array", items: { type: "string" } }],
 };
 
-/** All query parameters are texts; one given twice is an error, but for those in `many`. */
+/** All query parameters are texts; of one given twice the first counts (`firstOnes`), but for those in `many`. */
 export function query(names: readonly string[], many: readonly string[] = []): Schema {
   const once = { type: "string", maxLength: TEXT_LIMIT };
   return {
@@ -39,6 +39,14 @@ export function query(names: readonly string[], many: readonly string[] = []): S
       ...many.map((name) => [name, { anyOf: [once, { type: "array", items: once }] }]),
     ]),
   };
+}
+
+/** As Go's FormValue reads a query: the first of what is given several times, where only one is wanted. */
+export function firstOnes(query: Record<string, unknown>, schema: unknown): void {
+  const { properties = {} } = (schema ?? {}) as { readonly properties?: Readonly<Record<string, Schema>> };
+  for (const [name, value] of Object.entries(query)) {
+    if (Array.isArray(value) && properties[name]?.type === "string") query[name] = value[0];
+  }
 }
 
 export type Query<Name extends string> = Readonly<Partial<Record<Name, string>>>;

@@ -19,7 +19,7 @@ import { type Pushed, pushOne } from "./push.ts";
 import { type Asked, refusal, UnreachableError } from "./refusals.ts";
 import { SharedWork } from "./shared.ts";
 import { domainOf, Session } from "./skopeo.ts";
-import type { RegistrySettings } from "./trust.ts";
+import { mirrorLocation, mirrorsOf, type RegistrySettings, trustsBlindly } from "./trust.ts";
 import type { Credentials, Registry, TransferOptions } from "./types.ts";
 
 export interface RegistryOptions {
@@ -210,12 +210,30 @@ class SkopeoRegistry implements Registry {
     credentials: Credentials | undefined,
     signal: AbortSignal,
   ): Promise<readonly string[]> {
-    await using session = await Session.open(this.#parts.surroundings, domain, credentials);
-    const args = ["list-tags", "--authfile", session.authFile, `docker://${canonical({ domain, path })}`];
-    const answer = JSON.parse((await session.run(args, { signal })).toString()) as {
-      readonly Tags?: readonly string[] | null;
+    const { surroundings } = this.#parts;
+    await using session = await Session.open(surroundings, domain, credentials);
+    const list = async (repository: string, ...options: string[]) => {
+      const args = ["list-tags", "--authfile", session.authFile, ...options, `docker://${repository}`];
+      const answer = JSON.parse((await session.run(args, { signal })).toString()) as {
+        readonly Tags?: readonly string[] | null;
+      };
+      return answer.Tags ?? [];
     };
-    return answer.Tags ?? [];
+    // Of tags alone, skopeo asks no mirror by itself.
+    for (const { location, plain } of mirrorsOf(domain, surroundings.settings).map(mirrorLocation)) {
+      const blind =
+        plain || (await trustsBlindly(location.split("/", 1)[0] ?? location, surroundings.settings));
+      try {
+        return await list(`${location}/${path}`, ...(blind ? ["--tls-verify=false"] : []));
+      } catch (thrown) {
+        signal.throwIfAborted();
+        this.#parts.logger.info(
+          { mirror: location, reason: messageOf(thrown) },
+          "a mirror has no tags to tell",
+        );
+      }
+    }
+    return list(canonical({ domain, path }));
   }
 
   async #config(session: Session, reference: Reference, manifest: ImageManifest, signal: AbortSignal) {

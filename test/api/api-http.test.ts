@@ -105,10 +105,9 @@ test("a field of the wrong kind is named", async () => {
     assert.match(messageIn(answer), wanted);
   }
   assert.match(messageIn(await api.ask("GET", "/containers/json?limit=many")), /invalid limit/);
-  assert.match(
-    messageIn(await api.ask("GET", "/containers/json?filters={}&filters={}")),
-    /query filters: must be string/,
-  );
+  // Of a parameter that is given twice the first counts.
+  assert.equal((await api.ask("GET", "/containers/json?filters={}&filters=none")).status, 200);
+  assert.equal((await api.ask("GET", "/containers/json?filters=none&filters={}")).status, 400);
   assert.deepEqual(api.engine.requests, []);
 });
 

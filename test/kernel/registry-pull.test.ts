@@ -326,6 +326,10 @@ test("a mirror is asked for what is on docker.io", async () => {
   assert.deepEqual([image.tags, image.digests], [["busybox:latest"], [`busybox@${digest}`]]);
   assert.deepEqual(told().slice(0, 1), ["latest: Pulling from library/busybox"]);
   assert.equal(memory.madeBuiltIn, 0);
+  // And for the tags that there are.
+  server.image("library/busybox:old", [layerOf("b")], own);
+  const all = await registry.pullAll("busybox", listening().options);
+  assert.deepEqual(all.flatMap(({ tags }) => tags).sort(), ["busybox:latest", "busybox:old"]);
 });
 
 test("busybox is the machine's own where no registry can be reached; other images are not", async () => {

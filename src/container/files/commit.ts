@@ -40,8 +40,8 @@ export async function exportFiles(context: Context, entry: Entry, reference: str
 /** A process that runs is frozen meanwhile, unless told not to. @throws conflict, invalid */
 export async function commit(context: Context, entry: Entry, options: CommitOptions): Promise<ImageID> {
   refuseDead(entry, "commit");
-  const frozen = options.pause && entry.container.state.status === "running";
-  if (frozen) await pause(context, entry, { passing: true });
+  const frozen =
+    options.pause && entry.container.state.status === "running" && (await freeze(context, entry));
   let id: ImageID;
   try {
     // One that stands still shall neither start nor go meanwhile.
@@ -53,6 +53,19 @@ export async function commit(context: Context, entry: Entry, options: CommitOpti
   const { comment, reference = "" } = options;
   context.tell(entry.container, "commit", { comment, imageID: id, imageRef: reference });
   return id;
+}
+
+/** @returns whether it is frozen: one whose process has just ended stands still by itself, once that is dealt with */
+async function freeze(context: Context, entry: Entry): Promise<boolean> {
+  const { run } = entry;
+  try {
+    await pause(context, entry, { passing: true });
+    return true;
+  } catch (thrown) {
+    if (!run || run.supervised.signal(0)) throw thrown;
+    await run.settled;
+    return false;
+  }
 }
 
 /** It may have been killed meanwhile, or somebody else has thawed it. */
