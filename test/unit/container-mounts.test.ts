@@ -7,7 +7,7 @@ import { parseVolumesFrom } from "../../src/container/mounts/binds.ts";
 import { whyNoRecursiveReadonly } from "../../src/container/mounts/recursive-readonly.ts";
 import { type SettlingInput, settleMounts } from "../../src/container/mounts/settling.ts";
 import { mountOfPath } from "../../src/container/mounts/sources.ts";
-import { tmpfsOptions, tmpfsText } from "../../src/container/mounts/tmpfs.ts";
+import { tmpfsText } from "../../src/container/mounts/tmpfs.ts";
 import { readContainers } from "../../src/container/record.ts";
 import type { HostConfig, MountPoint, MountRequest } from "../../src/container/types.ts";
 import { EngineError, notFound } from "../../src/lib/errors.ts";
@@ -224,10 +224,6 @@ describe("mounts of a container", () => {
       { Mounts: [{ Type: "npipe", Target: "/t", Source: "x" }] },
       /^invalid mount config for type "npipe": mount type unk/,
     ],
-    [{ volumes: ["/proc"] }, /^"\/proc" cannot be mounted because it is not of type proc$/],
-    [{ volumes: ["/proc/x"] }, /^"\/proc\/x" cannot be mounted because it is inside \/proc$/],
-    [{ Tmpfs: { "/proc/": "" } }, /^"\/proc" cannot be mounted because it is not of type proc$/],
-    [{ Binds: ["/etc:/proc/sys"] }, /^"\/proc\/sys" cannot be mounted because it is inside \/proc$/],
     [{ VolumesFrom: ["nobody"] }, /^No such container: nobody$/],
     [{ VolumesFrom: [""] }, /^volumes-from specification cannot be an empty string$/],
     [{ VolumesFrom: ["other:nocopy"] }, /^invalid mode: nocopy$/],
@@ -246,43 +242,6 @@ describe("mounts of a container", () => {
       );
     });
   }
-
-  it("lets the host's own /proc be shown, and single files of it be replaced", () => {
-    const binds = ["/proc:/proc", "/x:/proc/meminfo"];
-    assert.deepEqual(told({ Binds: binds }), [
-      "bind /proc → /proc rw rprivate make",
-      "bind /x → /proc/meminfo rw rprivate make",
-    ]);
-  });
-
-  it("takes of a tmpfs what the kernel takes", () => {
-    const taken = ["size=64m", "size=50%", "size=0x10K", "mode=1777", "uid=0,gid=4294967294", "nr_inodes=1k"];
-    for (const options of [
-      ...taken,
-      "nr_blocks=12",
-      "huge=never",
-      "mpol=interleave:0-1",
-      "mpol=bind=static:0",
-    ]) {
-      assert.deepEqual(tmpfsOptions(options).slice(3), options.split(","));
-    }
-    const refused = [
-      "size=abc",
-      "size=-1",
-      "size=",
-      "size=5x",
-      "mode=99",
-      "mode=",
-      "uid=x",
-      "gid=99999999999",
-    ];
-    for (const option of [...refused, "nr_blocks=5%", "nr_inodes=x", "huge=x", "mpol=zz", "size"]) {
-      assert.throws(() => tmpfsOptions(option), {
-        kind: "invalid",
-        message: `invalid tmpfs option ["${option}"]`,
-      });
-    }
-  });
 
   it("says that images are not mounted here", () => {
     assert.throws(() => settle({ Mounts: [{ Type: "image", Target: "/i", Source: "busybox" }] }), {
