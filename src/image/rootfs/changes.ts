@@ -7,6 +7,7 @@ import { below, type Node, namesIn, nodesOf } from "../layers/stack.ts";
 import type { Item } from "../layers/tree-tar.ts";
 import { isOpaque, isWhiteout, WHITEOUT } from "../layers/whiteout.ts";
 import type { FilesystemChange } from "../types.ts";
+import { MOUNT_FILES } from "./init-layer.ts";
 
 /** A container's own files, and what they lie on. */
 export interface Stack {
@@ -52,6 +53,7 @@ export function changesOf(stack: Stack): Promise<Change[]> {
         if (was) changes.push({ kind: "deleted", name });
         continue;
       }
+      if (isMountPoint(name, stat) && (!was || isMountPoint(name, was.stat))) continue;
       const inside = stat.isDirectory()
         ? await inDirectory(path, whole || isOpaque(path), was?.directories ?? [], `${name}/`)
         : [];
@@ -66,6 +68,10 @@ export function changesOf(stack: Stack): Promise<Change[]> {
 
   return inDirectory(stack.own, stack.whole, stack.below, "");
 }
+
+/** What the runtime made to mount something on, and nobody wrote: dockerd never tells of these. */
+const isMountPoint = (name: string, stat: Stats): boolean =>
+  MOUNT_FILES.has(name) && stat.isFile() && stat.size === 0;
 
 /** A directory's size and time change with what is in it, which is told of itself. */
 function differs(was: Pick<Node, "path" | "stat">, is: Pick<Node, "path" | "stat">): boolean {

@@ -10,6 +10,12 @@ const DIRECTORIES = ["dev/pts", "dev/shm", "proc", "sys", "etc"];
 const FILES = [".dockerenv", "dev/console", "etc/hostname", "etc/hosts", "etc/resolv.conf"];
 const LINKS: Readonly<Record<string, string>> = { "etc/mtab": "/proc/mounts" };
 
+/**
+ * Files that a container has in its own layer where it was made before there was this one: made for something to be
+ * mounted on, by the runtime. Without a slash before them.
+ */
+export const MOUNT_FILES: ReadonlySet<string> = new Set(FILES.filter((name) => name !== ".dockerenv"));
+
 /** Made at `root`; what is there already is left. */
 export function makeInitLayer(root: string): void {
   const directory = (path: string): void => {
