@@ -7,6 +7,7 @@ import type { ContainerID, ExecID, ImageID } from "../lib/ids.ts";
 import { Turns } from "../lib/turns.ts";
 import { create } from "./create.ts";
 import { DEFAULT_SHM_SIZE } from "./defaults.ts";
+import { readSeccompDefault } from "./engine-defaults.ts";
 import type { Entry } from "./entry.ts";
 import { Execs } from "./exec.ts";
 import { readArchive, statPath, writeArchive } from "./files/archive.ts";
@@ -73,11 +74,14 @@ class ContainerRoom implements Containers {
     const defaultLog = settings.defaultLog ?? DEFAULT_LOG;
     checkDefaultLog(defaultLog);
     const driver = settings.cgroupDriver ?? "cgroupfs";
+    const abilities = host ?? readHostAbilities();
+    const { seccompProfile, ...engineDefaults } = settings.containerDefaults ?? {};
+    const seccomp = readSeccompDefault(seccompProfile, abilities);
     this.#context = {
       ...rest,
       registry: new Registry(rest.store),
       claims: new VolumeClaims(),
-      host: host ?? readHostAbilities(),
+      host: abilities,
       cgroups: {
         driver,
         parent: settings.cgroupParent ?? (driver === "systemd" ? "system.slice" : "/drawbridge"),
@@ -86,6 +90,7 @@ class ContainerRoom implements Containers {
       probes: new Turns(probesAtATime()),
       shmSize: settings.defaultShmSize ?? DEFAULT_SHM_SIZE,
       defaultLog,
+      engineDefaults: { ...engineDefaults, ...(seccomp !== undefined && { seccomp }) },
       tell: (container, action, attributes) => rest.publish(containerEvent(container, action, attributes)),
       isStopping: () => this.#phase !== "running",
       isDetached: () => this.#phase === "detached",

@@ -99,6 +99,7 @@ function describe(
     shmSize: context.shmSize,
     log: context.defaultLog,
     runtime: context.supervisor.runtime.name,
+    engine: context.engineDefaults,
   };
   const written = hostConfigOf(request.hostConfig, defaults);
   validateHostConfig(written, request.config, {

@@ -2,6 +2,7 @@
 import type { Image } from "../image/types.ts";
 import { invalid } from "../lib/errors.ts";
 import { type ContainerID, shortId } from "../lib/ids.ts";
+import { type EngineDefaults, withEngineDefaults } from "./engine-defaults.ts";
 import { inheritHealthcheck } from "./health/check.ts";
 import { NO_LIMITS } from "./limits/fitting.ts";
 import { type LogConfig, logConfigOf } from "./logs/options.ts";
@@ -35,6 +36,7 @@ export interface Defaults {
   readonly shmSize: number;
   readonly runtime: string;
   readonly log: LogConfig;
+  readonly engine?: EngineDefaults;
 }
 
 /** The user's entrypoint takes the image's command away with its entrypoint; the user's command only that. */
@@ -139,12 +141,20 @@ export const NOTHING_ASKED = {
   ...NO_LIMITS,
 } as const satisfies Partial<HostConfig>;
 
+/** On cgroups v1 a privileged container sees the host's, whatever the engine was told. */
+function cgroupnsModeOf(privileged: boolean, { host, engine }: Defaults): "private" | "host" {
+  if (host.cgroupVersion === "2") return engine?.cgroupnsMode ?? "private";
+  return privileged ? "host" : (engine?.cgroupnsMode ?? "host");
+}
+
 export function hostConfigOf(asked: CreateRequest["hostConfig"], defaults: Defaults): HostConfig {
   const privileged = asked.Privileged ?? false;
   const memory = asked.Memory ?? 0;
+  const { engine = {} } = defaults;
   return {
     ...NOTHING_ASKED,
     ...asked,
+    ...withEngineDefaults(asked, engine),
     PortBindings: portMapOf(asked.PortBindings ?? {}),
     // 0 and -1 are none, and shown so; runtimes write a -1 out, which cgroups v1 take for a bad number.
     PidsLimit: asked.PidsLimit && asked.PidsLimit > 0 ? asked.PidsLimit : null,
@@ -153,8 +163,8 @@ export function hostConfigOf(asked: CreateRequest["hostConfig"], defaults: Defau
     MemorySwappiness: asked.MemorySwappiness === -1 ? null : (asked.MemorySwappiness ?? null),
     OomKillDisable: asked.OomKillDisable ?? false,
     NetworkMode: !asked.NetworkMode || asked.NetworkMode === "default" ? "bridge" : asked.NetworkMode,
-    IpcMode: asked.IpcMode || "private",
-    CgroupnsMode: asked.CgroupnsMode || (defaults.host.cgroupVersion === "2" ? "private" : "host"),
+    IpcMode: asked.IpcMode || engine.ipcMode || "private",
+    CgroupnsMode: asked.CgroupnsMode || cgroupnsModeOf(privileged, defaults),
     ShmSize: asked.ShmSize || defaults.shmSize,
     RestartPolicy: {
       Name: asked.RestartPolicy?.Name || "no",

@@ -6,6 +6,7 @@ import type { Turns } from "../lib/turns.ts";
 import type { Networks } from "../network/types.ts";
 import type { Store } from "../store/kv.ts";
 import type { Volumes } from "../volume/types.ts";
+import type { EngineDefaults } from "./engine-defaults.ts";
 import type { LogConfig } from "./logs/options.ts";
 import type { VolumeClaims } from "./mounts/volume-claims.ts";
 import type { LogEntry, LogOptions, Supervisor } from "./process/monitor-types.ts";
@@ -41,6 +42,8 @@ export interface ContainersOptions {
     readonly defaultLog?: LogConfig;
     /** Bytes; Docker's 64 MiB by default. */
     readonly defaultShmSize?: number;
+    /** `seccompProfile` is a path, `unconfined` or `builtin`. */
+    readonly containerDefaults?: Omit<EngineDefaults, "seccomp"> & { readonly seccompProfile?: string };
   };
   /** What the machine can do; read from it where absent. */
   readonly host?: HostAbilities;
@@ -54,6 +57,7 @@ export interface Context extends Omit<ContainersOptions, "settings" | "host"> {
   readonly cgroups: CgroupSettings;
   readonly shmSize: number;
   readonly defaultLog: LogConfig;
+  readonly engineDefaults: EngineDefaults;
   readonly filters: CompiledFilters;
   /** Health checks that are run at the same time. */
   readonly probes: Turns;

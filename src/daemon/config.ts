@@ -3,7 +3,7 @@
  * wrong is told at once.
  */
 import { join, resolve } from "node:path";
-import type { BridgeSettings, EngineSettings } from "../engine/settings.ts";
+import type { BridgeSettings, ContainerDefaults, EngineSettings } from "../engine/settings.ts";
 import { EngineError } from "../lib/errors.ts";
 import { type Address, contains, formatPrefix, type Prefix, subnetOf } from "../lib/ip.ts";
 import { DEFAULT_SOCKET, formatWhere, parseHost, type TlsFiles, type Where } from "./hosts.ts";
@@ -142,6 +142,24 @@ function labels(read: Reader): readonly string[] {
   }
 }
 
+/** What containers have that ask for nothing else. */
+function containerDefaults(read: Reader): ContainerDefaults {
+  const ulimits = read.named("default-ulimits", parse.parseUlimit);
+  const ipcMode = read.parsed("default-ipc-mode", parse.oneOf(["private", "shareable"]));
+  const cgroupnsMode = read.parsed("default-cgroupns-mode", parse.oneOf(["private", "host"]));
+  const profile = read.text("seccomp-profile");
+  const seccompProfile =
+    !profile || profile === "builtin" || profile === "unconfined" ? profile : resolve(profile);
+  return {
+    ...(ulimits.length > 0 && { ulimits }),
+    ...(read.boolean("init", false) && { init: true }),
+    ...(ipcMode && { ipcMode }),
+    ...(cgroupnsMode && { cgroupnsMode }),
+    ...(read.boolean("no-new-privileges", false) && { noNewPrivileges: true }),
+    ...(seccompProfile && { seccompProfile }),
+  };
+}
+
 function engine(read: Reader): DaemonConfig["engine"] {
   const cgroupDriver = read.each("exec-opts", parse.parseCgroupDriver).at(-1);
   const cgroupParent = read.text("cgroup-parent");
@@ -162,6 +180,7 @@ function engine(read: Reader): DaemonConfig["engine"] {
     );
   }
   const networkOptions = read.options("default-network-opts");
+  const forContainers = containerDefaults(read);
   const shmSize = read.parsed("default-shm-size", parse.parseMemory);
   return {
     dataRoot: resolve(read.text("data-root") ?? "/var/lib/drawbridge"),
@@ -181,6 +200,7 @@ function engine(read: Reader): DaemonConfig["engine"] {
     ...(cgroupDriver && { cgroupDriver }),
     defaultLog: { Type: read.text("log-driver") ?? "json-file", Config: read.map("log-opts") },
     ...(shmSize && { defaultShmSize: shmSize }),
+    ...(Object.keys(forContainers).length > 0 && { containerDefaults: forContainers }),
     labels: labels(read),
     shutdownTimeout: read.number("shutdown-timeout", 15, -1, 86_400),
     liveRestore: read.boolean("live-restore", true),

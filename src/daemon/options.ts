@@ -128,6 +128,16 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = [
   carried("log-driver", "string", "Log driver of containers that name none (default json-file)"),
   carried({ key: "log-opts", flag: "log-opt" }, "map", "Option of that driver: key=value"),
   carried("default-shm-size", "string", "Size of /dev/shm of containers that name none (default 64M)"),
+  carried(
+    { key: "default-ulimits", flag: "default-ulimit" },
+    "map",
+    "Ulimit of containers that name none of its name: NAME=SOFT[:HARD]",
+  ),
+  carried("init", "bool", "An init in containers that don't say whether"),
+  carried("default-ipc-mode", "string", "IPC namespace of containers that name none: private or shareable"),
+  carried("default-cgroupns-mode", "string", "Cgroup namespace of such containers: private or host"),
+  carried("no-new-privileges", "bool", "No new privileges in containers that don't say whether"),
+  carried("seccomp-profile", "string", "Seccomp profile of containers that name none: FILE or unconfined"),
   carried({ key: "labels", flag: "label" }, "list", "Label of the engine: key=value"),
   carried(
     { key: "insecure-registries", flag: "insecure-registry" },
@@ -159,27 +169,11 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = [
     ),
   ),
   ignored(
-    "no-new-privileges",
-    "bool",
-    unless(
-      isEmpty,
-      "not built in as a default; leave it out and pass --security-opt no-new-privileges to each container",
-    ),
-  ),
-  ignored(
     "selinux-enabled",
     "bool",
     unless(
       isEmpty,
       "SELinux labels are not built in, so containers would run unconfined by it; leave it out to accept that",
-    ),
-  ),
-  ignored(
-    "seccomp-profile",
-    "string",
-    unless(
-      (value) => value === "" || value === "builtin" || value === "unconfined",
-      "a profile of one's own is not built in as a default; leave it out for the built-in one, or pass --security-opt seccomp=FILE to each container",
     ),
   ),
   ignored(
@@ -195,24 +189,23 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = [
   // Passed over.
   ...passedOver(
     "string",
-    "bridge-accept-fwmark containerd containerd-namespace default-cgroupns-mode default-init default-ipc-mode",
+    "bridge-accept-fwmark containerd containerd-namespace default-init",
     "firewall-backend http-proxy https-proxy init-path metrics-addr no-proxy",
     "swarm-default-advertise-addr userland-proxy-path",
   ),
   ...passedOver(
     "bool",
-    "allow-direct-routing cri-containerd experimental init ip6tables iptables raw-logs userland-proxy",
+    "allow-direct-routing cri-containerd experimental ip6tables iptables raw-logs userland-proxy",
   ),
   ...passedOver(
     "int",
     "cpu-rt-period cpu-rt-runtime default-stop-timeout max-concurrent-downloads max-concurrent-uploads",
-    "max-download-attempts network-control-plane-mtu network-diagnostic-port",
+    "max-download-attempts network-control-plane-mtu network-diagnostic-port oom-score-adjust",
   ),
   ignored({ key: "runtimes", flag: "add-runtime" }, "map"),
   ignored({ key: "storage-driver", flag: "storage-driver", short: "s" }, "string"),
   ignored({ key: "storage-opts", flag: "storage-opt" }, "list"),
   ignored({ key: "features", flag: "feature" }, "map"),
-  ignored({ key: "default-ulimits", flag: "default-ulimit" }, "map"),
   ignored({ key: "node-generic-resources", flag: "node-generic-resource" }, "list"),
   ignored({ key: "cdi-spec-dirs", flag: "cdi-spec-dir" }, "list"),
   ignored({ key: "nri-opts", flag: "nri-opts" }, "any"),

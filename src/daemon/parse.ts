@@ -1,5 +1,5 @@
 /** Single values of the daemon's options. All throw `invalid` with what is wrong; the caller names the option. */
-import type { AddressPool } from "../engine/settings.ts";
+import type { AddressPool, ContainerDefaults } from "../engine/settings.ts";
 import { invalid } from "../lib/errors.ts";
 import {
   type Address,
@@ -161,6 +161,34 @@ export function parseCgroupDriver(element: unknown): "cgroupfs" | "systemd" {
   if (value !== "cgroupfs" && value !== "systemd")
     throw invalid("native.cgroupdriver is cgroupfs or systemd");
   return value;
+}
+
+/** `1024:2048` or `1024` of a flag, `{"Name": "nofile", "Soft": 1024, "Hard": 2048}` of a file; -1 is no limit. */
+export function parseUlimit(name: string, value: unknown): Ulimit {
+  const limit = typeof value === "string" ? fromText(value) : value;
+  const { Name = name, Soft, Hard } = (limit ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof Name !== "string" || !ULIMITS.has(Name)) throw invalid(`invalid ulimit type: ${Name}`);
+  if (!isLimit(Soft) || !isLimit(Hard)) throw invalid(`${name}: numbers of Soft and Hard are wanted`);
+  if (Hard >= 0 && (Soft < 0 || Soft > Hard)) {
+    throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${Soft} > ${Hard}`);
+  }
+  return { Name, Soft, Hard };
+}
+
+type Ulimit = NonNullable<ContainerDefaults["ulimits"]>[number];
+
+/** Those of setrlimit(2), as docker names them. */
+const ULIMITS = new Set(
+  "as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split(
+    " ",
+  ),
+);
+
+const isLimit = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= -1;
+
+function fromText(text: string): object {
+  const { soft, hard = soft } = /^(?<soft>-?\d+)(:(?<hard>-?\d+))?$/.exec(text)?.groups ?? {};
+  return { Soft: Number(soft), Hard: Number(hard) };
 }
 
 export function parseRegistry(element: unknown): string {

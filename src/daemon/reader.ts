@@ -74,6 +74,15 @@ export class Reader {
     return value.flatMap((element) => this.#attempt(key, element, parse) ?? []);
   }
 
+  /** The members of a map through a parser; refused ones are left out. */
+  named<T>(key: string, parse: (name: string, value: unknown) => T): readonly T[] {
+    const value = this.#values.get(key)?.value ?? {};
+    if (typeof value !== "object" || Array.isArray(value)) return [];
+    return Object.entries(value).flatMap(
+      ([name, each]) => this.#attempt(key, each, () => parse(name, each)) ?? [],
+    );
+  }
+
   #attempt<E, T>(key: string, element: E, parse: (element: E) => T): T | undefined {
     try {
       return parse(element);

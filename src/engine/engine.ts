@@ -165,6 +165,7 @@ export function createEngine(settings: EngineSettings, between: Between = {}): P
         cgroupDriver,
         ...(settings.cgroupParent !== undefined && { cgroupParent: settings.cgroupParent }),
         ...(settings.defaultLog && { defaultLog: settings.defaultLog }),
+        ...(settings.containerDefaults && { containerDefaults: settings.containerDefaults }),
         ...(settings.defaultShmSize && { defaultShmSize: settings.defaultShmSize }),
       },
     });

@@ -2,6 +2,7 @@
  * What the engine is told at its start: flags and configuration file, checked and with defaults filled in.
  * `daemon/config.ts` makes it; `createEngine` and `cleanHost` take it.
  */
+import type { ContainersOptions } from "../container/options.ts";
 import type { Logger } from "../lib/log.ts";
 import type { NetworkSettings } from "../network/settings.ts";
 
@@ -16,6 +17,8 @@ export interface ReloadableSettings {
   /** Containers go on when the engine stops. Docker's default is false, ours true. */
   readonly liveRestore: boolean;
 }
+
+export type ContainerDefaults = NonNullable<ContainersOptions["settings"]["containerDefaults"]>;
 
 export interface EngineSettings extends ReloadableSettings, NetworkSettings {
   /** The engine's own version, from package.json. */
@@ -34,6 +37,8 @@ export interface EngineSettings extends ReloadableSettings, NetworkSettings {
   };
   /** `--default-shm-size`, bytes; 64 MiB unless told. */
   readonly defaultShmSize?: number;
+  /** `--default-ulimit`, `--init`, `--default-ipc-mode` … : for containers that ask for nothing else. */
+  readonly containerDefaults?: ContainerDefaults;
   /** Carried for the registry client; `registry[:port]`, CIDR, or URL as dockerd takes them. */
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];

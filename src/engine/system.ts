@@ -4,7 +4,7 @@ import { type HostAbilities, readHostAbilities } from "../container/spec/host.ts
 import { formatPrefix } from "../lib/ip.ts";
 import { hostFacts } from "../linux/host.ts";
 import { programVersion } from "./programs.ts";
-import type { EngineSettings } from "./settings.ts";
+import type { ContainerDefaults, EngineSettings } from "./settings.ts";
 import type { ResourceSupport, SystemView } from "./types.ts";
 
 /** What `systemView` tells of parts that are fixed while the engine runs. */
@@ -48,13 +48,18 @@ export async function systemView(parts: SystemParts): Promise<SystemView> {
     logDriver: settings.defaultLog?.Type ?? "json-file",
     ipForwarding,
     support,
-    security: securityOf(abilities),
+    security: securityOf(abilities, settings.containerDefaults),
     insecureRegistries: settings.insecureRegistries,
     registryMirrors: settings.registryMirrors,
     addressPools: settings.defaultAddressPools.map(({ base, size }) => ({ base: formatPrefix(base), size })),
     openFiles: readdirSync("/proc/self/fd").length,
     listeners: parts.listeners,
-    warnings: warningsOf(abilities, support, ipForwarding),
+    warnings: [
+      ...warningsOf(abilities, support, ipForwarding),
+      ...(/^(builtin)?$/.test(settings.containerDefaults?.seccompProfile ?? "")
+        ? []
+        : ["WARNING: daemon is not using the default seccomp profile"]),
+    ],
     startedAt: parts.startedAt,
   };
 }
@@ -83,12 +88,17 @@ const supportOf = ({ controllers, cgroupAbilities, swapLimit }: HostAbilities): 
 });
 
 /** Docker's words for what confines containers here. */
-function securityOf({ confinement, cgroupVersion }: HostAbilities): readonly string[] {
+function securityOf(
+  { confinement, cgroupVersion }: HostAbilities,
+  defaults: ContainerDefaults = {},
+): readonly string[] {
+  const profile = defaults.seccompProfile || "builtin";
   return [
     ...(confinement.appArmor ? ["name=apparmor"] : []),
-    ...(existsSync("/proc/sys/kernel/seccomp") ? ["name=seccomp,profile=builtin"] : []),
+    ...(existsSync("/proc/sys/kernel/seccomp") ? [`name=seccomp,profile=${profile}`] : []),
     ...(confinement.seLinux ? ["name=selinux"] : []),
     ...(cgroupVersion === "2" ? ["name=cgroupns"] : []),
+    ...(defaults.noNewPrivileges ? ["name=no-new-privileges"] : []),
   ];
 }
 

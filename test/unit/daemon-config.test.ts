@@ -203,9 +203,21 @@ test("one problem each", () => {
     ["", { "default-network-opts": { bridge: { a: 1 } } }, /an object of objects of strings/],
     ["", { "userns-remap": "default" }, /root in a container would be root on the host/],
     ["", { "authorization-plugins": ["x"] }, /no request would be authorized/],
-    ["", { "no-new-privileges": true }, /--security-opt no-new-privileges/],
     ["", { "selinux-enabled": true }, /unconfined/],
-    ["", { "seccomp-profile": "/x.json" }, /a profile of one's own/],
+    [
+      "--default-ipc-mode=host",
+      undefined,
+      /--default-ipc-mode: one of private, shareable is wanted, not host/,
+    ],
+    [
+      "",
+      { "default-cgroupns-mode": "x" },
+      /default-cgroupns-mode in .*: one of private, host is wanted, not x/,
+    ],
+    ["--default-ulimit=files=1", undefined, /--default-ulimit: .*invalid ulimit type: files/],
+    ["--default-ulimit=nofile=x", undefined, /--default-ulimit: .*numbers of Soft and Hard are wanted/],
+    ["--default-ulimit=nofile=3:2", undefined, /soft limit must be less than or equal to hard limit: 3 > 2/],
+    ["", { "default-ulimits": { nofile: 5 } }, /numbers of Soft and Hard are wanted/],
     ["", { "default-runtime": "runsc" }, /another runtime's isolation would be missing/],
   ];
   for (const [flags, file, expected] of table) {
@@ -337,6 +349,39 @@ test("the size of /dev/shm, as Docker writes sizes", () => {
   for (const text of ["much", "-1", "1x", "1.m"]) {
     assert.match(problems("", { "default-shm-size": text }).join("\n"), /invalid size/, text);
   }
+});
+
+test("what containers have that ask for nothing else", () => {
+  const flags = "--default-ulimit=nofile=64:128 --default-ulimit=core=-1 --init --default-ipc-mode=shareable";
+  assert.deepEqual(
+    read(`${flags} --default-cgroupns-mode=host --no-new-privileges`).engine.containerDefaults,
+    {
+      ulimits: [
+        { Name: "nofile", Soft: 64, Hard: 128 },
+        { Name: "core", Soft: -1, Hard: -1 },
+      ],
+      init: true,
+      ipcMode: "shareable",
+      cgroupnsMode: "host",
+      noNewPrivileges: true,
+    },
+  );
+  const ulimits = { nofile: { Name: "nofile", Soft: 1, Hard: 2 }, nproc: { Soft: 3, Hard: -1 } };
+  assert.deepEqual(
+    read("", { "default-ulimits": ulimits, "seccomp-profile": "/x.json" }).engine.containerDefaults,
+    {
+      ulimits: [ulimits.nofile, { Name: "nproc", Soft: 3, Hard: -1 }],
+      seccompProfile: "/x.json",
+    },
+  );
+  assert.equal(
+    read("", { init: false, "no-new-privileges": false, "default-ulimits": {} }).engine.containerDefaults,
+    undefined,
+  );
+});
+
+test("an oom score of the engine's own is accepted, and told to mean nothing", () => {
+  assert.match(read("--oom-score-adjust=-500").warnings.join(), /without effect here.*oom-score-adjust/);
 });
 
 test("no two options share a name", () => {
