@@ -1,5 +1,5 @@
 /** Builds: each from its request to an image of the engine's, and nothing left of it besides. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Image, Images } from "../image/types.ts";
@@ -22,7 +22,7 @@ import { recipeOf } from "./recipe.ts";
 import { remoteContext } from "./remote.ts";
 import { checkResult, imagesOf, type Stages, stagesOf } from "./stages.ts";
 import { Transfer } from "./transfer.ts";
-import type { Builder, BuildRequest } from "./types.ts";
+import type { Builder, BuildRequest, CacheUsage } from "./types.ts";
 
 export interface BuilderOptions {
   readonly images: Images;
@@ -229,8 +229,11 @@ class ImageBuilder implements Builder {
     return found;
   }
 
-  async usage(): Promise<number> {
-    return (await treeSize(this.#buildah.storage)).allocated;
+  async usage(): Promise<CacheUsage> {
+    const { storage } = this.#buildah;
+    const bytes = (await treeSize(storage)).allocated;
+    const made = statSync(storage, { throwIfNoEntry: false });
+    return { bytes, ...(made && { createdAt: made.birthtime }) };
   }
 
   /** What running builds may use stays: with one running, nothing goes. */
@@ -249,7 +252,7 @@ class ImageBuilder implements Builder {
     const { publish } = this.#options;
     await Promise.allSettled([this.#tidying]);
     const deleted = this.#transfer.ids();
-    const reclaimed = await this.usage();
+    const { bytes: reclaimed } = await this.usage();
     await rm(this.#buildah.storage, { recursive: true, force: true });
     this.#untidy = false;
     publish({

@@ -56,7 +56,13 @@ export interface Builder {
     readonly deleted: readonly string[];
     readonly reclaimed: number;
   }>;
-  /** Bytes that the build's cache takes. */
-  usage(): Promise<number>;
+  usage(): Promise<CacheUsage>;
   stop(): Promise<void>;
+}
+
+/** What the builds' cache takes. */
+export interface CacheUsage {
+  readonly bytes: number;
+  /** Absent where no build has made one yet. */
+  readonly createdAt?: Date;
 }

@@ -215,3 +215,16 @@ test("df counts what is there", async () => {
   });
   assert.deepEqual([usage.Containers.length, usage.Images], [3, null]);
 });
+
+test("df says since when there is a build cache", async () => {
+  const { BuildCache } = await client.get<{ BuildCache: { Size: number; CreatedAt: string }[] }>(
+    "/system/df",
+    {
+      type: ["build-cache"],
+    },
+  );
+  assert.deepEqual(
+    BuildCache.map(({ Size, CreatedAt }) => [Size, CreatedAt]),
+    [[7, "2026-01-02T03:04:05.000Z"]],
+  );
+});

@@ -20,6 +20,6 @@ export class FakeBuilder implements Builder {
     return { deleted: ["a"], reclaimed: 7 };
   }
   async usage() {
-    return 7;
+    return { bytes: 7, createdAt: new Date("2026-01-02T03:04:05Z") };
   }
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import type { CacheUsage } from "../../build/types.ts";
 import type { Engine } from "../../engine/types.ts";
 import { invalid } from "../../lib/errors.ts";
 import type { Context } from "../app.ts";
@@ -92,9 +93,9 @@ async function diskUsage(engine: Engine, minor: Minor, types: readonly string[])
   };
 }
 
-/** It is the builder's own store, of one piece: pruned whole. @param size in bytes */
-function buildCache(size: number) {
-  if (size === 0) return [];
+/** It is the builder's own store, of one piece: pruned whole. */
+function buildCache({ bytes, createdAt }: CacheUsage) {
+  if (bytes === 0) return [];
   const record = {
     ID: "builder",
     Parents: null,
@@ -102,8 +103,8 @@ function buildCache(size: number) {
     Description: "layers of builds, and of the images that they began with",
     InUse: false,
     Shared: false,
-    Size: size,
-    CreatedAt: NEVER,
+    Size: bytes,
+    CreatedAt: createdAt?.toISOString() ?? NEVER,
     LastUsedAt: null,
     UsageCount: 0,
   };
