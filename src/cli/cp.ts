@@ -2,7 +2,6 @@ import { lstatSync, readlinkSync, realpathSync, type Stats, statSync } from "nod
 import { basename, dirname, resolve } from "node:path";
 import { PassThrough } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { codeOf } from "../lib/errors.ts";
 import { containerPath } from "./container-path.ts";
 import type { Context } from "./context.ts";
 import {
@@ -16,6 +15,7 @@ import {
 } from "./copy-plan.ts";
 import { DaemonError } from "./engine-client.ts";
 import { ExitError } from "./errors.ts";
+import { refusal } from "./local-file.ts";
 import { pack, unpack } from "./tar-program.ts";
 import { formatSize } from "./values.ts";
 import { flag, verb } from "./verb.ts";
@@ -139,19 +139,11 @@ function local(
   return { ...copy, from: { directory: dirname(real), name: basename(real) } };
 }
 
-/** errno's texts, as Docker's command shows them. */
-const WORDS: Readonly<Record<string, string>> = {
-  ENOENT: "no such file or directory",
-  ENOTDIR: "not a directory",
-  EACCES: "permission denied",
-};
-
 function statLocal(path: string, follow: boolean): Stats {
   try {
     return follow ? statSync(path) : lstatSync(path);
   } catch (thrown) {
-    const words = WORDS[codeOf(thrown) ?? ""];
-    throw words ? new ExitError(1, `lstat ${resolve(path)}: ${words}`) : thrown;
+    throw refusal("lstat", resolve(path), thrown);
   }
 }
 

@@ -1,8 +1,7 @@
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { ExitError } from "./errors.ts";
 import { lines } from "./lines.ts";
+import { openLocal } from "./local-file.ts";
 import { flag, verb } from "./verb.ts";
 
 interface Progress {
@@ -23,8 +22,7 @@ async function source(file: string): Promise<Readable> {
       throw new ExitError(1, "import: standard input is a terminal; pipe a tar into it");
     return process.stdin;
   }
-  const handle = await open(file);
-  return createReadStream("", { fd: handle });
+  return openLocal(file);
 }
 
 export default verb<Options>({

@@ -1,8 +1,7 @@
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { ExitError } from "./errors.ts";
 import { lines } from "./lines.ts";
+import { openLocal } from "./local-file.ts";
 import { platformParameter } from "./platform-parameter.ts";
 import { flag, verb } from "./verb.ts";
 
@@ -13,10 +12,7 @@ interface Line {
 }
 
 async function source(path: string | undefined): Promise<Readable> {
-  if (path !== undefined) {
-    const handle = await open(path);
-    return createReadStream("", { fd: handle });
-  }
+  if (path !== undefined) return openLocal(path);
   if (process.stdin.isTTY) throw new ExitError(1, "requested load from stdin, but stdin is empty");
   return process.stdin;
 }
