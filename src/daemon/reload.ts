@@ -8,12 +8,16 @@ const RELOADABLE = [
   "labels",
   "shutdownTimeout",
   "liveRestore",
+  "insecureRegistries",
+  "registryMirrors",
 ] as const satisfies (keyof ReloadableSettings)[];
 
 const reloadable = (config: DaemonConfig): ReloadableSettings => ({
   labels: config.engine.labels,
   shutdownTimeout: config.engine.shutdownTimeout,
   liveRestore: config.engine.liveRestore,
+  insecureRegistries: config.engine.insecureRegistries,
+  registryMirrors: config.engine.registryMirrors,
 });
 
 /** What differs and takes a new start, by the settings' own names. */

@@ -92,7 +92,9 @@ async function openRoots(settings: EngineSettings, undo: UndoStack) {
 const reloadAttributes = (settings: ReloadableSettings): Readonly<Record<string, string>> => ({
   name: hostname(),
   labels: JSON.stringify(settings.labels),
+  "insecure-registries": JSON.stringify(settings.insecureRegistries),
   "live-restore": String(settings.liveRestore),
+  "registry-mirrors": JSON.stringify(settings.registryMirrors),
   "shutdown-timeout": String(settings.shutdownTimeout),
 });
 
@@ -136,7 +138,9 @@ export function createEngine(settings: EngineSettings, between: Between = {}): P
     const images = (between.images ?? itself)(createImages({ store, dataRoot, logger, publish }));
     await images.start();
     undo.push("stop images", () => images.stop());
-    const registry = createRegistry({ images, dataRoot, execRoot, settings, logger, publish });
+    const { insecureRegistries, registryMirrors } = settings;
+    const trust = { insecureRegistries, registryMirrors };
+    const registry = createRegistry({ images, dataRoot, execRoot, settings: trust, logger, publish });
     await registry.start();
     undo.push("stop transfers", () => registry.stop());
     const volumes = (between.volumes ?? itself)(createVolumes({ store, dataRoot, logger, publish }));
@@ -188,7 +192,11 @@ export function createEngine(settings: EngineSettings, between: Between = {}): P
 
     const parts = { containers, images, volumes, registry, builder, networks, events };
     const fixed = { id: await engineId(store), startedAt, cgroupDriver, supervisor };
-    return running(parts, fixed, settings, undo);
+    const onReload = (changed: ReloadableSettings) => {
+      trust.insecureRegistries = changed.insecureRegistries;
+      trust.registryMirrors = changed.registryMirrors;
+    };
+    return running(parts, fixed, settings, onReload, undo);
   });
 }
 
@@ -197,6 +205,7 @@ function running(
   parts: Omit<Engine, "system">,
   fixed: Pick<SystemParts, "id" | "startedAt" | "cgroupDriver" | "supervisor">,
   settings: EngineSettings,
+  onReload: (changed: ReloadableSettings) => void,
   undo: UndoStack,
 ): RunningEngine {
   const { containers, images, events } = parts;
@@ -212,6 +221,7 @@ function running(
       }),
     reload(changed) {
       current = { ...current, ...changed };
+      onReload(changed);
       const actor = { id: fixed.id, attributes: reloadAttributes(changed) };
       events.publish({ type: "daemon", action: "reload", actor });
     },

@@ -16,6 +16,9 @@ export interface ReloadableSettings {
   readonly shutdownTimeout: number;
   /** Containers go on when the engine stops. Docker's default is false, ours true. */
   readonly liveRestore: boolean;
+  /** Carried for the registry client; `registry[:port]`, CIDR, or URL as dockerd takes them. */
+  readonly insecureRegistries: readonly string[];
+  readonly registryMirrors: readonly string[];
 }
 
 export type ContainerDefaults = NonNullable<ContainersOptions["settings"]["containerDefaults"]>;
@@ -39,8 +42,5 @@ export interface EngineSettings extends ReloadableSettings, NetworkSettings {
   readonly defaultShmSize?: number;
   /** `--default-ulimit`, `--init`, `--default-ipc-mode` … : for containers that ask for nothing else. */
   readonly containerDefaults?: ContainerDefaults;
-  /** Carried for the registry client; `registry[:port]`, CIDR, or URL as dockerd takes them. */
-  readonly insecureRegistries: readonly string[];
-  readonly registryMirrors: readonly string[];
   readonly logger: Logger;
 }

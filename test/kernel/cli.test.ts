@@ -126,13 +126,16 @@ suite("drawbridge", { skip: withoutRoot }, () => {
     await drawbridge(["rm", "shell"]);
   });
 
-  test("SIGHUP takes labels and level over", async () => {
+  test("SIGHUP takes labels, mirrors and level over", async () => {
     assert.equal((await drawbridge(["info", "-f", "{{.Labels}}"])).stdout, "[first=1]\n");
-    writeFileSync(configFile, JSON.stringify({ labels: ["second=2"], debug: true, mtu: 1400 }));
+    const changed = { labels: ["second=2"], "registry-mirrors": ["http://127.0.0.1:5999"] };
+    writeFileSync(configFile, JSON.stringify({ ...changed, debug: true, mtu: 1400 }));
     process.kill(engine.pid, "SIGHUP");
     while (!engine.log().includes("configuration reloaded"))
       await new Promise((resolve) => setTimeout(resolve, 10));
     assert.equal((await drawbridge(["info", "-f", "{{.Labels}}"])).stdout, "[second=2]\n");
+    const mirrors = await drawbridge(["info", "-f", "{{.RegistryConfig.Mirrors}}"]);
+    assert.equal(mirrors.stdout, "[http://127.0.0.1:5999/]\n");
     assert.match(
       engine.log(),
       /"settings":\["bridge"\].*these settings take effect when the engine is started again/,

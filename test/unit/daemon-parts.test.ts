@@ -96,6 +96,8 @@ test("SIGHUP takes over labels, level, timeout and live restore, and says what w
     labels: ["a=b"],
     debug: true,
     "live-restore": false,
+    "insecure-registries": ["plain.example:5000"],
+    "registry-mirrors": ["https://mirror.example"],
     mtu: 1400,
     hosts: ["unix:///x"],
   });
@@ -104,7 +106,14 @@ test("SIGHUP takes over labels, level, timeout and live restore, and says what w
   const told: unknown[] = [];
   const engine = { reload: (settings: unknown) => void told.push(settings) };
   const inForce = reload(before, () => after, engine, logTo(lines));
-  assert.deepEqual(told, [{ labels: ["a=b"], shutdownTimeout: 15, liveRestore: false }]);
+  const taken = {
+    labels: ["a=b"],
+    shutdownTimeout: 15,
+    liveRestore: false,
+    insecureRegistries: ["plain.example:5000"],
+    registryMirrors: ["https://mirror.example/"],
+  };
+  assert.deepEqual(told, [taken]);
   assert.match(lines.join(""), /these settings take effect when the engine is started again/);
   assert.deepEqual(
     [inForce.logLevel, inForce.engine.labels, inForce.engine.bridge.mtu],
