@@ -105,7 +105,8 @@ export class LinkDeleter {
     try {
       return await use(socket);
     } finally {
-      if (this.#released) socket.close();
+      // One is kept: several are needed in a rush alone.
+      if (this.#released || this.#idle.length > 0) socket.close();
       else this.#idle.push(socket);
     }
   }
