@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import type { Readable } from "node:stream";
 import { inContext, invalid, kindOf } from "../lib/errors.ts";
 import { makePace } from "../lib/pace.ts";
-import { ContainedTree, type Path } from "../tar/contained-tree.ts";
+import { ContainedTree, isWithin, type Path } from "../tar/contained-tree.ts";
 import { decompress } from "../tar/decompress.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { BLOCK } from "../tar/header.ts";
@@ -86,6 +86,9 @@ class ContextUnpacker {
     if (path.length === 0) throw invalid("the context's root can only be a directory");
     const target = entry.type === "hard-link" ? this.#linkTarget(entry.linkname) : undefined;
     if (target?.join("/") === path.join("/")) return;
+    if (target && isWithin(target, path)) {
+      throw invalid(`a hard link to ${entry.linkname}, which its own place holds`);
+    }
     tree.clear(path);
     if (target) tree.hardLink(target, path);
     else if (entry.type === "symlink") {

@@ -10,6 +10,10 @@ import type { Piece } from "./reader.ts";
 /** From the tree's root. Names are byte strings: one character a byte. */
 export type Path = readonly string[];
 
+/** Whether `path` is `directory` itself, or lies below it. */
+export const isWithin = (path: Path, directory: Path): boolean =>
+  directory.every((part, i) => path[i] === part);
+
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
 
 export class ContainedTree implements Tree {

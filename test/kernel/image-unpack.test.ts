@@ -223,6 +223,10 @@ test("archives that can't be meant well are refused, and nothing outside is touc
     [archive(entry({ type: "hard-link", name: "a", linkname: "b" })), /which is not there/],
     [archive(entry({ type: "hard-link", name: "a", linkname: "/" })), /which is a directory/],
     [archive(entry({ name: "a" }), entry({ type: "hard-link", name: "a", linkname: "a" })), /to itself/],
+    [
+      archive(entry({ name: "d/a" }), entry({ type: "hard-link", name: "d", linkname: "d/a" })),
+      /its own place/,
+    ],
     [archive(entry({ name: "." }, "out")), /root can only be a directory/],
     [archive(symlink("a", "b"), symlink("b", "a"), entry({ name: "a/x" })), /too many symbolic links/],
     [archive(entry({ name: "a" }), entry({ name: "a/b" })), /is not a directory/],

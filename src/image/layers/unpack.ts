@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { asError, EngineError, invalid } from "../../lib/errors.ts";
 import { makePace } from "../../lib/pace.ts";
 import { componentsOf } from "../../tar/contain.ts";
+import { isWithin } from "../../tar/contained-tree.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import { isArchivesFault } from "../../tar/fault.ts";
 import { TarReader } from "../../tar/reader.ts";
@@ -141,7 +142,10 @@ class Unpacker {
     const found = this.#tree.find(target);
     if (found === "missing") throw invalid(`a hard link to ${entry.linkname}, which is not there`);
     if (found === "directory") throw invalid(`a hard link to ${entry.linkname}, which is a directory`);
-    if (target.join("/") === path.join("/")) throw invalid("a hard link to itself");
+    if (isWithin(target, path)) {
+      const itself = target.length === path.length;
+      throw invalid(`a hard link to ${itself ? "itself" : `${entry.linkname}, which its own place holds`}`);
+    }
     return target;
   }
 
