@@ -126,17 +126,6 @@ export const OWN: readonly Explanation[] = [
     reason: "an exec that can't start is refused with a status, before the stream",
   },
   {
-    call: "POST /containers/{id}/exec",
-    at: ["status", "body*"],
-    theirs: /^(201|"<id>"|undefined|"Invalid escape|"got EOF|"Container web)/,
-    reason: "a user that isn't there is refused at once",
-  },
-  {
-    call: "GET /containers/{id}/attach/ws",
-    at: ["status", "body.message"],
-    reason: "a request that is no websocket's is refused before the container is looked up",
-  },
-  {
     call: "POST /commit",
     at: ["status", "body.message"],
     theirs: /^(400|"invalid name or ID supplied)/,

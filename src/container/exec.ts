@@ -47,7 +47,7 @@ export class Execs {
     if (request.workingDirectory && !request.workingDirectory.startsWith("/")) {
       throw invalid(`working dir ${request.workingDirectory} must be an absolute path`);
     }
-    if (request.detachKeys) parseDetachKeys(request.detachKeys);
+    if (request.detachKeys) parseDetachKeys(request.detachKeys, "escape");
     // Its start follows, and is spared the wait.
     expectMove();
     const id = newId<ExecID>();

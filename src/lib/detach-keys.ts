@@ -9,16 +9,17 @@ const CONTROL = /^ctrl-([a-z@[\\\]^_])$/;
 
 /**
  * `ctrl-p,ctrl-q`, `a`, `ctrl-@,DEL`: key after key, separated by commas. Empty for none.
+ * @param called what they are called in the refusal
  * @throws invalid in Docker's words
  */
-export function parseDetachKeys(text: string): Uint8Array {
+export function parseDetachKeys(text: string, called: "detach" | "escape" = "detach"): Uint8Array {
   if (text === "") return new Uint8Array();
   const codes = text.split(",").map((key) => {
     if (key === "DEL") return 0x7f;
     const control = CONTROL.exec(key)?.[1];
     if (control !== undefined) return control.toUpperCase().charCodeAt(0) & 0x1f;
     const code = key.charCodeAt(0);
-    if (key.length !== 1 || code > 0x7f) throw invalid(`Invalid detach keys (${text}) provided`);
+    if (key.length !== 1 || code > 0x7f) throw invalid(`Invalid ${called} keys (${text}) provided`);
     return code;
   });
   return Uint8Array.from(codes);
