@@ -1,6 +1,8 @@
 /** A context's archive, unpacked into a directory that nobody else writes to. Nothing outside of it is touched. */
+
 import * as fs from "node:fs";
 import type { Readable } from "node:stream";
+import { toText } from "../lib/byte-names.ts";
 import { inContext, invalid, kindOf } from "../lib/errors.ts";
 import { makePace } from "../lib/pace.ts";
 import { ContainedTree, isWithin, type Path } from "../tar/contained-tree.ts";
@@ -25,7 +27,7 @@ export async function unpackContext(archive: Readable, directory: string): Promi
         await context.put(entry);
         if (source.ended) throw invalid("the archive is cut short");
       } catch (thrown) {
-        const shown = Buffer.from(entry.name, "latin1").toString();
+        const shown = toText(entry.name);
         if (kindOf(thrown) === "invalid") throw inContext(`context: ${shown}`, thrown);
         throw thrown;
       }

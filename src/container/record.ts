@@ -2,7 +2,9 @@
  * Containers in the store. What a container is was said at its creation and changes rarely; what becomes of it
  * changes at each step. They have a key each, so that a step writes little: `container/<id>/config`, `container/<id>/state`.
  */
+
 import type { ContainerID } from "../lib/ids.ts";
+import { isObject } from "../lib/is-object.ts";
 import { cgroupVersion } from "../linux/host.ts";
 import type { Change, Json, Store } from "../store/kv.ts";
 import { NOTHING_ASKED } from "./defaults.ts";
@@ -145,8 +147,6 @@ const isFixed = (id: string, value: unknown): value is object & Fixed =>
   isObject(value) && value.id === id && isObject(value.config) && isObject(value.hostConfig);
 const isChanging = (value: unknown): value is Changing =>
   isObject(value) && typeof value.name === "string" && isObject(value.state);
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function unknownState(id: string): Changing {
   const never = "0001-01-01T00:00:00Z";

@@ -1,10 +1,12 @@
 /** Containers of an earlier engine: taken over where they run, settled where they ended, finished where they were half-done. */
-import { mkdirSync, readdirSync } from "node:fs";
+
+import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { asError, codeOf } from "../lib/errors.ts";
+import { asError } from "../lib/errors.ts";
 import { formatTime, nowNanoseconds } from "../lib/events.ts";
 import type { ContainerID } from "../lib/ids.ts";
+import { namesIn } from "../lib/names-in.ts";
 import { wasStarted } from "./create.ts";
 import { Entry } from "./entry.ts";
 import { sweepViews } from "./files/assemble.ts";
@@ -202,15 +204,6 @@ async function forgetExecs(context: Context, id: ContainerID): Promise<void> {
   const directory = runtimeDirectoryOf(context, id);
   const left = namesIn(directory).filter((name) => name.startsWith("exec-"));
   await Promise.all(left.map((name) => rm(join(directory, name), { recursive: true, force: true })));
-}
-
-function namesIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch (thrown) {
-    if (codeOf(thrown) === "ENOENT") return [];
-    throw thrown;
-  }
 }
 
 /** Directories and layers without a record: a creation that was cut short. */

@@ -1,5 +1,7 @@
 /** Flags and configuration file brought together: each option once, in one shape, with where it was said. */
+
 import { tryParseGoBoolean } from "../lib/go-boolean.ts";
+import { isObject } from "../lib/is-object.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { DAEMON_OPTIONS, type DaemonOption, type OptionValue } from "./options.ts";
 
@@ -53,9 +55,6 @@ function nestedFromFlags(texts: readonly string[]): OptionValue | undefined {
   }
   return all;
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 interface Shape {
   /** For messages: `a string`. */

@@ -8,8 +8,10 @@
  *       __u64 resolve;        // 16  RESOLVE_*
  *     };
  */
+
 import { constants, openSync, readlinkSync } from "node:fs";
 import os from "node:os";
+import { toText } from "../lib/byte-names.ts";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 
 const sys = {
@@ -52,7 +54,7 @@ function open(directory: number, path: string, flags: number, resolve: number): 
     if (result >= 0) return result;
     const errno = lastErrno();
     if (errno !== EAGAIN || tries === MOST_TRIES) {
-      throw new KernelError(`open ${Buffer.from(path, "latin1").toString()}`, errno);
+      throw new KernelError(`open ${toText(path)}`, errno);
     }
   }
 }

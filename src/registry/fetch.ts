@@ -1,6 +1,7 @@
 /** Manifests and configs of a registry, by way of a session. */
+import { sha256 } from "../lib/digest.ts";
 import { canonical, type Reference } from "../lib/reference.ts";
-import { digestOf, type ImageManifest, type Index, parseManifest, verified } from "./manifest.ts";
+import { type ImageManifest, type Index, parseManifest, verified } from "./manifest.ts";
 import type { Session } from "./skopeo.ts";
 
 export interface Fetched {
@@ -34,7 +35,7 @@ export async function fetchManifest(
 ): Promise<Fetched> {
   const args = ["inspect", "--raw", "--command-timeout", patience, ...from(session, reference)];
   const bytes = await session.run(args, { signal });
-  const { digest = digestOf(bytes) } = reference;
+  const { digest = sha256(bytes) } = reference;
   verified(bytes, digest, "manifest");
   return { bytes, digest, manifest: parseManifest(bytes, canonical(reference)) };
 }

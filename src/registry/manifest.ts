@@ -1,5 +1,6 @@
 /** Manifests and indexes (OCI image spec; Docker's "Image Manifest V 2, Schema 2"), read and written. */
-import { createHash } from "node:crypto";
+
+import { sha256 } from "../lib/digest.ts";
 import { internal, invalid } from "../lib/errors.ts";
 import type { Platform } from "./platform.ts";
 
@@ -41,9 +42,6 @@ const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
 const MOST_LAYERS = 500;
 
 const DIGEST = /^sha256:[a-f0-9]{64}$/;
-
-export const digestOf = (bytes: Uint8Array): string =>
-  `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 
 /** Its hex digits, which are a blob's name on a disk. */
 export const hexOf = (digest: string): string => digest.slice("sha256:".length);
@@ -137,6 +135,6 @@ export function parseConfig(bytes: Uint8Array): {
 
 /** Bytes that came for a digest. @throws internal where they are others */
 export function verified(bytes: Uint8Array, digest: string, what: string): Uint8Array {
-  if (digestOf(bytes) !== digest) throw internal(`${what} verification failed for digest ${digest}`);
+  if (sha256(bytes) !== digest) throw internal(`${what} verification failed for digest ${digest}`);
   return bytes;
 }

@@ -1,4 +1,5 @@
 /** One image taken to a registry (Docker API, "Push an image"; OCI distribution spec, "Push"). */
+
 import { createHash } from "node:crypto";
 import { createWriteStream, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,10 +7,11 @@ import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import type { Image, OutgoingImage } from "../image/types.ts";
+import { sha256 } from "../lib/digest.ts";
 import { canonical, familiar, type Reference } from "../lib/reference.ts";
 import { Turns } from "../lib/turns.ts";
 import { byDigest } from "./fetch.ts";
-import { type Descriptor, DOCKER_LAYER, digestOf, encodeManifest, hexOf, shortDigest } from "./manifest.ts";
+import { type Descriptor, DOCKER_LAYER, encodeManifest, hexOf, shortDigest } from "./manifest.ts";
 import type { Parts } from "./parts.ts";
 import { SkopeoError } from "./refusals.ts";
 import { retrying, retryStatus } from "./retrying.ts";
@@ -43,7 +45,7 @@ export async function pushOne(
   await using session = await Session.open(parts.surroundings, reference.domain, credentials);
   const order = { parts, session, reference, contents, options };
   const manifest = await sendTrusting(order);
-  const digest = digestOf(manifest);
+  const digest = sha256(manifest);
   const tag = reference.tag ?? "";
   onProgress({ status: `${tag}: digest: ${digest} size: ${manifest.length}` });
   const exact = familiar(byDigest(reference, digest));
@@ -108,7 +110,7 @@ async function send(order: Order, trusted: ReadonlyMap<string, Descriptor>): Pro
 
   const blobs = await blobsOf(distinct, trusted, directory, options.signal);
   for (const diffId of [...distinct.keys()].slice(AT_ONCE)) tell(diffId, "Waiting");
-  const config = { digest: digestOf(contents.config), size: contents.config.length };
+  const config = { digest: sha256(contents.config), size: contents.config.length };
   const layers = contents.layers.flatMap(({ diffId }) => blobs.get(diffId) ?? []);
   const manifest = encodeManifest(config, layers);
   writeFileSync(join(directory, hexOf(config.digest)), contents.config);

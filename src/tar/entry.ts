@@ -24,6 +24,9 @@ export interface TarEntry {
   readonly xattrs: ReadonlyMap<string, Buffer>;
 }
 
+/** Owner, mode, time and extended attributes of what an entry makes. */
+export type Attributes = Pick<TarEntry, "mode" | "uid" | "gid" | "mtime" | "xattrs">;
+
 /** Of an entry of which nothing else is said: root's, empty, of 1970. */
 export const ENTRY_DEFAULTS = {
   uid: 0,

@@ -1,4 +1,5 @@
 /** Volumes in the store, a key each: `volume/<name>`. */
+import { isObject } from "../lib/is-object.ts";
 import type { Change, Json, Store } from "../store/kv.ts";
 import type { Volume } from "./types.ts";
 
@@ -27,5 +28,3 @@ export async function readVolumes(
 // As deep as damage is likely to leave traces: the rest is our own writing.
 const isRecorded = (name: string, value: unknown): value is Recorded =>
   isObject(value) && value.name === name && isObject(value.labels) && isObject(value.options);
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,6 +1,8 @@
 /** `docker cp`: what is at a path of a container, out as a tar archive, and an archive in (Docker API, "Archive"). */
+
 import { closeSync, fstatSync } from "node:fs";
 import { Readable } from "node:stream";
+import { toBytes, toText } from "../../lib/byte-names.ts";
 import { internal, invalid } from "../../lib/errors.ts";
 import { openInRoot, realPathOf } from "../../linux/openat2.ts";
 import { decompress } from "../../tar/decompress.ts";
@@ -12,7 +14,7 @@ import { type Accounts, resolveUser } from "../spec/user.ts";
 import type { Container, PathStat } from "../types.ts";
 import { missing, unreachable } from "./failure.ts";
 import { find, isBehindKernels } from "./find.ts";
-import { askedPath, toBytes, toText } from "./naming.ts";
+import { askedPath } from "./naming.ts";
 import { readText } from "./read-text.ts";
 import { unpackInto } from "./tar-in.ts";
 import { archiveOf } from "./tar-out.ts";

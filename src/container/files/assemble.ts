@@ -1,13 +1,14 @@
 /** A stopped container's root with its mounts in their places, as a tree of mounts that hangs nowhere. */
+
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { toBytes } from "../../lib/byte-names.ts";
 import { inContext } from "../../lib/errors.ts";
 import { cloneMounts } from "../../linux/detached-tree.ts";
 import { type MountFlag, mount, unmount } from "../../linux/mount.ts";
 import { openInRoot, openPath, pathOf } from "../../linux/openat2.ts";
 import { withDescriptor } from "./descriptors.ts";
 import { ensureInRoot } from "./ensure.ts";
-import { toBytes } from "./naming.ts";
 
 /** One thing to be seen at `destination` in the container. */
 export interface ViewMount {

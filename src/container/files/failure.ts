@@ -1,7 +1,7 @@
 /** What a path that can't be reached is called, in Docker's words. */
+import { toText } from "../../lib/byte-names.ts";
 import { codeOf, type EngineError, inContext, internal, notFound } from "../../lib/errors.ts";
 import type { Asked } from "./naming.ts";
-import { toText } from "./naming.ts";
 
 /** errno's texts, as Go writes them. */
 const WORDS: Readonly<Record<string, string>> = {

@@ -1,6 +1,8 @@
 /** What `docker cp` is asked for, found. */
+
 import { closeSync, fstatSync, type Stats } from "node:fs";
 import { posix } from "node:path";
+import { toBytes, toText } from "../../lib/byte-names.ts";
 import { codeOf } from "../../lib/errors.ts";
 import { openInRoot } from "../../linux/openat2.ts";
 import type { PathStat } from "../types.ts";
@@ -8,7 +10,7 @@ import { withDescriptor } from "./descriptors.ts";
 import { missing, unreachable } from "./failure.ts";
 import { goFileMode } from "./file-mode.ts";
 import { followLinks } from "./links.ts";
-import { type Asked, askedPath, baseOf, toBytes, toText } from "./naming.ts";
+import { type Asked, askedPath, baseOf } from "./naming.ts";
 import { isKernels, type View } from "./view.ts";
 
 export interface Found {

@@ -17,10 +17,6 @@ export interface Asked {
   readonly base: string;
 }
 
-/** Bytes as one character each: the kernel's names are no text. */
-export const toBytes = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
-export const toText = (bytes: string): string => Buffer.from(bytes, "latin1").toString("utf8");
-
 /** The last part, as Go's filepath.Base: slashes at the end are none of it. */
 export function baseOf(path: string): string {
   if (path === "") return ".";

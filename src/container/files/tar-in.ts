@@ -1,6 +1,9 @@
 /** A tar archive unpacked into a directory of a container, which may be at work in it meanwhile. */
+
 import { closeSync, ftruncateSync, type Stats, writeSync, write as writeWithCallback } from "node:fs";
 import { promisify } from "node:util";
+import { isOverlayAttribute } from "../../image/layers/whiteout.ts";
+import { toText } from "../../lib/byte-names.ts";
 import { EngineError, inContext, invalid } from "../../lib/errors.ts";
 import { makePace } from "../../lib/pace.ts";
 import type { TarEntry } from "../../tar/entry.ts";
@@ -9,7 +12,7 @@ import type { TarReader } from "../../tar/reader.ts";
 
 import { withDescriptor } from "./descriptors.ts";
 import { ensureInRoot } from "./ensure.ts";
-import { partsOf, staysWithin, toText } from "./naming.ts";
+import { partsOf, staysWithin } from "./naming.ts";
 import type { View } from "./view.ts";
 import { isKernels } from "./view.ts";
 import * as tree from "./write-tree.ts";
@@ -86,8 +89,7 @@ class Unpacker {
     const parts = partsOf(entry.name);
     if (!parts) throw invalid(`"${toText(entry.name)}" is outside of "${toText(destination)}"`);
     for (const attribute of entry.xattrs.keys()) {
-      if (/^(trusted|user)\.overlay\./.test(attribute))
-        throw invalid(`${attribute} is reserved to overlayfs`);
+      if (isOverlayAttribute(attribute)) throw invalid(`${attribute} is reserved to overlayfs`);
     }
     const name = parts.at(-1);
     // The directory itself: Docker leaves it as it is.

@@ -1,4 +1,5 @@
 /** A part of a container's tree as a tar archive, in constant memory. The container may be at work in it meanwhile. */
+
 import {
   closeSync,
   constants,
@@ -10,6 +11,7 @@ import {
   type Stats,
 } from "node:fs";
 import { promisify } from "node:util";
+import { toText } from "../../lib/byte-names.ts";
 import { codeOf, inContext } from "../../lib/errors.ts";
 import { makePace } from "../../lib/pace.ts";
 import { deviceNumbers } from "../../linux/mknod.ts";
@@ -18,7 +20,7 @@ import { getXattrOf } from "../../linux/xattr.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import { END_OF_ARCHIVE, encodeEntry, padding } from "../../tar/writer.ts";
 import type { Found } from "./find.ts";
-import { archivedName, toText } from "./naming.ts";
+import { archivedName } from "./naming.ts";
 import type { View } from "./view.ts";
 
 const read = promisify(readWithCallback);

@@ -3,6 +3,7 @@
  * descriptor holds, and owner, mode and times go to what a descriptor names. A directory that is swapped for a link
  * meanwhile leads nobody astray: the link is followed within the container's root, or not at all.
  */
+
 import {
   chmodSync,
   chownSync,
@@ -19,12 +20,13 @@ import {
   unlinkSync,
   utimesSync,
 } from "node:fs";
+import { toText } from "../../lib/byte-names.ts";
 import { codeOf, invalid } from "../../lib/errors.ts";
 import { makeNode } from "../../linux/mknod.ts";
 import { childOf, openBeneath, pathOf } from "../../linux/openat2.ts";
 import { setXattrOf } from "../../linux/xattr.ts";
+import type { Attributes } from "../../tar/entry.ts";
 import { withDescriptor } from "./descriptors.ts";
-import { toText } from "./naming.ts";
 
 /** What a name in a directory is; undefined for nothing. */
 export function lookAt(directory: number, name: string): Stats | undefined {
@@ -85,14 +87,6 @@ export const makeSpecial = (
   major: number,
   minor: number,
 ): void => makeNode(childOf(directory, name), type, major, minor);
-
-export interface Attributes {
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly mtime: number;
-  readonly xattrs: ReadonlyMap<string, Buffer>;
-}
 
 /**
  * In this order: a change of owner takes setuid and capabilities away, and the time comes last.

@@ -3,13 +3,15 @@
  * came and never renamed again, so that who reads them finds the next one whatever happens meanwhile. Compressed,
  * they end in `.gz`.
  */
-import { createWriteStream, readdirSync } from "node:fs";
+
+import { createWriteStream } from "node:fs";
 import { type FileHandle, mkdtemp, open, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { codeOf } from "../../lib/errors.ts";
+import { namesIn } from "../../lib/names-in.ts";
 
 export interface FullLog {
   readonly sequence: number;
@@ -40,15 +42,6 @@ export function fullLogs(path: string): readonly FullLog[] {
 export const lastSequence = (path: string): number => fullLogs(path).at(-1)?.sequence ?? 0;
 
 export const fullLogPath = (path: string, sequence: number): string => `${path}.${sequence}`;
-
-function namesIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch (thrown) {
-    if (codeOf(thrown) === "ENOENT") return [];
-    throw thrown;
-  }
-}
 
 /** @returns undefined where it has gone meanwhile: removed, or compressed */
 export async function openFullLog(log: FullLog): Promise<FileHandle | undefined> {

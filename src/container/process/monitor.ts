@@ -7,12 +7,12 @@ import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { codeOf, internal, invalid, messageOf, unavailable } from "../../lib/errors.ts";
+import { codeOf, internal, invalid } from "../../lib/errors.ts";
 import type { Reactor } from "../../linux/reactor.ts";
 import { SeqpacketSocket } from "../../linux/seqpacket.ts";
-import { type Child, openPipe, spawnProgram } from "../../linux/spawn.ts";
+import { type Child, openPipe } from "../../linux/spawn.ts";
 import type { MonitorRequest } from "./monitor-types.ts";
-import { readingEnd, textOf } from "./programs.ts";
+import { readingEnd, startProgram, textOf } from "./programs.ts";
 import { RuntimeError, refusalOf, runtimeMessage } from "./refusal.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -88,7 +88,7 @@ export async function runMonitor(
   };
   const pipes = new Pipes(request.exec !== undefined);
   try {
-    const child = startMonitor(reactor, {
+    const child = startProgram(reactor, {
       path: conmon,
       args: monitorArguments(runtime, request, request.directory),
       cwd: request.directory, // it writes `oom` there
@@ -107,15 +107,6 @@ export async function runMonitor(
   } finally {
     pipes.close();
     temporary.remove();
-  }
-}
-
-/** @throws unavailable */
-function startMonitor(reactor: Reactor, program: Parameters<typeof spawnProgram>[1]): Child {
-  try {
-    return spawnProgram(reactor, program);
-  } catch (thrown) {
-    throw unavailable(messageOf(thrown), thrown);
   }
 }
 

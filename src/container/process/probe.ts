@@ -6,13 +6,13 @@ import { closeSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync 
 import type { Socket } from "node:net";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { codeOf, messageOf, unavailable } from "../../lib/errors.ts";
+import { codeOf } from "../../lib/errors.ts";
 import { Pidfd } from "../../linux/pidfd.ts";
 import { type ProcessStat, statOf } from "../../linux/process.ts";
 import type { Reactor } from "../../linux/reactor.ts";
-import { type Child, closePipe, openPipe, spawnProgram } from "../../linux/spawn.ts";
+import { type Child, closePipe, openPipe } from "../../linux/spawn.ts";
 import type { Probe, ProbeOutcome, ProbeRequest } from "./monitor-types.ts";
-import { readingEnd } from "./programs.ts";
+import { readingEnd, startProgram } from "./programs.ts";
 import { RuntimeError, refusalOf, runtimeMessage } from "./refusal.ts";
 
 /** Bytes of output that are kept. */
@@ -69,12 +69,12 @@ function start(reactor: Reactor, path: string, args: readonly string[]): { child
   try {
     // Our terminal's signals are not for it.
     const descriptors = ["null", pipe.write, pipe.write] as const;
-    const child = spawnProgram(reactor, { path, args, session: true, descriptors });
+    const child = startProgram(reactor, { path, args, session: true, descriptors });
     closeSync(pipe.write);
     return { child, output: new Output(readingEnd(pipe.read)) };
   } catch (thrown) {
     closePipe(pipe);
-    throw unavailable(messageOf(thrown), thrown);
+    throw thrown;
   }
 }
 

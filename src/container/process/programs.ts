@@ -5,7 +5,7 @@ import { isAbsolute } from "node:path";
 import { messageOf, unavailable } from "../../lib/errors.ts";
 import { findProgram } from "../../lib/programs.ts";
 import type { Reactor } from "../../linux/reactor.ts";
-import { type Child, closePipe, openPipe, spawnProgram } from "../../linux/spawn.ts";
+import { type Child, closePipe, openPipe, type Program, spawnProgram } from "../../linux/spawn.ts";
 
 /** @throws unavailable, with the command that installs it */
 export function requireProgram(name: string): string {
@@ -29,15 +29,24 @@ export interface Ran {
   readonly stderr: string;
 }
 
+/** Start a program. @throws unavailable where it can't be run at all */
+export function startProgram(reactor: Reactor, program: Program): Child {
+  try {
+    return spawnProgram(reactor, program);
+  } catch (thrown) {
+    throw unavailable(messageOf(thrown), thrown);
+  }
+}
+
 /** Run a short program to its end. @throws unavailable where it can't be run at all */
 export async function run(reactor: Reactor, path: string, args: readonly string[]): Promise<Ran> {
   const [stdout, stderr] = [openPipe("read"), openPipe("read")];
   let child: Child;
   try {
-    child = spawnProgram(reactor, { path, args, descriptors: ["null", stdout.write, stderr.write] });
+    child = startProgram(reactor, { path, args, descriptors: ["null", stdout.write, stderr.write] });
   } catch (thrown) {
     for (const pipe of [stdout, stderr]) closePipe(pipe);
-    throw unavailable(messageOf(thrown), thrown);
+    throw thrown;
   }
   for (const { write } of [stdout, stderr]) closeSync(write);
   const texts = [stdout, stderr].map(({ read }) => textOf(readingEnd(read)));

@@ -1,6 +1,6 @@
 /** Docker's archive: `manifest.json` says which files are an image's config and layers (moby, image/tarexport). */
 import { invalid } from "../../lib/errors.ts";
-import { isObject } from "../describe/run-config.ts";
+import { isObject } from "../../lib/is-object.ts";
 import { parseReference } from "../reference.ts";
 import type { Found, LayerFile } from "./found.ts";
 import type { Spool } from "./spool.ts";

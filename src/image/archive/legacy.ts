@@ -4,8 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { invalid } from "../../lib/errors.ts";
+import { isObject } from "../../lib/is-object.ts";
 import { decompress } from "../../tar/decompress.ts";
-import { isObject } from "../describe/run-config.ts";
 import { parseReference } from "../reference.ts";
 import { layerFile } from "./docker-archive.ts";
 import type { Found } from "./found.ts";

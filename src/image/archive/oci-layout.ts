@@ -1,10 +1,10 @@
 /** The OCI image layout: `index.json` leads to manifests by digest (OCI image spec, "Image Layout"). */
 import { Readable } from "node:stream";
+import { sha256 } from "../../lib/digest.ts";
 import { invalid, notFound } from "../../lib/errors.ts";
+import { isObject } from "../../lib/is-object.ts";
 import { checked } from "../checked.ts";
-import { sha256 } from "../describe/oci-config.ts";
 import { formatPlatform, hostPlatform, matchesPlatform, type Platform } from "../describe/platform.ts";
-import { isObject } from "../describe/run-config.ts";
 import { parseReference } from "../reference.ts";
 import type { Found, LayerFile } from "./found.ts";
 import type { Spool } from "./spool.ts";

@@ -8,9 +8,9 @@
  *     repositories         names, for Docker before 1.10
  */
 import type { Readable } from "node:stream";
+import { sha256 } from "../../lib/digest.ts";
 import { ENTRY_DEFAULTS } from "../../tar/entry.ts";
 import { END_OF_ARCHIVE, encodeEntry, padding } from "../../tar/writer.ts";
-import { sha256 } from "../describe/oci-config.ts";
 import { type Reference, repositoryOf } from "../reference.ts";
 import type { OutgoingImage } from "../types.ts";
 

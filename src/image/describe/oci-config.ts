@@ -1,11 +1,13 @@
 /** An image's config as JSON, whose sha256 is the image's id (OCI image spec, "Image Configuration"). */
+
 import { isUtf8 } from "node:buffer";
-import { createHash } from "node:crypto";
+import { sha256 } from "../../lib/digest.ts";
 import { internal, invalid } from "../../lib/errors.ts";
 import type { ImageID } from "../../lib/ids.ts";
+import { isObject } from "../../lib/is-object.ts";
 import type { DiffID, HistoryEntry, Image, ImageConfig } from "../types.ts";
 import type { Platform } from "./platform.ts";
-import { isObject, readRunConfig } from "./run-config.ts";
+import { readRunConfig } from "./run-config.ts";
 
 /** What a config says; `Image` without what only the store knows. */
 export interface Description extends Platform {
@@ -21,9 +23,6 @@ export interface Description extends Platform {
   readonly diffIds: readonly DiffID[];
   readonly history: readonly HistoryEntry[];
 }
-
-export const sha256 = (data: string | Uint8Array): string =>
-  `sha256:${createHash("sha256").update(data).digest("hex")}`;
 
 export const imageIdOf = (json: string | Uint8Array): ImageID => sha256(json) as ImageID;
 

@@ -1,9 +1,8 @@
 /** The `config` of an image's config, as it comes from anywhere: what is read of it, and what it must look like. */
-import { invalid } from "../../lib/errors.ts";
-import type { ImageConfig } from "../types.ts";
 
-export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+import { invalid } from "../../lib/errors.ts";
+import { isObject } from "../../lib/is-object.ts";
+import type { ImageConfig } from "../types.ts";
 
 type Reader = (value: unknown) => unknown;
 

@@ -1,19 +1,12 @@
 /** A layer's directory while it is being unpacked. */
+
 import * as fs from "node:fs";
 import { codeOf } from "../../lib/errors.ts";
 import { makeNode } from "../../linux/mknod.ts";
 import { setXattr } from "../../linux/xattr.ts";
 import { ContainedTree, type Path } from "../../tar/contained-tree.ts";
+import type { Attributes } from "../../tar/entry.ts";
 import { isWhiteout, makeOpaque, makeWhiteout, WHITEOUT } from "./whiteout.ts";
-
-/** Owner, mode, times and attributes of what has just been made. */
-export interface Attributes {
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly mtime: number;
-  readonly xattrs: ReadonlyMap<string, Buffer>;
-}
 
 export class LayerTree extends ContainedTree {
   readonly #lose: (path: string, real: Buffer) => void;

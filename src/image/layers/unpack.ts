@@ -1,5 +1,7 @@
 /** From a tar archive to a layer's directory, in one pass. */
+
 import { createHash } from "node:crypto";
+import { toText } from "../../lib/byte-names.ts";
 import { asError, EngineError, invalid } from "../../lib/errors.ts";
 import { makePace } from "../../lib/pace.ts";
 import { componentsOf } from "../../tar/contain.ts";
@@ -194,7 +196,7 @@ class Unpacker {
 
 /** Names are shown as text, as far as they are. */
 function inEntry(name: string, thrown: unknown): EngineError {
-  const shown = Buffer.from(name, "latin1").toString();
+  const shown = toText(name);
   const otherwise = isArchivesFault(thrown) ? "invalid" : "internal";
   const kind = thrown instanceof EngineError ? thrown.kind : otherwise;
   return new EngineError(kind, `unpack ${shown}: ${asError(thrown).message}`, { cause: thrown });

@@ -1,5 +1,7 @@
 /** What a container changed, by Docker's rules (moby, archive.ChangesDirs). */
+
 import { lstatSync, type Stats } from "node:fs";
+import { toText } from "../../lib/byte-names.ts";
 import { codeOf } from "../../lib/errors.ts";
 import { makePace } from "../../lib/pace.ts";
 import { getXattr } from "../../linux/xattr.ts";
@@ -92,7 +94,7 @@ function capabilityOf(path: Buffer): Buffer {
 
 export const shownChange = ({ kind, name }: Change): FilesystemChange => ({
   kind,
-  path: `/${Buffer.from(name, "latin1").toString()}`,
+  path: `/${toText(name)}`,
 });
 
 /** As a layer's tar says it. */
