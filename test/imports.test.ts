@@ -67,10 +67,22 @@ const ROOMS: Readonly<Record<string, Room>> = {
     types: ["network", "container"],
     why: "works on hosts that another engine runs",
   },
-  doctor: {
+  capture: {
     imports: ["observe", "linux", "lib"],
+    why: "packets as links carry them, on hosts that another engine runs as well",
+  },
+  doctor: {
+    imports: ["observe", "trace", "linux", "lib"],
     types: ["network", "container"],
-    why: "works on hosts that another engine runs",
+    why: "works on hosts that another engine runs; what becomes of a packet, trace tells it",
+  },
+  tour: {
+    imports: ["observe", "linux", "lib"],
+    why: "shows commands that anybody could type, and runs those: it has no way of its own to do things",
+  },
+  library: {
+    imports: ["observe", "trace", "doctor", "capture", "linux", "lib"],
+    why: "what the package offers to programs: it adds nothing to what it shows",
   },
   engine: { imports: BELOW_API, why: "the only place where the parts are wired together" },
   api: {
@@ -79,7 +91,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
     why: "HTTP and Docker's JSON: it calls the engine through its types, so it can be tested without a kernel",
   },
   cli: {
-    imports: ["tar", "lib", "api/client", "daemon", "trace", "doctor", "observe"],
+    imports: ["tar", "lib", "api/client", "daemon", "trace", "doctor", "capture", "tour", "observe"],
     types: ["api"],
     why: "a client like any other, that asks through the API's own; `drawbridge daemon` hands over to the daemon",
   },

@@ -1,0 +1,98 @@
+/** What is wrong, how it is known, why it is so, and what mends it. A check is a file of `checks/`, and a line in `all.ts`. */
+import type { Address } from "../lib/ip.ts";
+import type { EngineContainer, LinkRef, Namespace, NamespaceId, Topology } from "../observe/types.ts";
+
+/** A public report of somebody who met it: where to read on. */
+export interface PublicReport {
+  readonly title: string;
+  readonly url: string;
+}
+
+/** `broken`: something does not work now. `risk`: it will, or for some. `note`: good to know, nothing is wrong. */
+export type Severity = "broken" | "risk" | "note";
+
+export interface Fix {
+  /** To be pasted into a root shell; one line. */
+  readonly command: string;
+  readonly does: string;
+  /** Whether `--fix` may run it unasked: it takes nothing away that somebody may want, and can be taken back. */
+  readonly safe: boolean;
+}
+
+export interface Finding {
+  /** The check's name. */
+  readonly check: string;
+  readonly severity: Severity;
+  /** One sentence, with names: `container web can't reach other hosts: this machine does not forward IPv4`. */
+  readonly title: string;
+  /** What was read or tried, a line each, as the tool that shows it would print it: `net.ipv4.ip_forward = 0`. */
+  readonly evidence: readonly string[];
+  /** How it comes to be so, and what it does to packets. */
+  readonly cause: string;
+  readonly fixes: readonly Fix[];
+  readonly about: Subject;
+}
+
+export interface Subject {
+  readonly namespace?: NamespaceId;
+  readonly link?: LinkRef;
+  readonly container?: string;
+  readonly network?: string;
+}
+
+/** A check that could not be made, and why: it is told, and no reason to be quiet about the others. */
+export interface Unchecked {
+  readonly check: string;
+  readonly why: string;
+}
+
+/** What a check looks at. */
+export interface Patient {
+  readonly topology: Topology;
+  readonly host: Namespace;
+  /** Only this container's troubles, and the host's that it suffers from. */
+  readonly container?: { readonly namespace: Namespace; readonly of: EngineContainer };
+  /** Containers that are asked about: the one above, or all that run. */
+  readonly containers: readonly { readonly namespace: Namespace; readonly of: EngineContainer }[];
+  readonly tools: Tools;
+}
+
+/** What is tried rather than read. Each is bounded in time and traffic, and leaves nothing behind. */
+export interface Tools {
+  /** A DNS query from a namespace. @returns the response code and what it took, or why there was none */
+  askName(from: NamespaceId, server: Address, name: string): Promise<NameAnswer>;
+  /** An ARP or neighbour-discovery probe by a link: who says that the address is his. MACs, none where nobody does. */
+  whoHas(link: LinkRef, address: Address): Promise<readonly string[]>;
+  /** The largest packet, in bytes of IP, that comes back from there unfragmented; undefined where nothing does. */
+  pathMtu(from: NamespaceId, to: Address): Promise<number | undefined>;
+  /** A file of the host, or of a container's root by `/proc/PID/root`; undefined where it isn't there. */
+  readText(path: string): string | undefined;
+}
+
+export type NameAnswer =
+  | {
+      readonly answered: true;
+      readonly code: number;
+      readonly addresses: readonly Address[];
+      readonly took: number;
+    }
+  | { readonly answered: false; readonly why: string };
+
+export interface Check {
+  /** Stable, for scripts: `forwarding-off`. The file's name. */
+  readonly name: string;
+  readonly title: string;
+  readonly reports: readonly PublicReport[];
+  /** Whether it looks at the machine, at each container, or both. */
+  readonly looksAt: "host" | "containers" | "both";
+  look(patient: Patient): readonly Finding[] | Promise<readonly Finding[]>;
+}
+
+export interface Diagnosis {
+  readonly findings: readonly Finding[];
+  readonly unchecked: readonly Unchecked[];
+  /** Names of the checks that were made. */
+  readonly checked: readonly string[];
+  /** Milliseconds. */
+  readonly took: number;
+}
