@@ -52,6 +52,8 @@ export interface NftElement {
   readonly end: boolean;
   readonly data?: Uint8Array;
   readonly verdict?: NftVerdict;
+  /** Of maps of objects: the name of the counter, limit, quota … */
+  readonly object?: string;
   /** NFT_SET_ELEM_CATCHALL: matches where no other does. */
   readonly catchall: boolean;
   /** Expressions of the element's own: counters, limits, quotas. */
@@ -72,6 +74,8 @@ export interface NftSet {
   readonly keyType: number;
   readonly keyLength: number;
   readonly dataType?: number;
+  /** NFT_OBJECT_* of maps of objects: 1 counter, 2 quota, 3 ct helper, 4 limit, 5 connlimit, 7 ct timeout, 10 synproxy. */
+  readonly objectType?: number;
   /** Decoded at first use: a published port is an element, and there may be ten thousand. */
   readonly elements: () => readonly NftElement[];
 }
