@@ -13,10 +13,18 @@ export interface XtExtension {
 
 export type XtHook = "prerouting" | "input" | "forward" | "output" | "postrouting";
 
+/** Addresses that a rule asks for. */
+export interface XtAddresses {
+  readonly prefix: Prefix;
+  /** The bits that count, where they are no prefix's (`10.0.0.1/255.0.0.255`); `prefix` is one address then. */
+  readonly mask?: bigint;
+  readonly not: boolean;
+}
+
 /** struct ipt_ip, ip6t_ip6: what every rule can ask without a match. `not` inverts. */
 export interface XtSelector {
-  readonly source?: { readonly prefix: Prefix; readonly not: boolean };
-  readonly destination?: { readonly prefix: Prefix; readonly not: boolean };
+  readonly source?: XtAddresses;
+  readonly destination?: XtAddresses;
   /** A name, or its beginning with a `+` at its end. */
   readonly in?: { readonly pattern: string; readonly not: boolean };
   readonly out?: { readonly pattern: string; readonly not: boolean };

@@ -1,0 +1,106 @@
+/** One entry of a table: what it asks, its matches, and its target. `layout.ts` quotes the structures. */
+import { addressFromBytes, type Family, widthOf } from "../../lib/ip.ts";
+import { LITTLE_ENDIAN, readCString, viewOf } from "../bytes.ts";
+import { EXTENSION, INVERTED, layoutOf } from "./layout.ts";
+import type { XtAddresses, XtExtension, XtSelector } from "./types.ts";
+
+export interface Entry {
+  readonly selector: XtSelector;
+  readonly matches: readonly XtExtension[];
+  readonly target: XtExtension;
+  readonly goto: boolean;
+  readonly packets: bigint;
+  /** In bytes, up to the next entry. */
+  readonly length: number;
+}
+
+/** The entry at `at`; undefined where the bytes are none: it is cut off, or its parts lie outside each other. */
+export function readEntry(family: Family, bytes: Uint8Array, at: number): Entry | undefined {
+  const layout = layoutOf(family);
+  if (at + layout.size > bytes.length) return undefined;
+  const view = viewOf(bytes);
+  const targetOffset = view.getUint16(at + layout.targetOffset, LITTLE_ENDIAN);
+  const length = view.getUint16(at + layout.nextOffset, LITTLE_ENDIAN);
+  if (at + length > bytes.length || targetOffset < layout.size || targetOffset >= length) return undefined;
+  const matches = readExtensions(bytes.subarray(at + layout.size, at + targetOffset));
+  const [target, ...more] = readExtensions(bytes.subarray(at + targetOffset, at + length)) ?? [];
+  if (!matches || !target || more.length > 0) return undefined;
+  const flags = bytes[at + layout.flags] ?? 0;
+  return {
+    selector: readSelector(family, bytes.subarray(at, at + layout.size)),
+    matches,
+    target,
+    goto: (flags & layout.F_GOTO) !== 0,
+    packets: view.getBigUint64(at + layout.counters, LITTLE_ENDIAN),
+    length,
+  };
+}
+
+/** One after the other, to the end of the bytes. */
+function readExtensions(bytes: Uint8Array): XtExtension[] | undefined {
+  const view = viewOf(bytes);
+  const found: XtExtension[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    if (at + EXTENSION.data > bytes.length) return undefined;
+    const size = view.getUint16(at + EXTENSION.size, LITTLE_ENDIAN);
+    if (size < EXTENSION.data || at + size > bytes.length) return undefined;
+    found.push({
+      name: readCString(bytes.subarray(at + EXTENSION.name, at + EXTENSION.name + EXTENSION.nameSize)),
+      revision: bytes[at + EXTENSION.revision] ?? 0,
+      info: bytes.slice(at + EXTENSION.data, at + size),
+    });
+    at += size;
+  }
+  return found;
+}
+
+function readSelector(family: Family, entry: Uint8Array): XtSelector {
+  const layout = layoutOf(family);
+  const inverted = entry[layout.inverted] ?? 0;
+  const flags = entry[layout.flags] ?? 0;
+  const field = (offset: number, size: number) => entry.subarray(offset, offset + size);
+  const addresses = (at: number, mask: number, bit: number) =>
+    readAddresses(field(at, layout.addressSize), field(mask, layout.addressSize), (inverted & bit) !== 0);
+  const link = (name: number, mask: number, bit: number) =>
+    readPattern(field(name, 16), field(mask, 16), (inverted & bit) !== 0);
+  const source = addresses(layout.source, layout.sourceMask, INVERTED.source);
+  const destination = addresses(layout.destination, layout.destinationMask, INVERTED.destination);
+  const into = link(layout.inName, layout.inMask, INVERTED.in);
+  const out = link(layout.outName, layout.outMask, INVERTED.out);
+  const protocol = viewOf(entry).getUint16(layout.protocol, LITTLE_ENDIAN);
+  return {
+    ...(source && { source }),
+    ...(destination && { destination }),
+    ...(into && { in: into }),
+    ...(out && { out }),
+    ...(protocol !== 0 && { protocol: { number: protocol, not: (inverted & INVERTED.protocol) !== 0 } }),
+    ...(flags & layout.F_FRAG && { fragment: { not: (inverted & INVERTED.fragment) !== 0 } }),
+  };
+}
+
+function readAddresses(address: Uint8Array, mask: Uint8Array, not: boolean): XtAddresses | undefined {
+  const { bits, family } = addressFromBytes(mask);
+  // `! -s 0.0.0.0/0` is a question as well: it matches nothing.
+  if (bits === 0n && !not) return undefined;
+  const width = widthOf(family);
+  const ones = bits.toString(2).padStart(width, "0");
+  const length = ones.lastIndexOf("1") + 1;
+  const of = addressFromBytes(address);
+  if (ones.lastIndexOf("0", length - 1) >= 0) {
+    return { prefix: { address: of, length: width }, mask: bits, not };
+  }
+  return { prefix: { address: of, length }, not };
+}
+
+/** A mask of all ones up to the name's NUL asks for that very name; a shorter one for names that begin like it. */
+export function readPattern(
+  name: Uint8Array,
+  mask: Uint8Array,
+  not: boolean,
+): { pattern: string; not: boolean } | undefined {
+  const counts = mask.lastIndexOf(0xff) + 1;
+  if (counts === 0) return not ? { pattern: "+", not } : undefined;
+  const text = readCString(name.subarray(0, counts));
+  const whole = name.subarray(0, counts).indexOf(0) >= 0 || counts === name.length;
+  return { pattern: whole ? text : `${text}+`, not };
+}
