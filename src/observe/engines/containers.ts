@@ -1,0 +1,88 @@
+/** `GET /containers/json` of Docker's API, section Container, as Drawbridge, Docker and Podman answer it. */
+import { type Address, formatAddress, type Prefix, parseMac, tryParseAddress } from "../../lib/ip.ts";
+import { type Json, numberAt, objectAt, objectsOf, textAt, textsOf } from "./json.ts";
+import type { Engine, EngineContainer, EngineEndpoint, EnginePort } from "./types.ts";
+
+/** @param pids of their first processes, by container id */
+export const containersOf = (
+  kind: Engine["kind"],
+  answer: unknown,
+  pids: ReadonlyMap<string, number>,
+): readonly EngineContainer[] => objectsOf(answer).map((one) => containerOf(kind, one, pids));
+
+function containerOf(
+  kind: Engine["kind"],
+  container: Json,
+  pids: ReadonlyMap<string, number>,
+): EngineContainer {
+  const id = textAt(container, "Id");
+  return {
+    engine: kind,
+    id,
+    name: ownName(textsOf(container.Names)) ?? id.slice(0, 12),
+    image: textAt(container, "Image"),
+    state: textAt(container, "State"),
+    pid: pids.get(id) ?? 0,
+    networkMode: textAt(objectAt(container, "HostConfig"), "NetworkMode"),
+    endpoints: endpointsOf(objectAt(objectAt(container, "NetworkSettings"), "Networks")),
+    ports: portsOf(objectsOf(container.Ports)),
+  };
+}
+
+/** `/web`, beside `/other/alias` of those that are linked to it. */
+const ownName = (names: readonly string[]): string | undefined =>
+  names.map((name) => name.replace(/^\//, "")).find((name) => !name.includes("/"));
+
+export const endpointsOf = (networks: Json): readonly EngineEndpoint[] =>
+  Object.keys(networks).map((network) => endpointOf(network, objectAt(networks, network)));
+
+function endpointOf(network: string, endpoint: Json): EngineEndpoint {
+  const mac = macAt(endpoint, "MacAddress");
+  return {
+    network,
+    networkId: textAt(endpoint, "NetworkID"),
+    addresses: [
+      ...prefixAt(endpoint, "IPAddress", "IPPrefixLen"),
+      ...prefixAt(endpoint, "GlobalIPv6Address", "GlobalIPv6PrefixLen"),
+    ],
+    gateways: [...addressAt(endpoint, "Gateway"), ...addressAt(endpoint, "IPv6Gateway")],
+    ...(mac && { mac }),
+    aliases: [...new Set([...textsOf(endpoint.Aliases), ...textsOf(endpoint.DNSNames)])],
+  };
+}
+
+function prefixAt(endpoint: Json, address: string, length: string): readonly Prefix[] {
+  return addressAt(endpoint, address).map((parsed) => ({
+    address: parsed,
+    length: numberAt(endpoint, length),
+  }));
+}
+
+function addressAt(object: Json, key: string): readonly Address[] {
+  const address = tryParseAddress(textAt(object, key));
+  return address ? [address] : [];
+}
+
+function macAt(object: Json, key: string) {
+  const text = textAt(object, key);
+  return /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text) ? parseMac(text) : undefined;
+}
+
+const PROTOCOLS: readonly EnginePort["protocol"][] = ["tcp", "udp", "sctp"];
+
+/** One each, whatever the number of host addresses that mean "any": those are told as no address at all. */
+export function portsOf(ports: readonly Json[]): readonly EnginePort[] {
+  const found = new Map<string, EnginePort>();
+  for (const port of ports) {
+    const protocol = PROTOCOLS.find((one) => one === (textAt(port, "Type") || "tcp"));
+    if (!protocol) continue;
+    const containerPort = numberAt(port, "PrivatePort");
+    const published = numberAt(port, "PublicPort");
+    const address = tryParseAddress(textAt(port, "IP"));
+    const bound = address && address.bits !== 0n ? { address } : {};
+    const host = published > 0 ? { host: { ...bound, port: published } } : {};
+    const key = `${containerPort}/${protocol} ${published} ${bound.address ? formatAddress(bound.address) : ""}`;
+    found.set(key, { protocol, containerPort, ...host });
+  }
+  return [...found.values()];
+}
