@@ -120,6 +120,7 @@ export const ENTRIES: readonly Entry[] = [
     () => import("./stats.ts"),
   ),
   entry("top, container top", "Display the running processes of a container", () => import("./top.ts")),
+  entry("tour", "Walk through how a container's network works, on this machine", () => import("./tour.ts")),
   entry(
     "update, container update",
     "Update configuration of one or more containers",
