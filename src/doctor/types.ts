@@ -51,13 +51,19 @@ export interface Patient {
   readonly topology: Topology;
   readonly host: Namespace;
   /** Only this container's troubles, and the host's that it suffers from. */
-  readonly container?: { readonly namespace: Namespace; readonly of: EngineContainer };
+  readonly container?: Resident;
   /** Containers that are asked about: the one above, or all that run. */
-  readonly containers: readonly { readonly namespace: Namespace; readonly of: EngineContainer }[];
+  readonly containers: readonly Resident[];
   readonly tools: Tools;
 }
 
-/** What is tried rather than read. Each is bounded in time and traffic, and leaves nothing behind. */
+/** A container that runs, and the namespace that it lives in: its own, another container's, or the host's. */
+export interface Resident {
+  readonly namespace: Namespace;
+  readonly of: EngineContainer;
+}
+
+/** What is tried, or looked up beside the topology. Each is bounded in time and traffic, and leaves nothing behind. */
 export interface Tools {
   /** A DNS query from a namespace. @returns the response code and what it took, or why there was none */
   askName(from: NamespaceId, server: Address, name: string): Promise<NameAnswer>;
@@ -67,6 +73,16 @@ export interface Tools {
   pathMtu(from: NamespaceId, to: Address): Promise<number | undefined>;
   /** A file of the host, or of a container's root by `/proc/PID/root`; undefined where it isn't there. */
   readText(path: string): string | undefined;
+  /** Who has a socket open, by its inode (`ListeningSocket.inode`); undefined where nobody that can be seen. */
+  holderOf(inode: number): SocketHolder | undefined;
+}
+
+export interface SocketHolder {
+  readonly pid: number;
+  /** `/proc/PID/comm`. */
+  readonly name: string;
+  /** `/proc/PID/cmdline`, words apart by spaces. */
+  readonly command: string;
 }
 
 export type NameAnswer =

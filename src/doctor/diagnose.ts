@@ -1,0 +1,60 @@
+/** All checks, side by side, each within its time. */
+import { setImmediate } from "node:timers/promises";
+import { messageOf } from "../lib/errors.ts";
+import type { Topology } from "../observe/types.ts";
+import { bounded } from "./bounded.ts";
+import { ALL_CHECKS } from "./checks/all.ts";
+import { concerns, merged } from "./order.ts";
+import { patientOf } from "./patient.ts";
+import { makeTools } from "./tools/tools.ts";
+import type { Check, Diagnosis, Finding, Tools } from "./types.ts";
+
+export interface DiagnoseOptions {
+  /** The name or id of one that is asked about alone. */
+  readonly container?: string;
+  readonly checks?: readonly Check[];
+  /** What tries things out; by default on this machine. */
+  readonly tools?: Tools;
+  /** Milliseconds for all of it. */
+  readonly limit?: number;
+}
+
+/** So that a doctor who has to read the topology first is done within two seconds. */
+const LIMIT = 1500;
+
+type Outcome = { readonly check: string } & (
+  | { readonly findings: readonly Finding[] }
+  | { readonly why: string }
+);
+
+/**
+ * Nothing on the machine is changed by it.
+ * @throws EngineError not-found where no running container is named `options.container`
+ */
+export async function diagnose(topology: Topology, options: DiagnoseOptions = {}): Promise<Diagnosis> {
+  const began = performance.now();
+  const { checks = ALL_CHECKS, limit = LIMIT } = options;
+  const patient = patientOf(topology, options.tools ?? makeTools(topology), options.container);
+  const make = async (check: Check): Promise<Outcome> => {
+    try {
+      const left = limit - (performance.now() - began);
+      return { check: check.name, findings: await bounded(() => check.look(patient), left) };
+    } catch (thrown) {
+      return { check: check.name, why: messageOf(thrown) };
+    }
+  };
+  const under: Promise<Outcome>[] = [];
+  for (const check of checks) {
+    under.push(make(check));
+    // What one has sent gets its answers while another thinks.
+    await setImmediate();
+  }
+  const outcomes = await Promise.all(under);
+  const findings = outcomes.flatMap((outcome) => ("findings" in outcome ? outcome.findings : []));
+  return {
+    findings: merged(findings.filter((finding) => concerns(patient, finding))),
+    unchecked: outcomes.flatMap((outcome) => ("why" in outcome ? [outcome] : [])),
+    checked: outcomes.flatMap((outcome) => ("findings" in outcome ? [outcome.check] : [])),
+    took: performance.now() - began,
+  };
+}

@@ -1,0 +1,39 @@
+/** A question to a name server, from a namespace. */
+import { randomInt } from "node:crypto";
+import { closeSync } from "node:fs";
+import { messageOf } from "../../lib/errors.ts";
+import type { Address } from "../../lib/ip.ts";
+import { connectDatagram, receiveDatagram, sendDatagram } from "../../linux/datagram.ts";
+import { inNamespace } from "../../linux/netns.ts";
+import type { NetnsPath } from "../../linux/plan.ts";
+import type { NameAnswer } from "../types.ts";
+import { decodeAnswer, encodeQuery } from "./dns-message.ts";
+import { until } from "./until.ts";
+
+/** Milliseconds that a resolver has: glibc gives it five seconds, and people don't wait that long. */
+const PATIENCE = 1000;
+const DNS = 53;
+const SIZE = 1500;
+
+/** @param path of the namespace */
+export async function askName(path: NetnsPath, server: Address, name: string): Promise<NameAnswer> {
+  const began = performance.now();
+  const buffer = new Uint8Array(SIZE);
+  const id = randomInt(0x10000);
+  let fd: number | undefined;
+  try {
+    const socket = inNamespace(path, () => connectDatagram({ address: server, port: DNS }));
+    fd = socket;
+    sendDatagram(socket, encodeQuery(id, name));
+    const answer = await until(() => {
+      const length = receiveDatagram(socket, buffer);
+      return length === undefined ? undefined : decodeAnswer(buffer.subarray(0, length), id);
+    }, PATIENCE);
+    if (answer) return { answered: true, ...answer, took: performance.now() - began };
+    return { answered: false, why: `no answer within ${PATIENCE} ms` };
+  } catch (thrown) {
+    return { answered: false, why: messageOf(thrown) };
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}

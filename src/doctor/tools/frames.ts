@@ -1,0 +1,92 @@
+/** Questions for the owner of an address, as a link carries them. */
+import {
+  type Address,
+  addressBytes,
+  addressFromBytes,
+  type Mac,
+  macBytes,
+  macFromBytes,
+} from "../../lib/ip.ts";
+
+const [ETH_P_ARP, ETH_P_IPV6] = [0x0806, 0x86dd] as const;
+const BROADCAST = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
+const [SOLICITATION, ADVERTISEMENT] = [135, 136] as const;
+const ICMPV6 = 58;
+
+/** Of the frames that answer, and those that ask. */
+export const protocolOf = (address: Address): number => (address.family === 4 ? ETH_P_ARP : ETH_P_IPV6);
+
+/**
+ * An ARP probe (RFC 5227, section 2.1.1), from no address: nobody's table is changed by it. For IPv6, the solicitation of
+ * duplicate address detection (RFC 4862, section 5.4.2), which the owner answers to all.
+ */
+export const question = (address: Address, own: Mac): Uint8Array =>
+  address.family === 4 ? arpProbe(address, own) : solicitation(address, own);
+
+/** The MAC of one who says that the address is his; undefined for any other frame. */
+export const answerOf = (frame: Uint8Array, address: Address): Mac | undefined =>
+  address.family === 4 ? arpSender(frame, address) : advertiser(frame, address);
+
+/**
+ * RFC 826: hardware type (2), protocol (2), their lengths (1, 1), operation (2), sender's MAC (6) and address (4),
+ * target's MAC (6) and address (4).
+ */
+function arpProbe(address: Address, own: Mac): Uint8Array {
+  const body = Buffer.alloc(28);
+  body.set([0, 1, 8, 0, 6, 4, 0, 1]);
+  body.set(macBytes(own), 8);
+  body.set(addressBytes(address), 24);
+  return Buffer.concat([ethernet(BROADCAST, own, ETH_P_ARP), body]);
+}
+
+function arpSender(frame: Uint8Array, address: Address): Mac | undefined {
+  const bytes = Buffer.from(frame);
+  if (bytes.length < 42 || bytes.readUInt16BE(12) !== ETH_P_ARP || bytes.readUInt16BE(20) !== 2)
+    return undefined;
+  return addressFromBytes(bytes.subarray(28, 32)).bits === address.bits
+    ? macFromBytes(bytes.subarray(22, 28))
+    : undefined;
+}
+
+/** RFC 4861, section 4.3: type, code, checksum, four bytes that are not used, the target. */
+function solicitation(address: Address, own: Mac): Uint8Array {
+  const target = addressBytes(address);
+  // The solicited-node group ff02::1:ffXX:XXXX (RFC 4291, section 2.7.1), and its MAC (RFC 2464).
+  const group = Buffer.from("ff0200000000000000000001ff000000", "hex");
+  group.set(target.subarray(13), 13);
+  const body = Buffer.alloc(24);
+  body[0] = SOLICITATION;
+  body.set(target, 8);
+  const header = Buffer.alloc(40);
+  header[0] = 0x60;
+  header.writeUInt16BE(body.length, 4);
+  header.set([ICMPV6, 255], 6);
+  header.set(group, 24);
+  body.writeUInt16BE(checksum(header.subarray(8), body), 2);
+  const to = Uint8Array.of(0x33, 0x33, ...group.subarray(12));
+  return Buffer.concat([ethernet(to, own, ETH_P_IPV6), header, body]);
+}
+
+/** The internet checksum (RFC 1071) of ICMPv6 with its pseudo-header: both addresses, the length, the next header. */
+function checksum(addresses: Uint8Array, body: Uint8Array): number {
+  let sum = body.length + ICMPV6;
+  for (const part of [addresses, body])
+    for (let i = 0; i < part.length; i += 2) sum += ((part[i] ?? 0) << 8) | (part[i + 1] ?? 0);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
+}
+
+/** Of an advertisement for the address: its option with the target's MAC, or else who sent the frame. */
+function advertiser(frame: Uint8Array, address: Address): Mac | undefined {
+  const bytes = Buffer.from(frame);
+  if (bytes.length < 78 || bytes.readUInt16BE(12) !== ETH_P_IPV6) return undefined;
+  if (bytes[20] !== ICMPV6 || bytes[54] !== ADVERTISEMENT) return undefined;
+  if (addressFromBytes(bytes.subarray(62, 78)).bits !== address.bits) return undefined;
+  return bytes[78] === 2 && bytes.length >= 86
+    ? macFromBytes(bytes.subarray(80, 86))
+    : macFromBytes(bytes.subarray(6, 12));
+}
+
+function ethernet(to: Uint8Array, from: Mac, protocol: number): Uint8Array {
+  return Uint8Array.of(...to, ...macBytes(from), protocol >> 8, protocol & 0xff);
+}
