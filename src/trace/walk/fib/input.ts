@@ -1,0 +1,136 @@
+/** What becomes of a packet that came in: ip_route_input_slow (net/ipv4/route.c), ip6_route_input (net/ipv6/route.c). */
+import { type Address, formatAddress } from "../../../lib/ip.ts";
+import type { Namespace, NextHop, ObservedLink } from "../../../observe/types.ts";
+import type { DropReason } from "../../types.ts";
+import { placeOf } from "../place.ts";
+import { either, forwards4, forwards6 } from "../settings.ts";
+import { isLoopback, isMulticast, type PickHop } from "./output.ts";
+import { type Found, type NotFound, type Query, RTN } from "./query.ts";
+import { lookup } from "./rules.ts";
+import { isLinkLocal } from "./source6.ts";
+import { refusedSource } from "./validate.ts";
+
+/** What the sender is told. */
+export type Unreachable = "net" | "host" | "filtered" | "no-route";
+
+export type InputRoute =
+  | { readonly way: "local"; readonly found?: Found }
+  | {
+      readonly way: "forward";
+      readonly found: Found;
+      readonly out: ObservedLink;
+      readonly hop: NextHop;
+      readonly via?: Address;
+      readonly mtu: number;
+    }
+  | { readonly way: "refused"; readonly reason: DropReason; readonly tells?: Unreachable };
+
+type Arrived = Query & { readonly from: Address; readonly in: number };
+
+export const inputRoute = (
+  namespace: Namespace,
+  link: ObservedLink,
+  query: Arrived,
+  pick: PickHop,
+): InputRoute =>
+  query.family === 4 ? inputRoute4(namespace, link, query, pick) : inputRoute6(namespace, link, query, pick);
+
+const refused = (reason: DropReason, tells?: Unreachable): InputRoute => ({
+  way: "refused",
+  reason,
+  ...(tells && { tells }),
+});
+
+const isUnspecified = ({ bits }: Address): boolean => bits === 0n;
+const isBroadcast4 = ({ bits }: Address): boolean => bits === 0xffffffffn;
+
+function martian(namespace: Namespace, link: ObservedLink, query: Arrived): DropReason | undefined {
+  const { from, to } = query;
+  const named = `from ${formatAddress(from)} to ${formatAddress(to)}, that comes in by ${link.name} of ${namespace.name}`;
+  if (isMulticast(from) || isBroadcast4(from))
+    return { code: "martian", text: `nobody can speak under the source of a packet ${named}` };
+  if (isUnspecified(from) !== isUnspecified(to) && !isBroadcast4(to)) {
+    return { code: "martian", text: `0.0.0.0 is nobody's address: it stands in a packet ${named}` };
+  }
+  const local = isLoopback(to) || isLoopback(from);
+  if (local && !link.loopback && !either(namespace, link, "routeLocalnet")) {
+    const why = `127.0.0.0/8 is for the inside of a machine, and net.ipv4.conf.${link.name}.route_localnet is 0`;
+    return { code: "martian", text: `a packet ${named}, is refused: ${why}` };
+  }
+  return undefined;
+}
+
+function inputRoute4(namespace: Namespace, link: ObservedLink, query: Arrived, pick: PickHop): InputRoute {
+  const strange = martian(namespace, link, query);
+  if (strange) return refused(strange);
+  if (isBroadcast4(query.to)) return { way: "local" };
+  const found = lookup(namespace, query);
+  const forwards = forwards4(namespace, link);
+  if (!found.found) return nowhere(namespace, query, found, forwards);
+  if (found.route.type === RTN.broadcast) return { way: "local", found };
+  if (found.route.type === RTN.local) {
+    const reason = refusedSource(namespace, link, query);
+    return reason ? refused(reason) : { way: "local", found };
+  }
+  if (!forwards) return refused(notForwarding(namespace, link, query, 4), "host");
+  const reason = refusedSource(namespace, link, query);
+  return reason ? refused(reason) : onwards(namespace, query, found, pick);
+}
+
+function inputRoute6(namespace: Namespace, link: ObservedLink, query: Arrived, pick: PickHop): InputRoute {
+  if ((isLoopback(query.from) || isLoopback(query.to)) && !link.loopback) {
+    return refused({
+      code: "martian",
+      text: `::1 is for the inside of a machine, and comes in by ${link.name} of ${namespace.name}`,
+    });
+  }
+  if (isMulticast(query.to)) return { way: "local" };
+  // Of a link-local address there may be one on every link: only this link's routes count.
+  const found = lookup(namespace, isLinkLocal(query.to) ? { ...query, out: link.ifindex } : query);
+  if (found.found && (found.route.type === RTN.local || found.route.type === RTN.anycast))
+    return { way: "local", found };
+  if (!forwards6(namespace)) return refused(notForwarding(namespace, link, query, 6));
+  if (!found.found) return nowhere(namespace, query, found, true);
+  if (isLinkLocal(query.from) || isLoopback(query.from)) {
+    const text = `${formatAddress(query.from)} is good on its own link only: ${namespace.name} does not forward what comes from it`;
+    return refused({ code: "martian", text }, "host");
+  }
+  return onwards(namespace, query, found, pick);
+}
+
+function notForwarding(namespace: Namespace, link: ObservedLink, { to }: Query, family: 4 | 6): DropReason {
+  const general = family === 4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
+  const own = `net.ipv4.conf.${link.name}.forwarding`;
+  const all = namespace.sysctls.get(general);
+  const which = family === 4 && all !== undefined && all !== "0" ? own : general;
+  const where = which === own ? ` what comes in by ${link.name}` : "";
+  return {
+    code: "not-forwarding",
+    text: `${formatAddress(to)} is not an address of ${namespace.name}, which does not forward IPv${family} packets${where} (${which} is 0)`,
+  };
+}
+
+const TELLS = { ENETUNREACH: "net", EHOSTUNREACH: "host", EACCES: "filtered", EINVAL: undefined } as const;
+
+function nowhere(namespace: Namespace, query: Query, found: NotFound, forwards: boolean): InputRoute {
+  const to = formatAddress(query.to);
+  const tells = forwards ? TELLS[found.error] : undefined;
+  if (!found.route && !(found.rule && found.rule.action.do !== "table")) {
+    return refused({ code: "no-route", text: `${namespace.name} has no route to ${to}` }, tells);
+  }
+  return refused(
+    { code: "unreachable-route", text: `${namespace.name} has a route for ${to} that refuses it` },
+    tells,
+  );
+}
+
+function onwards(namespace: Namespace, query: Query, found: Found, pick: PickHop): InputRoute {
+  const hop = found.hops.length > 1 ? pick(found.hops) : found.hops[0];
+  const out = hop?.ifindex === undefined ? undefined : placeOf(namespace).link(hop.ifindex);
+  if (!hop || !out || found.route.type !== RTN.unicast) {
+    const text = `${namespace.name} has no way to forward to ${formatAddress(query.to)}`;
+    return refused({ code: "martian", text });
+  }
+  const mtu = found.route.mtu ?? out.mtu;
+  return { way: "forward", found, out, hop, ...(hop.via && { via: hop.via }), mtu };
+}

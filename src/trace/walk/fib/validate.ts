@@ -1,0 +1,54 @@
+/** Whether an answer would go back where a packet came from: fib_validate_source (net/ipv4/fib_frontend.c). IPv4 alone. */
+import { formatAddress } from "../../../lib/ip.ts";
+import type { Namespace, ObservedLink } from "../../../observe/types.ts";
+import type { DropReason } from "../../types.ts";
+import { placeOf } from "../place.ts";
+import { either, larger } from "../settings.ts";
+import { type Query, RTN } from "./query.ts";
+import { lookup } from "./rules.ts";
+
+const STRICT = 1;
+
+/** @returns why it is refused, or undefined */
+export function refusedSource(
+  namespace: Namespace,
+  link: ObservedLink,
+  packet: Required<Pick<Query, "from" | "to" | "mark">>,
+): DropReason | undefined {
+  const filter = larger(namespace, link, "reversePathFilter");
+  const source = formatAddress(packet.from);
+  const ours: DropReason = {
+    code: "martian",
+    text: `${source} is an address of ${namespace.name} itself: nobody else may speak under it by ${link.name}`,
+  };
+  const back = lookup(namespace, {
+    family: 4,
+    to: packet.from,
+    from: packet.to,
+    in: link.ifindex,
+    mark: either(namespace, link, "sourceValidMark") ? packet.mark : 0,
+  });
+  if (back.found && back.route.type === RTN.local) {
+    return either(namespace, link, "acceptLocal") ? undefined : ours;
+  }
+  if (filter === 0) return undefined;
+  const refused = (why: string): DropReason => ({
+    code: "reverse-path",
+    text: `${namespace.name} refuses packets from ${source} by ${link.name}: ${why} (rp_filter is ${filter})`,
+  });
+  if (!back.found) return refused("it has no route back to there");
+  if (back.route.type !== RTN.unicast) {
+    return { code: "martian", text: `${source} is no address that a packet can come from` };
+  }
+  if (back.hops.some(({ ifindex }) => ifindex === link.ifindex)) return undefined;
+  const names = back.hops.map(({ ifindex }) =>
+    ifindex === undefined ? "nowhere" : placeOf(namespace).link(ifindex)?.name,
+  );
+  if (filter === STRICT) return refused(`the answer would leave by ${names.join(" or ")}`);
+  // Loose: any route back will do, unless the link has no address at all.
+  return placeOf(namespace)
+    .addressesOn(link.ifindex)
+    .some(({ address }) => address.address.family === 4)
+    ? undefined
+    : refused("the link has no address");
+}
