@@ -1,4 +1,6 @@
 /** Live capture: which links are listened to, until when, and what comes of each packet. */
+import type { Mac, Prefix } from "../lib/ip.ts";
+import type { PacketType } from "../linux/packet-socket.ts";
 import type { LinkRef, NamespaceId } from "../observe/types.ts";
 
 /** A link that is listened to, and how it is called in what is written. */
@@ -7,8 +9,18 @@ export interface Tapped {
   /** `eth0`. */
   readonly name: string;
   readonly namespace: NamespaceId;
+  /** What people call the namespace: `web`, `host`. */
+  readonly place: string;
+  /** To enter the namespace by. */
+  readonly path: string;
+  /** ARPHRD_*, linux/if_arp.h. */
+  readonly hardware: number;
+  readonly mac?: Mac;
+  readonly addresses: readonly Prefix[];
   /** `web: eth0, 172.17.0.2/16, peer of veth1a2b in host`. */
   readonly comment: string;
+  /** Frames of one way alone, so that each is kept once where several links see it; of both where absent. */
+  readonly only?: "in" | "out";
 }
 
 export interface Captured {
@@ -16,10 +28,13 @@ export interface Captured {
   /** Nanoseconds since the epoch. */
   readonly at: bigint;
   readonly way: "in" | "out";
-  /** As many as were kept. */
+  readonly type: PacketType;
+  /** As many as were kept. Good until what they are handed to returns. */
   readonly bytes: Uint8Array;
   /** As many as there were. */
   readonly length: number;
+  /** Its checksum was to be put in later, by hardware or by nobody. */
+  readonly checksumPending: boolean;
 }
 
 export interface CaptureLimits {
@@ -35,10 +50,19 @@ export interface CaptureLimits {
 /** A filter of classic BPF: `struct sock_filter`, eight bytes an instruction. */
 export type FilterProgram = Uint8Array;
 
+/** What one link gave. */
+export interface LinkCount {
+  readonly tapped: Tapped;
+  /** That passed the filter, as PACKET_STATISTICS counts them; those that were lost with them. */
+  readonly packets: number;
+  readonly dropped: number;
+}
+
 export interface CaptureSummary {
   readonly packets: number;
   /** Lost for want of room, as PACKET_STATISTICS counts them. */
   readonly dropped: number;
   readonly bytes: number;
-  readonly ended: "count" | "time" | "size" | "closed";
+  /** By a limit; `closed` by its reader, `asked` by its owner, `gone` with the last of its links. */
+  readonly ended: "count" | "time" | "size" | "closed" | "asked" | "gone";
 }

@@ -43,6 +43,12 @@ export class Writer {
     return this;
   }
 
+  /** Forget what was written from `length` on. */
+  cut(length: number): this {
+    this.#length = Math.min(this.#length, length);
+    return this;
+  }
+
   u8(value: number): this {
     const at = this.#room(1);
     this.#view.setUint8(at, value);
