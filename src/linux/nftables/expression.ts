@@ -51,7 +51,7 @@ export interface Field {
   readonly length: number;
 }
 
-function putExpression(to: Writer, name: string, attributes: () => void): void {
+export function putExpression(to: Writer, name: string, attributes: () => void): void {
   putNested(to, NFTA_LIST_ELEM, () => {
     putString(to, NFTA_EXPR_NAME, name);
     putNested(to, NFTA_EXPR_DATA, attributes);

@@ -43,7 +43,7 @@ export function readData(bytes: Uint8Array | undefined): NftData {
   return verdict ? { verdict } : {};
 }
 
-function readVerdict(bytes: Uint8Array | undefined): NftVerdict | undefined {
+export function readVerdict(bytes: Uint8Array | undefined): NftVerdict | undefined {
   const attributes = attributesOf(bytes);
   const word = readBe32(attributes.get(NFTA_VERDICT_CODE));
   if (word === undefined) return undefined;

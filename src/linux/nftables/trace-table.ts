@@ -1,0 +1,139 @@
+/**
+ * Has nftables tell of packets: a table in which they are marked for it (`meta nftrace set 1`), before any other is asked.
+ * It is owned by the socket that made it (NFT_TABLE_F_OWNER, Linux 5.12), so the kernel removes it with that, however this
+ * process ends; and no rule of it decides anything. Numbers as linux/netfilter/nf_tables.h has them.
+ */
+import type { Pattern } from "../bpf/pattern.ts";
+import type { Writer } from "../bytes.ts";
+import { put, putBe32, putBytes, putNested, putString } from "../netlink/attribute.ts";
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
+import { putNetfilter } from "../netlink/netfilter.ts";
+import type { NetlinkSocket, Request } from "../netlink/socket.ts";
+import { putExpression } from "./expression.ts";
+import { NFPROTO, nftMessage, TRANSACTION } from "./transaction.ts";
+
+const NFT_MSG_NEWTABLE = nftMessage(0);
+const NFT_MSG_NEWCHAIN = nftMessage(3);
+const NFT_MSG_NEWRULE = nftMessage(6);
+
+const NFTA_TABLE_NAME = 1;
+const NFTA_TABLE_FLAGS = 2;
+const NFT_TABLE_F_OWNER = 2;
+const NFTA_CHAIN_TABLE = 1;
+const NFTA_CHAIN_NAME = 3;
+const NFTA_CHAIN_HOOK = 4;
+const NFTA_CHAIN_TYPE = 7;
+const NFTA_HOOK_HOOKNUM = 1;
+const NFTA_HOOK_PRIORITY = 2;
+const NFTA_RULE_TABLE = 1;
+const NFTA_RULE_CHAIN = 2;
+const NFTA_RULE_EXPRESSIONS = 4;
+const NFTA_META_DREG = 1;
+const NFTA_META_KEY = 2;
+const NFTA_META_SREG = 3;
+const NFT_META_NFTRACE = 12;
+const NFT_META_L4PROTO = 16;
+const NFTA_PAYLOAD_DREG = 1;
+const NFTA_PAYLOAD_BASE = 2;
+const NFTA_PAYLOAD_OFFSET = 3;
+const NFTA_PAYLOAD_LEN = 4;
+const NFT_PAYLOAD_TRANSPORT_HEADER = 2;
+const NFTA_CMP_SREG = 1;
+const NFTA_CMP_OP = 2;
+const NFTA_CMP_DATA = 3;
+const NFT_CMP_EQ = 0;
+const NFTA_IMMEDIATE_DREG = 1;
+const NFTA_IMMEDIATE_DATA = 2;
+const NFTA_DATA_VALUE = 1;
+const NFT_REG_1 = 1;
+
+/** Where packets come into a namespace's rules: NF_INET_PRE_ROUTING and NF_INET_LOCAL_OUT, and the bridge family's alike. */
+const HOOKS = { prerouting: 0, output: 3 } as const;
+/** INT_MIN: before every other, connection tracking and defragmentation too. */
+const FIRST = 0x80000000;
+
+/**
+ * Begin to trace what matches a pattern, in one family's chains of the socket's namespace.
+ * @param table unique: several may trace at once
+ * @throws KernelError EPERM without CAP_NET_ADMIN; EINVAL, EOPNOTSUPP where the kernel knows no owned tables
+ */
+export function traceMatching(
+  socket: NetlinkSocket,
+  family: "inet" | "bridge",
+  table: string,
+  patterns: readonly Pattern[],
+): void {
+  const what = `make the ${family} table ${table} for tracing`;
+  const request = (type: number, flags: number, attributes: (to: Writer) => void): Request => ({
+    what,
+    type,
+    flags,
+    body: (to) => {
+      putNetfilter(to, NFPROTO[family]);
+      attributes(to);
+    },
+  });
+  const requests = [
+    request(NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, (to) => {
+      putString(to, NFTA_TABLE_NAME, table);
+      putBe32(to, NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER);
+    }),
+  ];
+  for (const [chain, hook] of Object.entries(HOOKS)) {
+    requests.push(request(NFT_MSG_NEWCHAIN, NLM_F_CREATE, (to) => putBaseChain(to, table, chain, hook)));
+    for (const pattern of patterns) {
+      requests.push(
+        request(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, (to) => {
+          putString(to, NFTA_RULE_TABLE, table);
+          putString(to, NFTA_RULE_CHAIN, chain);
+          putNested(to, NFTA_RULE_EXPRESSIONS, () => putTracing(to, pattern));
+        }),
+      );
+    }
+  }
+  socket.batch(requests, TRANSACTION);
+}
+
+function putBaseChain(to: Writer, table: string, chain: string, hook: number): void {
+  putString(to, NFTA_CHAIN_TABLE, table);
+  putString(to, NFTA_CHAIN_NAME, chain);
+  putNested(to, NFTA_CHAIN_HOOK, () => {
+    putBe32(to, NFTA_HOOK_HOOKNUM, hook);
+    putBe32(to, NFTA_HOOK_PRIORITY, FIRST);
+  });
+  putString(to, NFTA_CHAIN_TYPE, "filter");
+}
+
+/** `meta l4proto 6 @th,32,32 0x… meta nftrace set 1` */
+function putTracing(to: Writer, { protocol, fields }: Pattern): void {
+  putExpression(to, "meta", () => {
+    putBe32(to, NFTA_META_KEY, NFT_META_L4PROTO);
+    putBe32(to, NFTA_META_DREG, NFT_REG_1);
+  });
+  putEqual(to, Uint8Array.of(protocol));
+  for (const { offset, bytes } of fields) {
+    putExpression(to, "payload", () => {
+      putBe32(to, NFTA_PAYLOAD_DREG, NFT_REG_1);
+      putBe32(to, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
+      putBe32(to, NFTA_PAYLOAD_OFFSET, offset);
+      putBe32(to, NFTA_PAYLOAD_LEN, bytes.length);
+    });
+    putEqual(to, bytes);
+  }
+  putExpression(to, "immediate", () => {
+    putBe32(to, NFTA_IMMEDIATE_DREG, NFT_REG_1);
+    putNested(to, NFTA_IMMEDIATE_DATA, () => putBytes(to, NFTA_DATA_VALUE, Uint8Array.of(1)));
+  });
+  putExpression(to, "meta", () => {
+    putBe32(to, NFTA_META_KEY, NFT_META_NFTRACE);
+    putBe32(to, NFTA_META_SREG, NFT_REG_1);
+  });
+}
+
+function putEqual(to: Writer, bytes: Uint8Array): void {
+  putExpression(to, "cmp", () => {
+    putBe32(to, NFTA_CMP_SREG, NFT_REG_1);
+    putBe32(to, NFTA_CMP_OP, NFT_CMP_EQ);
+    putNested(to, NFTA_CMP_DATA, () => put(to, NFTA_DATA_VALUE, () => to.bytes(bytes)));
+  });
+}
