@@ -1,0 +1,136 @@
+/** The topology, read from the kernel: whoever made it, and with no engine's help but for names. */
+import { closeSync, existsSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { messageOf } from "../lib/errors.ts";
+import { NETLINK_ROUTE, NetlinkSocket } from "../linux/netlink/socket.ts";
+import { openNamespace } from "../linux/netns.ts";
+import { readEngines } from "./engines/read.ts";
+import { type FoundNamespace, findNamespaces } from "./find-namespaces.ts";
+import { nameNamespaces } from "./names.ts";
+import { findNumbers, type Read, withOtherEnds } from "./peers.ts";
+import { isNamespace, nsidOf, readInside } from "./read-inside.ts";
+import type { Namespace, NamespaceId, ReadOptions, Topology } from "./types.ts";
+
+/** Milliseconds for which namespaces are read before others have their turn: engines may be answering. */
+const TURN = 10;
+const OWN = "/proc/thread-self/ns/net";
+const TRACKED = "/proc/sys/net/netfilter/nf_conntrack_count";
+
+/**
+ * Everything that decides over packets on this machine, as it is now. Nothing is changed by it. What can't be read is told
+ * in `unread`, of the topology or of a namespace.
+ * @throws Error where not even the own namespace can be read
+ */
+export async function readTopology(options: ReadOptions = {}): Promise<Topology> {
+  const asked = readEngines(options.engines);
+  const kernel = await readKernel(options);
+  const { engines, unread } = await asked;
+  return assemble(kernel, engines, unread);
+}
+
+/** What the kernel told, before it has names. */
+export interface KernelReading {
+  readonly readAt: number;
+  readonly all: ReadonlyMap<NamespaceId, Read>;
+  readonly host: NamespaceId;
+  readonly numbers: ReturnType<typeof findNumbers>;
+  readonly unread: readonly string[];
+}
+
+/** @throws as `readTopology` */
+export async function readKernel(options: ReadOptions = {}): Promise<KernelReading> {
+  const { namespaces, host, unread: lost } = findNamespaces(options.pinned);
+  const reader = new NamespaceReader(host, options);
+  const unread = [...lost];
+  const all = new Map<NamespaceId, Read>();
+  try {
+    let turn = performance.now();
+    for (const found of namespaces.values()) {
+      if (performance.now() - turn > TURN) {
+        await nextTurn();
+        turn = performance.now();
+      }
+      const read = reader.read(found);
+      if (typeof read === "string") unread.push(read);
+      else all.set(found.id, read);
+    }
+    return { readAt: Date.now(), all, host, numbers: findNumbers(all, reader.numbers), unread };
+  } finally {
+    reader.close();
+  }
+}
+
+/** Reads one namespace after another, and notes what they and the reader's own call each other. */
+export class NamespaceReader {
+  readonly numbers = new Map<NamespaceId, Map<number, NamespaceId>>();
+  readonly #host: NamespaceId;
+  readonly #hostFd = openNamespace(OWN);
+  readonly #hostRoute = new NetlinkSocket(NETLINK_ROUTE);
+  readonly #connections: ReadOptions["connections"];
+  readonly #tracks = existsSync(TRACKED);
+
+  /** @throws KernelError where the own namespace can't be asked */
+  constructor(host: NamespaceId, { connections }: ReadOptions) {
+    this.#host = host;
+    this.#connections = connections;
+    this.numbers.set(host, new Map());
+  }
+
+  /** @returns a sentence where it can't be read. @throws KernelError where it is the own one */
+  read(found: FoundNamespace): Read | string {
+    const host = found.id === this.#host;
+    let fd: number | undefined;
+    try {
+      fd = openNamespace(host ? OWN : found.path);
+      if (!isNamespace(fd, found.id)) return `network namespace ${found.path} went while it was looked at`;
+      const connections = this.#connections === "all" || (this.#connections === "host" && host);
+      const reading = readInside(fd, found.path, {
+        host,
+        connections,
+        tracks: this.#tracks,
+        hostFd: this.#hostFd,
+      });
+      if (!host) this.#note(found.id, fd, reading.hostNsid);
+      return { found, reading };
+    } catch (thrown) {
+      if (host) throw thrown;
+      return `network namespace ${found.path} can't be read: ${messageOf(thrown)}`;
+    } finally {
+      if (fd !== undefined) closeSync(fd);
+    }
+  }
+
+  close(): void {
+    this.#hostRoute.close();
+    closeSync(this.#hostFd);
+  }
+
+  #note(id: NamespaceId, fd: number, hostNsid: number | undefined): void {
+    const nsid = nsidOf(this.#hostRoute, fd);
+    if (nsid !== undefined) this.numbers.get(this.#host)?.set(nsid, id);
+    this.numbers.set(id, new Map(hostNsid === undefined ? [] : [[hostNsid, this.#host]]));
+  }
+}
+
+/** Give names to what was read, and lead links to their other ends. */
+export function assemble(
+  { readAt, all, host, numbers, unread }: KernelReading,
+  engines: Topology["engines"],
+  enginesUnread: readonly string[],
+): Topology {
+  const names = nameNamespaces(new Map([...all].map(([id, { found }]) => [id, found])), host, engines);
+  const namespaces = new Map<NamespaceId, Namespace>();
+  for (const [id, { found, reading }] of all) {
+    const { hostNsid: _, links, ...told } = reading;
+    const { name, container } = names.get(id) ?? { name: found.path };
+    namespaces.set(id, {
+      ...found,
+      name,
+      host: id === host,
+      ...(container && { container }),
+      ...told,
+      links: withOtherEnds(id, links, numbers),
+    });
+  }
+  return { readAt, namespaces, host, engines, unread: [...unread, ...enginesUnread] };
+}
