@@ -1,0 +1,66 @@
+/** A name's address as a program in a namespace would find it: its hosts file, then its resolver. */
+import { codeOf } from "../lib/errors.ts";
+import { type Address, type Family, formatAddress } from "../lib/ip.ts";
+import { readIfThere } from "../lib/read-if-there.ts";
+import type { Namespace } from "../observe/types.ts";
+import { askServer } from "./ends-ask.ts";
+import { isName } from "./ends-dns.ts";
+import { inHosts, namesToAsk, parseResolvConf } from "./ends-files.ts";
+
+/** Milliseconds for a server: the system's own resolver waits five seconds, twice. */
+const PATIENCE = 1_000;
+
+const NO_SUCH_NAME = 3;
+const CODES: Readonly<Record<number, string>> = {
+  0: "it has no address",
+  1: "the question was not understood",
+  2: "the server failed",
+  3: "no such name",
+  5: "refused",
+};
+
+export type Resolved =
+  /** @property by `hosts`, or the server's address */
+  { readonly address: Address; readonly by: string } | { readonly why: string };
+
+/** From a namespace's point of view. A function, that tests can give another. */
+export type Resolve = (from: Namespace, name: string, family: Family | undefined) => Promise<Resolved>;
+
+export const resolveFrom: Resolve = async (from, name, family) => {
+  if (!isName(name))
+    return { why: `${JSON.stringify(name)} is neither an address nor a name that DNS could have` };
+  const root = rootOf(from);
+  const listed = inHosts(readText(`${root}/etc/hosts`), name, family);
+  if (listed[0]) return { address: listed[0], by: "its hosts file" };
+  const settings = parseResolvConf(readText(`${root}/etc/resolv.conf`));
+  const troubles = new Set<string>();
+  for (const asked of namesToAsk(name, settings)) {
+    for (const server of settings.servers) {
+      const told = await askServer(from.host ? undefined : from.path, server, asked, family, PATIENCE);
+      if (!told.answered) {
+        troubles.add(told.why);
+        continue;
+      }
+      const [address] = told.addresses;
+      if (address) return { address, by: formatAddress(server) };
+      troubles.add(`${formatAddress(server)} says of ${asked}: ${CODES[told.code] ?? `error ${told.code}`}`);
+      // The next server is asked where this one failed; that there is no such name is an answer.
+      if (told.code === 0 || told.code === NO_SUCH_NAME) break;
+    }
+  }
+  return { why: [...troubles].join("; ") };
+};
+
+/** Files as a process there sees them; a namespace without one uses the host's, as `ip netns exec` does. */
+const rootOf = ({ host, pids }: Namespace): string =>
+  host || pids[0] === undefined ? "" : `/proc/${pids[0]}/root`;
+
+/** Empty where there is none, or it is hidden from us. */
+function readText(path: string): string {
+  try {
+    return readIfThere(path) ?? "";
+  } catch (thrown) {
+    if (["EACCES", "EPERM", "ENOTDIR"].includes(codeOf(thrown) ?? "")) return "";
+    throw thrown;
+  }
+}

@@ -1,0 +1,61 @@
+/** The way between this machine and the world. Pure. */
+import { type Address, type Family, type Mac, parseAddress, sameAddress } from "../lib/ip.ts";
+import type { LinkRef, Namespace, ObservedRoute, Topology } from "../observe/types.ts";
+import { hostOf } from "./ends-places.ts";
+
+export interface Uplink {
+  readonly link: LinkRef;
+  readonly gateway?: Address;
+  /** The gateway's, where the host knows it. */
+  readonly mac?: Mac;
+  /** The namespace at the link's other end, where that is on this machine: a test's, a virtual machine's. */
+  readonly beyond?: Namespace;
+}
+
+const UNICAST = 1;
+const TABLE_MAIN = 254;
+
+/** Of documentation, RFC 5737 and RFC 3849: nobody's. */
+const STRANGERS: Readonly<Record<Family, Address>> = {
+  4: parseAddress("198.51.100.77"),
+  6: parseAddress("2001:db8:ffff::77"),
+};
+
+export const strangerOf = (family: Family): Address => STRANGERS[family];
+
+/** The default route of a namespace with the least metric. */
+export function defaultRoute(namespace: Namespace, family: Family): ObservedRoute | undefined {
+  return namespace.routes
+    .filter(
+      (route) =>
+        route.family === family &&
+        route.type === UNICAST &&
+        route.table === TABLE_MAIN &&
+        route.to.length === 0 &&
+        route.hops.length > 0,
+    )
+    .toSorted((a, b) => a.metric - b.metric)[0];
+}
+
+/** Where it sends what it knows no better way for. */
+export function gatewayOf(namespace: Namespace, family: Family): Address | undefined {
+  return defaultRoute(namespace, family)?.hops.find(({ via }) => via !== undefined)?.via;
+}
+
+/** The host's way out. */
+export function uplinkOf(topology: Topology, family: Family): Uplink | undefined {
+  const host = hostOf(topology);
+  const hop = defaultRoute(host, family)?.hops[0];
+  const link = host.links.find(({ ifindex }) => ifindex === hop?.ifindex);
+  if (!hop || !link) return undefined;
+  const gateway = hop.via;
+  const neighbour = gateway && host.neighbours.find((one) => !one.proxy && sameAddress(one.address, gateway));
+  const beyond =
+    link.other?.namespace === undefined ? undefined : topology.namespaces.get(link.other.namespace);
+  return {
+    link: { namespace: host.id, ifindex: link.ifindex },
+    ...(gateway && { gateway }),
+    ...(neighbour?.mac && { mac: neighbour.mac }),
+    ...(beyond && beyond !== host && { beyond }),
+  };
+}

@@ -1,0 +1,123 @@
+/** From a path that ended, or a proof that did, to the case. Pure. */
+import { type Address, contains, subnetOf } from "../lib/ip.ts";
+import type { EngineNetwork, Namespace, NamespaceId, Topology } from "../observe/types.ts";
+import { ownerOf } from "./ends-places.ts";
+import type { Case, Party } from "./fixes-types.ts";
+import type { DropReason, Flow, Hop, Path, Proof, Sight } from "./types.ts";
+
+/** The hop that a path ended at. */
+const lastHop = (path: Path | undefined): Hop | undefined =>
+  path?.hops.findLast(({ event }) => event.kind === "drop") ?? path?.hops.at(-1);
+
+export function caseOfPath(topology: Topology, flow: Flow, path: Path, reason: DropReason): Case {
+  const hop = lastHop(path);
+  const link = path.hops.findLast(
+    ({ event, namespace }) => namespace === hop?.namespace && (event.kind === "in" || event.kind === "out"),
+  );
+  const name = link && "name" in link.event ? link.event.name : undefined;
+  return makeCase(topology, flow, reason, {
+    direction: hop?.direction ?? "there",
+    ...(hop && { namespace: hop.namespace, packet: hop.packet }),
+    ...(name !== undefined && { link: name }),
+  });
+}
+
+/** Of what was seen; what only a prediction tells (its address at the end) is taken from there where both end in one namespace. */
+export function caseOfProof(
+  topology: Topology,
+  flow: Flow,
+  proof: Proof,
+  reason: DropReason,
+  path: Path | undefined,
+): Case {
+  const end = proof.seen.findLast(
+    (one) => one.kind === "drop" || (one.kind === "rule" && /^(drop|reject)/.test(one.verdict)),
+  );
+  const tap = proof.seen.findLast((one) => one.kind === "tap");
+  const hop = lastHop(path);
+  const place = end?.namespace ?? reason.rule?.namespace ?? hop?.namespace;
+  const packet = tap?.kind === "tap" ? tap.packet : hop?.packet;
+  const known = hop && hop.namespace === place ? hop.packet : packet;
+  return makeCase(topology, flow, reason, {
+    direction: end?.direction ?? tap?.direction ?? "there",
+    ...(place !== undefined && { namespace: place }),
+    ...(known && { packet: known }),
+    ...(tap?.kind === "tap" && tap.namespace === place && { link: tap.name }),
+  });
+}
+
+interface Place {
+  readonly direction: Hop["direction"];
+  readonly namespace?: NamespaceId;
+  readonly packet?: Sight;
+  readonly link?: string;
+}
+
+function makeCase(topology: Topology, flow: Flow, reason: DropReason, place: Place): Case {
+  const namespace = place.namespace === undefined ? undefined : topology.namespaces.get(place.namespace);
+  const back = place.direction === "back";
+  // Addresses of an answer are those of the question, turned round.
+  const destination = (back ? place.packet?.source : place.packet?.destination) ?? flow.destination;
+  const sender = flow.from.namespace === undefined ? undefined : topology.namespaces.get(flow.from.namespace);
+  const receiver =
+    ownerOf(topology, destination, sender) ??
+    (flow.to.namespace === undefined ? undefined : topology.namespaces.get(flow.to.namespace));
+  const source = (back ? place.packet?.destination : place.packet?.source) ?? flow.source;
+  return {
+    topology,
+    flow,
+    reason,
+    direction: place.direction,
+    from: partyOf(topology, flow.from.label, sender, source),
+    to: partyOf(topology, receiver ? nameOf(receiver) : flow.to.label, receiver, destination),
+    ...(namespace && { namespace }),
+    ...(place.packet && { packet: place.packet }),
+    ...(place.link !== undefined && { link: place.link }),
+  };
+}
+
+const nameOf = ({ container, name }: Namespace): string => container?.name ?? name;
+
+function partyOf(
+  topology: Topology,
+  label: string,
+  namespace: Namespace | undefined,
+  address: Address | undefined,
+): Party {
+  const container = namespace?.container;
+  const network = networkOf(topology, namespace, address);
+  return {
+    label,
+    ...(namespace && { namespace }),
+    ...(container && { container }),
+    ...(network && { network }),
+  };
+}
+
+/** The network of an address that a container has; else the first that it is on. The host is on none. */
+function networkOf(
+  topology: Topology,
+  namespace: Namespace | undefined,
+  address: Address | undefined,
+): EngineNetwork | undefined {
+  if (!namespace || namespace.host) return undefined;
+  const mine = networksOf(topology, namespace);
+  const by = address && mine.find((one) => holds(one, address));
+  return by ?? mine[0];
+}
+
+const holds = ({ subnets }: EngineNetwork, address: Address): boolean =>
+  subnets.some(({ subnet }) => contains(subnetOf(subnet), address));
+
+/** By what its engine says, else by its addresses. */
+export function networksOf(topology: Topology, namespace: Namespace): readonly EngineNetwork[] {
+  const { container } = namespace;
+  const all = topology.engines
+    .filter(({ kind }) => container === undefined || kind === container.engine)
+    .flatMap(({ networks }) => networks);
+  const told = (container?.endpoints ?? []).flatMap(({ network, networkId }) =>
+    all.filter(({ id, name }) => (networkId ? id === networkId : name === network)),
+  );
+  if (told.length > 0) return told;
+  return all.filter((network) => namespace.addresses.some(({ address }) => holds(network, address.address)));
+}

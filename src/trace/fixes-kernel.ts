@@ -1,0 +1,223 @@
+/** Ends in the kernel itself, one a reason: routing, neighbours, links, bridges. Pure. */
+import { formatAddress } from "../lib/ip.ts";
+import type { Namespace } from "../observe/types.ts";
+import { gatewayOf } from "./ends-uplink.ts";
+import type { Case, Explain, Explanation } from "./fixes-types.ts";
+import { fix, inside } from "./fixes-words.ts";
+import type { DropReason } from "./types.ts";
+
+type Told = (one: Case) => Explanation;
+
+const familyOf = ({ packet, flow }: Case) => packet?.family ?? flow.destination.family;
+
+/** Where the packet was going when it ended. */
+const goal = ({ packet, flow }: Case): string => formatAddress(packet?.destination ?? flow.destination);
+
+const told = (at: string, { reason }: Case, ...fixes: Explanation["fixes"]): Explanation => ({
+  at,
+  why: reason.text,
+  fixes,
+});
+
+const forwarding: Told = (one) => {
+  const key = familyOf(one) === 4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
+  return told(
+    "forwarding",
+    one,
+    fix(`${inside(one.namespace)}sysctl -w ${key}=1`, "has the kernel pass on packets that are for others"),
+  );
+};
+
+const reversePath: Told = (one) => {
+  const { namespace, link = "all" } = one;
+  const keys = [...new Set([link, "all"])].map((name) => `net.ipv4.conf.${name}.rp_filter=2`).join(" ");
+  return told(
+    `the reverse path filter of ${link}`,
+    one,
+    fix(
+      `${inside(namespace)}sysctl -w ${keys}`,
+      "takes packets whose sender can be reached by any link (loose)",
+    ),
+  );
+};
+
+const noRoute: Told = (one) => {
+  const { namespace, topology } = one;
+  const family = familyOf(one);
+  const gateway = namespace && !namespace.host ? gatewayToBe(one) : undefined;
+  if (!namespace || !gateway || gatewayOf(namespace, family)) return told("routing", one);
+  const named = topology.namespaces.get(topology.host)?.name ?? "host";
+  return told(
+    "routing",
+    one,
+    fix(
+      `${inside(namespace)}ip ${family === 6 ? "-6 " : ""}route add default via ${gateway}`,
+      `sends what it knows no way for to ${named}, until the container is started again`,
+    ),
+  );
+};
+
+/** The gateway that the engine has for a network that it is on. */
+function gatewayToBe(one: Case): string | undefined {
+  const family = familyOf(one);
+  const pools = (one.direction === "back" ? one.to : one.from).network?.subnets ?? [];
+  const gateway = pools.find((pool) => pool.gateway?.family === family)?.gateway;
+  return gateway && formatAddress(gateway);
+}
+
+const noNeighbour: Told = (one) =>
+  told(
+    "neighbours",
+    one,
+    fix(
+      `${inside(one.namespace)}ip neigh show ${goal(one)}`,
+      "shows what is known of that address: nobody may have it any more, or its owner is down",
+    ),
+  );
+
+const linkUp: Told = (one) =>
+  told(
+    `link ${one.link ?? ""}`.trim(),
+    one,
+    ...(one.link === undefined
+      ? []
+      : [fix(`${inside(one.namespace)}ip link set ${one.link} up`, "sets the link up")]),
+  );
+
+const isolatedPort: Told = (one) =>
+  told(
+    "port isolation",
+    one,
+    ...(one.link === undefined
+      ? []
+      : [
+          fix(
+            `${inside(one.namespace)}bridge link set dev ${one.link} isolated off`,
+            "lets the port speak with other isolated ones",
+          ),
+        ]),
+  );
+
+const portState: Told = (one) =>
+  told(
+    "the bridge port's state",
+    one,
+    ...(one.link === undefined
+      ? []
+      : [
+          fix(
+            `${inside(one.namespace)}bridge link set dev ${one.link} state 3`,
+            "sets the port to forwarding",
+          ),
+        ]),
+  );
+
+const tooBig: Told = (one) => {
+  const mtu = smallestMtu(one);
+  return told(
+    "the MTU",
+    one,
+    ...(mtu === undefined || !one.from.namespace
+      ? []
+      : [
+          fix(
+            `${inside(one.from.namespace)}ip link set ${one.from.namespace.links.find((link) => !link.loopback)?.name ?? "eth0"} mtu ${mtu}`,
+            "sends nothing larger than the narrowest link on the way carries",
+          ),
+        ]),
+  );
+};
+
+/** Of the links of the namespace where it was too big. */
+function smallestMtu({ namespace }: Case): number | undefined {
+  const sizes = namespace?.links.filter(({ up, loopback }) => up && !loopback).map(({ mtu }) => mtu) ?? [];
+  return sizes.length > 0 ? Math.min(...sizes) : undefined;
+}
+
+const ipv6Off: Told = (one) =>
+  told(
+    "IPv6",
+    one,
+    fix(
+      `${inside(one.namespace)}sysctl -w net.ipv6.conf.all.disable_ipv6=0`,
+      "turns IPv6 on; a container's network must have been made with --ipv6 for it to have an address",
+    ),
+  );
+
+const duplicate: Told = (one) =>
+  told(
+    "duplicate address",
+    one,
+    fix(
+      `${inside(one.namespace)}ip -6 addr show dadfailed`,
+      "shows the address that somebody else has as well",
+    ),
+  );
+
+const martian: Told = (one) => {
+  const name = one.link ?? "all";
+  const loopback = one.packet && one.packet.family === 4 && one.packet.destination.bits >> 24n === 127n;
+  return told(
+    "the source address",
+    one,
+    ...(loopback
+      ? [
+          fix(
+            `${inside(one.namespace)}sysctl -w net.ipv4.conf.${name}.route_localnet=1`,
+            "routes 127.0.0.0/8 by that link: it opens services on loopback to whoever is behind it",
+          ),
+        ]
+      : []),
+  );
+};
+
+const noAddress: Told = (one) => {
+  const { namespace } = one;
+  return told(
+    "the source address",
+    one,
+    fix(
+      `${inside(namespace)}ip -${familyOf(one)} addr`,
+      `shows that ${nameOf(namespace)} has none to send from`,
+    ),
+  );
+};
+
+const nameOf = (namespace: Namespace | undefined): string => namespace?.name ?? "it";
+
+const BY_CODE: Partial<Record<DropReason["code"], Told>> = {
+  "not-forwarding": forwarding,
+  "reverse-path": reversePath,
+  "no-route": noRoute,
+  "unreachable-route": (one) =>
+    told(
+      "routing",
+      one,
+      fix(`${inside(one.namespace)}ip route get ${goal(one)}`, "shows the route that refuses it"),
+    ),
+  "no-neighbour": noNeighbour,
+  martian,
+  ttl: (one) => told("the TTL", one),
+  "too-big": tooBig,
+  "link-down": linkUp,
+  "no-carrier": (one) => told(`link ${one.link ?? ""}`.trim(), one),
+  "port-state": portState,
+  "isolated-port": isolatedPort,
+  "wrong-mac": (one) =>
+    told(
+      "the MAC address",
+      one,
+      fix(
+        `${inside(one.from.namespace)}ip neigh flush all`,
+        "forgets MAC addresses, right and stale, to be asked for again",
+      ),
+    ),
+  "ipv6-off": ipv6Off,
+  "duplicate-address": duplicate,
+  "no-address": noAddress,
+  "reply-lost": (one) => told("the way back", one),
+  kernel: (one) => told("the kernel", one),
+};
+
+/** Whatever the reason's own words say, and what can be done about it. */
+export const kernelReason: Explain = (one) => BY_CODE[one.reason.code]?.(one);

@@ -1,0 +1,134 @@
+/** Packets that arrived and that nobody took. Pure. */
+import { type Address, formatAddress } from "../lib/ip.ts";
+import type { ListeningSocket, Namespace } from "../observe/types.ts";
+import type { Case, Explain, Fix, Party } from "./fixes-types.ts";
+import { fix, portText, programOf } from "./fixes-words.ts";
+
+const REFUSED: ReadonlySet<string> = new Set(["no-socket", "closed", "bound-elsewhere"]);
+
+const ENDS_OF_IPV4_LOOPBACK = 127n;
+const isLoopback = ({ family, bits }: Address): boolean =>
+  family === 4 ? bits >> 24n === ENDS_OF_IPV4_LOOPBACK : bits === 1n;
+
+/** The port that was asked for in the end: a published one leads to another. */
+const portOf = ({ packet, flow, direction }: Case): number | undefined =>
+  (direction === "there" ? packet?.destinationPort : packet?.sourcePort) ?? flow.port;
+
+/** Where it ended: the one whom it was for, or the host. */
+const target = ({ namespace, to }: Case): Namespace | undefined => namespace ?? to.namespace;
+
+function listenersOf(namespace: Namespace | undefined, one: Case, port?: number): readonly ListeningSocket[] {
+  const all = namespace?.sockets.filter(({ protocol }) => protocol === one.flow.protocol) ?? [];
+  return port === undefined ? all : all.filter((socket) => socket.port === port);
+}
+
+const nameOf = (namespace: Namespace | undefined, { label }: Party): string =>
+  namespace?.container?.name ?? namespace?.name ?? label;
+
+/** `127.0.0.1:80`, `*:53`. */
+const place = ({ address, port }: ListeningSocket): string => {
+  if (!address) return `*:${port}`;
+  return address.family === 6 ? `[${formatAddress(address)}]:${port}` : `${formatAddress(address)}:${port}`;
+};
+
+/** A server that is only there for its own container. */
+export const boundToLoopback: Explain = (one) => {
+  if (!REFUSED.has(one.reason.code)) return undefined;
+  const where = target(one);
+  const listeners = listenersOf(where, one, portOf(one));
+  const [first] = listeners;
+  if (!first || !listeners.every(({ address }) => address && isLoopback(address))) return undefined;
+  const name = nameOf(where, one.to);
+  return {
+    at: `port ${portOf(one)}/${one.flow.protocol} of ${name}`,
+    why: `the server listens at ${place(first)} alone, and so only for ${name} itself`,
+    fixes: [
+      fix(
+        `${enterOf(where)}ss -ltnup 'sport = :${portOf(one)}'`,
+        "shows the server: have it listen at 0.0.0.0 or [::], by its own setting",
+      ),
+    ],
+  };
+};
+
+/** A server at another address than the one that was asked for, or by another link. */
+export const boundElsewhere: Explain = (one) => {
+  if (!REFUSED.has(one.reason.code)) return undefined;
+  const where = target(one);
+  const listeners = listenersOf(where, one, portOf(one));
+  if (listeners.length === 0) return undefined;
+  const name = nameOf(where, one.to);
+  return {
+    at: `port ${portOf(one)}/${one.flow.protocol} of ${name}`,
+    why: `the server listens at ${listeners.map(place).join(", ")}, and not where this comes to`,
+    fixes: [fix(`${enterOf(where)}ss -ltnup 'sport = :${portOf(one)}'`, "shows the server and its address")],
+  };
+};
+
+/** At the host's address, a port that no container publishes, and one has. */
+export const unpublishedPort: Explain = (one) => {
+  const where = target(one);
+  if (!REFUSED.has(one.reason.code) || !where?.host || one.flow.port === undefined) return undefined;
+  const listens = (namespace: Namespace) =>
+    !namespace.host && listenersOf(namespace, one, one.flow.port).length > 0;
+  const inside = [...one.topology.namespaces.values()].find(
+    (each) => each.container && listens(each),
+  )?.container;
+  if (!inside) return undefined;
+  const port = portText(one);
+  return {
+    at: `port ${port} of the host`,
+    why: `nothing listens there, and ${inside.name}, which listens on ${port} inside, does not publish it there`,
+    fixes: [
+      inside.engine === "drawbridge"
+        ? fix(
+            `drawbridge port add ${inside.name} ${one.flow.port}:${port}`,
+            `publishes ${port} of ${inside.name}`,
+          )
+        : fix(
+            `${inside.engine} run -p ${one.flow.port}:${port} ... ${inside.image}`,
+            `publishes the port; ${inside.engine} can do that only when a container is made`,
+          ),
+    ],
+  };
+};
+
+/** The container answers: it has nobody for that port. */
+export const notListening: Explain = (one) => {
+  if (!REFUSED.has(one.reason.code)) return undefined;
+  const where = target(one);
+  const name = nameOf(where, one.to);
+  const port = portOf(one);
+  const others = [...new Set(listenersOf(where, one).map(place))].slice(0, 4);
+  const instead = others.length > 0 ? `; ${one.flow.protocol} listens at ${others.join(", ")}` : "";
+  const published = one.flow.port !== port ? `, where the published port ${one.flow.port} leads,` : "";
+  const { container } = where ?? {};
+  return {
+    at: `port ${port}/${one.flow.protocol} of ${name}`,
+    why: `nobody listens on it${published}${instead}`,
+    fixes: container ? [logs(container.name, programOf(container))] : [],
+  };
+};
+
+const logs = (name: string, program: string): Fix =>
+  fix(`${program} logs ${name}`, "shows what the container's program says, which should listen there");
+
+export const backlogFull: Explain = (one) => {
+  if (one.reason.code !== "backlog-full") return undefined;
+  const where = target(one);
+  return {
+    at: `port ${portOf(one)}/${one.flow.protocol} of ${nameOf(where, one.to)}`,
+    why: "the server does not accept connections as fast as they come: its queue is full",
+    fixes: [
+      fix(`${enterOf(where)}ss -ltn 'sport = :${portOf(one)}'`, "shows how many wait, and how many may"),
+    ],
+  };
+};
+
+/** To look into a namespace with a tool of the host's. */
+const enterOf = (namespace: Namespace | undefined): string =>
+  !namespace || namespace.host
+    ? ""
+    : namespace.pids[0] === undefined
+      ? `nsenter --net=${namespace.path} `
+      : `nsenter -t ${namespace.pids[0]} -n `;

@@ -1,0 +1,60 @@
+/** Words that sentences and commands are made of. Pure. */
+import type { EngineContainer, Namespace } from "../observe/types.ts";
+import type { Case, Fix } from "./fixes-types.ts";
+import type { RuleRef } from "./types.ts";
+
+export const fix = (command: string, does: string): Fix => ({ command, does });
+
+/** What is typed before a command, to run it in a namespace. */
+export function inside(namespace: Namespace | undefined): string {
+  if (!namespace || namespace.host) return "";
+  const [pid] = namespace.pids;
+  return pid === undefined ? `nsenter --net=${namespace.path} ` : `nsenter -t ${pid} -n `;
+}
+
+/** The command line of a container's engine. */
+export const programOf = (container: EngineContainer | undefined): string =>
+  container?.engine ?? "drawbridge";
+
+/** `5432/tcp`; ICMP has none. */
+export const portText = ({ flow }: Case): string =>
+  flow.port === undefined ? flow.protocol : `${flow.port}/${flow.protocol}`;
+
+/** `inet drawbridge inbound handle 61`, `iptables -t filter FORWARD rule 3`. */
+export function ruleName(rule: RuleRef): string {
+  if (rule.in === "nft") {
+    const place = `${rule.family} ${rule.table} ${rule.chain}`;
+    return rule.handle === undefined ? `policy of ${place}` : `${place} handle ${rule.handle}`;
+  }
+  const tool = rule.family === 4 ? "iptables" : "ip6tables";
+  const place = `${tool} -t ${rule.table} ${rule.chain}`;
+  return rule.number === undefined ? `policy of ${place}` : `${place} rule ${rule.number}`;
+}
+
+/** `(rule inet drawbridge inbound handle 61: drop)`. */
+export const ruleText = (rule: RuleRef): string => {
+  const text = rule.text?.replace(/\s*# handle \d+$/, "").trim();
+  const name = ruleName(rule);
+  const what = name.startsWith("policy") ? name : `rule ${name}`;
+  return text ? `${what}: ${text}` : what;
+};
+
+/** The command that takes a rule away, and opens what it closes. */
+export function withoutRule(rule: RuleRef, namespace: Namespace | undefined): Fix {
+  const enter = inside(namespace);
+  if (rule.in === "nft") {
+    return rule.handle === undefined
+      ? fix(
+          `${enter}nft 'add chain ${rule.family} ${rule.table} ${rule.chain} { policy accept; }'`,
+          `lets pass whatever no rule of ${rule.chain} speaks of`,
+        )
+      : fix(
+          `${enter}nft delete rule ${rule.family} ${rule.table} ${rule.chain} handle ${rule.handle}`,
+          "takes the rule away, and opens all that it closes",
+        );
+  }
+  const tool = `${enter}${rule.family === 4 ? "iptables" : "ip6tables"}-legacy -t ${rule.table}`;
+  return rule.number === undefined
+    ? fix(`${tool} -P ${rule.chain} ACCEPT`, `lets pass whatever no rule of ${rule.chain} speaks of`)
+    : fix(`${tool} -D ${rule.chain} ${rule.number}`, "takes the rule away, and opens all that it closes");
+}

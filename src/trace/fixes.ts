@@ -1,0 +1,48 @@
+/** Causes that are known, and what to do about each. The first that it is, is told. */
+import { administrator, foreignFirewall } from "./fixes-firewall.ts";
+import { kernelReason } from "./fixes-kernel.ts";
+import {
+  engineRule,
+  hostGuard,
+  iccOff,
+  internalNetwork,
+  isolation,
+  loopbackGuard,
+  notPublished,
+  spoofGuard,
+} from "./fixes-networks.ts";
+import {
+  backlogFull,
+  boundElsewhere,
+  boundToLoopback,
+  notListening,
+  unpublishedPort,
+} from "./fixes-ports.ts";
+import type { Case, Explain, Explanation } from "./fixes-types.ts";
+
+const CAUSES: readonly Explain[] = [
+  spoofGuard,
+  hostGuard,
+  loopbackGuard,
+  administrator,
+  internalNetwork,
+  iccOff,
+  isolation,
+  notPublished,
+  engineRule,
+  foreignFirewall,
+  boundToLoopback,
+  boundElsewhere,
+  unpublishedPort,
+  notListening,
+  backlogFull,
+  kernelReason,
+];
+
+export function explain(one: Case): Explanation {
+  for (const cause of CAUSES) {
+    const explanation = cause(one);
+    if (explanation) return explanation;
+  }
+  return { at: one.reason.code, why: one.reason.text, fixes: [] };
+}
