@@ -24,7 +24,7 @@ export const socketPathOf = (host: string | undefined): string | undefined =>
 export function engineSockets(environment: Environment = process.env): readonly EngineSocket[] {
   const named = [environment.DRAWBRIDGE_HOST, environment.DOCKER_HOST].flatMap((host): EngineSocket[] => {
     const path = socketPathOf(host);
-    if (path === undefined) return [];
+    if (path === undefined || isUsualAndAbsent(path)) return [];
     return [{ kind: /drawbridge/.test(path) ? "drawbridge" : "docker", path }];
   });
   const there = USUAL.filter(({ path }) => placeOf(path) !== undefined);
@@ -35,6 +35,10 @@ export function engineSockets(environment: Environment = process.env): readonly 
   }
   return [...byPlace.values()];
 }
+
+/** The default is named by whoever names none: it need not be there. */
+const isUsualAndAbsent = (path: string): boolean =>
+  USUAL.some((usual) => usual.path === path) && placeOf(path) === undefined;
 
 /** The file itself; undefined where there is none, or none that may be seen. */
 function placeOf(path: string): string | undefined {

@@ -1,0 +1,105 @@
+/** One hop, or one thing seen, in words. Pure. */
+import { formatAddress } from "../lib/ip.ts";
+import { ruleText } from "./fixes-words.ts";
+import type { Event, Hop, Row, RuleRef, Seen, Sight } from "./types.ts";
+
+/** What a line of the table says of one. */
+export interface Words {
+  /** `eth0 (7)`; empty for what belongs to no link. */
+  readonly link: string;
+  readonly text: string;
+  /** The rule that decided, on a line of its own. */
+  readonly rule?: string;
+  /** The packet as it went by, at taps. */
+  readonly packet?: Sight;
+}
+
+const linkText = (name: string, ifindex: number): string => `${name} (${ifindex})`;
+
+/** `172.17.0.2:41234`, `[2001:db8::1]:80`. */
+function endText(sight: Sight, which: "source" | "destination"): string {
+  const address = sight[which];
+  const port = which === "source" ? sight.sourcePort : sight.destinationPort;
+  const text = formatAddress(address);
+  if (port === undefined || (sight.protocol !== 6 && sight.protocol !== 17)) return text;
+  return address.family === 6 ? `[${text}]:${port}` : `${text}:${port}`;
+}
+
+/** @param to the arrow between the two */
+export const packetText = (sight: Sight, to: string): string =>
+  `${endText(sight, "source")} ${to} ${endText(sight, "destination")}`;
+
+const ruleOf = (rule: RuleRef | undefined): { readonly rule?: string } =>
+  rule ? { rule: ruleText(rule) } : {};
+
+const BRIDGE = {
+  entry: (to: string) => `out by port ${to}, by its table`,
+  flood: (to: string) => `out by every port, ${to} among them: its table does not know the MAC address`,
+  local: () => "up to the bridge itself",
+} as const;
+
+export function eventWords(event: Event, packet: Sight, to: string): Words {
+  switch (event.kind) {
+    case "out":
+    case "in":
+      return { link: linkText(event.name, event.link.ifindex), text: event.kind, packet };
+    case "route": {
+      const rule = event.rule === undefined ? "" : ` (rule ${event.rule})`;
+      return { link: "", text: `route: ${event.text}${rule}` };
+    }
+    case "neighbour": {
+      const who = formatAddress(event.address);
+      if (event.how === "unanswered") return { link: "", text: `nobody says that ${who} is his` };
+      const how = event.how === "asked" ? ", by asking" : "";
+      return { link: "", text: `${who} is at ${event.mac ?? "no MAC address"}${how}` };
+    }
+    case "bridge":
+      return { link: event.bridge, text: BRIDGE[event.how](event.to) };
+    case "rule":
+      return { link: "", text: `${event.hook}: ${event.does}`, ...ruleOf(event.rule) };
+    case "translate": {
+      const before = endText(event.before, event.what);
+      return {
+        link: "",
+        text: `${event.what} translated: ${before} ${to} ${endText(event.after, event.what)}`,
+        ...ruleOf(event.rule),
+      };
+    }
+    case "connection":
+      return { link: "", text: `connection tracking: ${event.state}` };
+    case "local":
+      return { link: "", text: `arrived: ${event.to}` };
+    case "drop":
+      return { link: "", text: `dropped: ${event.reason.text}`, ...ruleOf(event.reason.rule) };
+  }
+}
+
+export function seenWords(seen: Seen): Words {
+  switch (seen.kind) {
+    case "tap":
+      return { link: linkText(seen.name, seen.link.ifindex), text: seen.way, packet: seen.packet };
+    case "rule":
+      return { link: "", text: `${seen.hook}: ${seen.verdict}`, ...ruleOf(seen.rule) };
+    case "drop": {
+      const where = seen.at_function === "" ? "" : ` in ${seen.at_function}`;
+      return { link: "", text: `dropped by the kernel: ${seen.reason}${where}` };
+    }
+    case "answer":
+      return { link: "", text: `answered: ${seen.what}` };
+  }
+}
+
+/** What was predicted, and beside it what the kernel said in its own words, where those tell more. */
+export function rowWords({ predicted, seen }: Row, to: string): Words {
+  if (!predicted) return seen ? seenWords(seen) : { link: "", text: "" };
+  const words = eventWords(predicted.event, seen?.kind === "tap" ? seen.packet : predicted.packet, to);
+  if (seen?.kind === "drop")
+    return { ...words, text: `${words.text} (${seen.reason}${inFunction(seen.at_function)})` };
+  if (seen?.kind === "answer") return { ...words, text: `answered: ${seen.what}` };
+  return words;
+}
+
+const inFunction = (name: string): string => (name === "" ? "" : ` in ${name}`);
+
+export const directionOf = ({ predicted, seen }: Row): Hop["direction"] =>
+  predicted?.direction ?? seen?.direction ?? "there";
