@@ -1,0 +1,79 @@
+/** What is in a set: found by an index that its first lookup builds. */
+import type { NftElement, NftSet } from "../../../linux/nftables/program.ts";
+
+type Index = (key: Uint8Array) => NftElement | undefined;
+
+const indices = new WeakMap<NftSet, { readonly find: Index; readonly catchall: NftElement | undefined }>();
+
+/** The element that a key falls to, the catch-all one where no other takes it. */
+export function lookUp(set: NftSet, key: Uint8Array): NftElement | undefined {
+  let index = indices.get(set);
+  if (!index) {
+    index = { find: indexOf(set), catchall: set.elements().find(({ catchall }) => catchall) };
+    indices.set(set, index);
+  }
+  return index.find(key) ?? index.catchall;
+}
+
+function indexOf(set: NftSet): Index {
+  const elements = set.elements().filter(({ catchall }) => !catchall);
+  if (set.concatenation || elements.some(({ keyEnd }) => keyEnd)) return byRanges(elements, fieldsOf(set));
+  return set.interval ? byBoundaries(elements) : byKey(elements);
+}
+
+/** nft_set_hash.c, nft_set_bitmap.c. */
+function byKey(elements: readonly NftElement[]): Index {
+  const found = new Map(elements.map((element) => [textOf(element.key), element]));
+  return (key) => found.get(textOf(key));
+}
+
+/** nft_set_rbtree.c: the last boundary at or before the key says whether it is within. */
+function byBoundaries(elements: readonly NftElement[]): Index {
+  const boundaries = [...elements].sort(
+    // Where one interval ends at the first value of the next, the next one has it.
+    (a, b) => Buffer.compare(a.key, b.key) || Number(b.end) - Number(a.end),
+  );
+  return (key) => {
+    let [low, high] = [0, boundaries.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const boundary = boundaries[middle];
+      if (boundary && Buffer.compare(boundary.key, key) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    const last = boundaries[low - 1];
+    return last && !last.end ? last : undefined;
+  };
+}
+
+interface Field {
+  readonly at: number;
+  readonly length: number;
+}
+
+/** nft_set_pipapo.c: each field within a range of its own. */
+function byRanges(elements: readonly NftElement[], fields: readonly Field[]): Index {
+  const within = ({ key, keyEnd = key }: NftElement, wanted: Uint8Array) =>
+    fields.every(({ at, length }) => {
+      const field = wanted.subarray(at, at + length);
+      return (
+        Buffer.compare(key.subarray(at, at + length), field) <= 0 &&
+        Buffer.compare(field, keyEnd.subarray(at, at + length)) <= 0
+      );
+    });
+  return (key) => elements.find((element) => within(element, key));
+}
+
+/** Fields begin at whole registers. */
+function fieldsOf({ fields, keyLength }: NftSet): Field[] {
+  if (fields.length === 0) return [{ at: 0, length: keyLength }];
+  let next = 0;
+  return fields.map((length) => {
+    const at = next;
+    next += Math.ceil(length / 4) * 4;
+    return { at, length };
+  });
+}
+
+const textOf = (key: Uint8Array): string =>
+  Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");

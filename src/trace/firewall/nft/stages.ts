@@ -1,0 +1,74 @@
+/** nftables' base chains at a hook, as stages. */
+import type { NftChain, NftFamily, NftTable } from "../../../linux/nftables/program.ts";
+import type { Namespace } from "../../../observe/types.ts";
+import { ETHERTYPE } from "../../packet/parse.ts";
+import type { Packet } from "../../packet/types.ts";
+import type { HookName, Layer, Outcome, Stage, Surroundings } from "../types.ts";
+import type { Extensions } from "./extensions.ts";
+import { linkAt } from "./links.ts";
+import { runChain } from "./run.ts";
+
+/** Families of tables that a layer asks; of inet at ingress, its chains there alone. */
+const FAMILIES: Readonly<Record<Layer, readonly NftFamily[]>> = {
+  netdev: ["netdev", "inet"],
+  bridge: ["bridge"],
+  arp: ["arp"],
+  ip: ["ip", "inet"],
+  ip6: ["ip6", "inet"],
+};
+
+/**
+ * In the order of their priority. Dormant tables are left out. Of chains that are bound to links, the stage itself lets pass
+ * what comes by others.
+ */
+export function nftStages(
+  namespace: Namespace,
+  layer: Layer,
+  hook: HookName,
+  extensions: Extensions,
+): readonly Stage[] {
+  return namespace.nft.tables
+    .filter(({ family, dormant }) => !dormant && FAMILIES[layer].includes(family))
+    .flatMap((table) =>
+      [...table.chains.values()].flatMap((chain) =>
+        chain.base?.hook === hook ? stageOf(table, chain, chain.base, extensions) : [],
+      ),
+    )
+    .sort((a, b) => a.priority - b.priority);
+}
+
+function stageOf(
+  table: NftTable,
+  chain: NftChain,
+  { priority, type, devices }: NonNullable<NftChain["base"]>,
+  extensions: Extensions,
+): Stage {
+  return {
+    priority,
+    type,
+    label: `${table.family} ${table.name} ${chain.name}`,
+    run: (packet, around) =>
+      concerns(table, devices, packet, around)
+        ? runChain(table, chain, packet, around, extensions)
+        : [passed(packet)],
+  };
+}
+
+const passed = (packet: Packet): Outcome => ({ verdict: { do: "accept" }, met: [], packet, assumptions: [] });
+
+function concerns(
+  { family }: NftTable,
+  devices: readonly string[],
+  { etherType }: Packet,
+  { layer, hook, namespace, in: from, out }: Surroundings,
+): boolean {
+  if (layer !== "netdev") return true;
+  // nft_do_chain_inet_ingress: IP alone.
+  if (family === "inet" && etherType !== ETHERTYPE.ip && etherType !== ETHERTYPE.ip6) return false;
+  const name = linkAt(namespace, hook === "egress" ? out : from)?.name;
+  return name !== undefined && devices.some((device) => fits(device, name));
+}
+
+/** `eth*`: since Linux 6.16 a chain may be bound to all links that begin so. */
+const fits = (device: string, name: string): boolean =>
+  device.endsWith("*") ? name.startsWith(device.slice(0, -1)) : device === name;
