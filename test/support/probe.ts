@@ -58,8 +58,11 @@ const open = (netns: NetnsPath | undefined, family: 4 | 6, type: number): number
 
 function bound(netns: NetnsPath | undefined, address: Address, port: number, type: number): number {
   const fd = open(netns, address.family, type);
-  const one = Buffer.from([1, 0, 0, 0]);
-  check("reuse", sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, one, 4));
+  // With it, two that let the kernel choose may be given the same UDP port, and hear each other's answers.
+  if (port !== 0) {
+    const one = Buffer.from([1, 0, 0, 0]);
+    check("reuse", sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, one, 4));
+  }
   const to = sockaddr(address, port);
   check(`bind to port ${port}`, sys.bind(fd, to, to.length));
   return fd;
