@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- attach|run|many|networks|ports|dns [--json] [--runs N]`: Drawbridge beside the kernel's floor and its peers, on this
+ * `npm run bench -- attach|run|many|networks|ports|dns|observe [--json] [--runs N]`: Drawbridge beside the kernel's floor and its peers, on this
  * machine. Everything happens in namespaces that are thrown away. `scripts/bootstrap --peers` installs the peers;
  * one that is missing is passed over with a line that says so.
  */
@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { isolated } from "../test/support/isolated.ts";
 import { isRoot } from "../test/support/root.ts";
 
-const USAGE = "npm run bench -- attach|run|many|networks|ports|dns [--json] [--runs N]";
+const USAGE = "npm run bench -- attach|run|many|networks|ports|dns|observe [--json] [--runs N]";
 
 function refuse(why: string): never {
   console.error(`bench: ${why}`);
@@ -21,7 +21,7 @@ const { values, positionals } = parseArgs({
 });
 const [what, ...more] = positionals;
 const runs = values.runs === undefined ? undefined : Number(values.runs);
-if (more.length > 0 || !["attach", "run", "many", "networks", "ports", "dns"].includes(what ?? ""))
+if (more.length > 0 || !["attach", "run", "many", "networks", "ports", "dns", "observe"].includes(what ?? ""))
   refuse(USAGE);
 if (runs !== undefined && !(Number.isInteger(runs) && runs > 0))
   refuse(`--runs ${values.runs}: not a number of runs`);
@@ -35,6 +35,12 @@ switch (what) {
     isolated(import.meta);
     const { benchAttach, formatAttach } = await import("./attach.ts");
     print(await benchAttach(runs ?? 50), formatAttach);
+    break;
+  }
+  case "observe": {
+    isolated(import.meta);
+    const { benchObserve, formatObserve } = await import("./observe.ts");
+    print(await benchObserve(runs ?? 5), formatObserve);
     break;
   }
   case "run": {

@@ -57,3 +57,18 @@ export function mountWithOptions(
     closeSync(context);
   }
 }
+
+/**
+ * A file system of `type` that is mounted nowhere: it goes with the descriptor, which the caller closes.
+ * @throws KernelError; ENOSYS before Linux 5.2, EPERM without CAP_SYS_ADMIN
+ */
+export function openFileSystem(type: string): number {
+  const what = `open a ${type} file system`;
+  const context = Number(check(what, sys.fsopen(NR.fsopen, type, FSOPEN_CLOEXEC)));
+  try {
+    check(what, sys.fsconfig(NR.fsconfig, context, FSCONFIG_CMD_CREATE, null, null, 0));
+    return Number(check(what, sys.fsmount(NR.fsmount, context, FSMOUNT_CLOEXEC, 0)));
+  } finally {
+    closeSync(context);
+  }
+}

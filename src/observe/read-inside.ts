@@ -30,9 +30,10 @@ import { askLinks } from "../linux/rtnetlink/link.ts";
 import { askNeighbours } from "../linux/rtnetlink/neighbour.ts";
 import { askRoutes } from "../linux/rtnetlink/route.ts";
 import { askListening, NETLINK_SOCK_DIAG, readListening } from "../linux/sock-diag/listening.ts";
+import type { SysctlReader } from "../linux/sysctl-directory.ts";
 import { readXtables } from "../linux/xtables/read.ts";
 import { readBridgeSysctls, readNetlinkSysctls, readSysctls } from "./sysctls.ts";
-import type { Namespace, NamespaceId, ObservedLink } from "./types.ts";
+import type { Namespace, NamespaceId, ObservedLink, Sysctls } from "./types.ts";
 
 /** What is told from within: whose it is, and where other ends are, is found out beside others. */
 export interface Reading
@@ -49,6 +50,7 @@ export interface Asked {
   readonly connections: boolean;
   /** Whether this kernel tracks connections at all: to ask would have it load the module. */
   readonly tracks: boolean;
+  readonly settings: SysctlReader;
   /** Of the reader's own namespace. */
   readonly hostFd: number;
 }
@@ -79,7 +81,7 @@ export function readInside(fd: number, path: NetnsPath, asked: Asked): Reading {
     }
     return {
       xtables: part("tables of iptables-legacy", [], readXtables),
-      sysctls: part("settings", new Map<string, string>(), () => readSysctls(asked.host)),
+      sysctls: part("settings", new Map<string, string>(), () => readSysctls(asked.settings, asked.host)),
     };
   });
   try {
@@ -91,8 +93,8 @@ export function readInside(fd: number, path: NetnsPath, asked: Asked): Reading {
     const { netlinkSysctls, ...rest } = told;
     for (const [key, value] of netlinkSysctls) sysctls.set(key, value);
     if (!asked.host && told.links.some(({ kind }) => kind === "bridge")) {
-      const ofBridges = part("settings of bridges", new Map<string, string>(), () =>
-        within(fd, path, readBridgeSysctls),
+      const ofBridges = part<Sysctls>("settings of bridges", new Map(), () =>
+        within(fd, path, () => readBridgeSysctls(asked.settings)),
       );
       for (const [key, value] of ofBridges) sysctls.set(key, value);
     }

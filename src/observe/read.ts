@@ -1,9 +1,10 @@
 /** The topology, read from the kernel: whoever made it, and with no engine's help but for names. */
-import { closeSync, existsSync } from "node:fs";
+import { closeSync, existsSync, fstatSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { messageOf } from "../lib/errors.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "../linux/netlink/socket.ts";
 import { openNamespace } from "../linux/netns.ts";
+import { SysctlReader } from "../linux/sysctl-directory.ts";
 import { readEngines } from "./engines/read.ts";
 import { type FoundNamespace, findNamespaces } from "./find-namespaces.ts";
 import { nameNamespaces } from "./names.ts";
@@ -26,6 +27,50 @@ export async function readTopology(options: ReadOptions = {}): Promise<Topology>
   const kernel = await readKernel(options);
   const { engines, unread } = await asked;
   return assemble(kernel, engines, unread);
+}
+
+/**
+ * One namespace alone, by a path that it can be entered by. Other ends of its links are led to where they are its own or the
+ * reader's; its name is of the file, or of a process in it.
+ * @throws KernelError where it can't be entered
+ */
+export function readNamespace(path: string, options: ReadOptions = {}): Namespace {
+  const host = namespaceAt(OWN);
+  const id = namespaceAt(path);
+  const reader = new NamespaceReader(host, options);
+  try {
+    const pid = /^\/proc\/(\d+)\//.exec(path)?.[1];
+    const found = {
+      id,
+      pids: pid === undefined ? [] : [Number(pid)],
+      pins: pid === undefined ? [path] : [],
+      path: path as FoundNamespace["path"],
+    };
+    const read = reader.read(found);
+    if (typeof read === "string") throw new Error(read);
+    const kernel = {
+      readAt: Date.now(),
+      all: new Map([[id, read]]),
+      host,
+      numbers: reader.numbers,
+      unread: [],
+    };
+    const namespace = assemble(kernel, [], []).namespaces.get(id);
+    if (!namespace) throw new Error(`network namespace ${path} was not read`);
+    return namespace;
+  } finally {
+    reader.close();
+  }
+}
+
+/** @throws KernelError */
+function namespaceAt(path: string): NamespaceId {
+  const fd = openNamespace(path);
+  try {
+    return fstatSync(fd).ino as NamespaceId;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** What the kernel told, before it has names. */
@@ -66,6 +111,7 @@ export class NamespaceReader {
   readonly #host: NamespaceId;
   readonly #hostFd = openNamespace(OWN);
   readonly #hostRoute = new NetlinkSocket(NETLINK_ROUTE);
+  readonly #settings = new SysctlReader();
   readonly #connections: ReadOptions["connections"];
   readonly #tracks = existsSync(TRACKED);
 
@@ -88,6 +134,7 @@ export class NamespaceReader {
         host,
         connections,
         tracks: this.#tracks,
+        settings: this.#settings,
         hostFd: this.#hostFd,
       });
       if (!host) this.#note(found.id, fd, reading.hostNsid);
@@ -101,6 +148,7 @@ export class NamespaceReader {
   }
 
   close(): void {
+    this.#settings.close();
     this.#hostRoute.close();
     closeSync(this.#hostFd);
   }

@@ -1,7 +1,7 @@
 /** Settings of the kernel that decide over packets: which are asked for, why, and of whom. */
 import type { NetlinkSocket } from "../linux/netlink/socket.ts";
 import { askForwardingOfAll } from "../linux/rtnetlink/dump/netconf.ts";
-import { readSysctlsIn } from "../linux/sysctl-directory.ts";
+import type { SysctlReader } from "../linux/sysctl-directory.ts";
 import type { Sysctls } from "./types.ts";
 
 export interface WatchedSysctl {
@@ -164,12 +164,11 @@ const BRIDGES = groupsOf(({ of }) => of === "bridges");
 const HOST = groupsOf(() => true);
 
 /** Those of the namespace that the thread is in. @param host also those that are asked of the host alone @throws KernelError */
-export function readSysctls(host: boolean): Map<string, string> {
-  return readGroups(host ? HOST : EVERY);
-}
+export const readSysctls = (reader: SysctlReader, host: boolean): Map<string, string> =>
+  readGroups(reader, host ? HOST : EVERY);
 
 /** Those that matter where there is a bridge, of the namespace that the thread is in. @throws KernelError */
-export const readBridgeSysctls = (): Map<string, string> => readGroups(BRIDGES);
+export const readBridgeSysctls = (reader: SysctlReader): Sysctls => readGroups(reader, BRIDGES);
 
 /** What of them netlink tells, of the socket's namespace. @throws KernelError */
 export function readNetlinkSysctls(route: NetlinkSocket): Sysctls {
@@ -180,10 +179,10 @@ export function readNetlinkSysctls(route: NetlinkSocket): Sysctls {
   return told;
 }
 
-function readGroups(groups: readonly Group[]): Map<string, string> {
+function readGroups(reader: SysctlReader, groups: readonly Group[]): Map<string, string> {
   const told = new Map<string, string>();
   for (const { directory, keys, names } of groups) {
-    readSysctlsIn(directory, names).forEach((value, i) => {
+    reader.read(directory, names).forEach((value, i) => {
       const key = keys[i];
       if (key !== undefined && value !== undefined) told.set(key, value);
     });
