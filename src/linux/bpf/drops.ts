@@ -56,13 +56,44 @@ function read(code: Assembler, to: number, size: number, from: Register, offset:
     .call(HELPERS.probeReadKernel);
 }
 
-function program(btf: Btf, patterns: readonly Pattern[], queue: number, reasons: boolean): Uint8Array {
-  const of = (member: string) => btf.offsetOf("sk_buff", member);
+/** Where this kernel keeps what, in bytes from the beginnings of its structs. */
+interface Layout {
+  readonly head: number;
+  readonly networkHeader: number;
+  readonly device: number;
+  readonly socket: number;
+  readonly deviceIndex: number;
+  readonly deviceNet: number;
+  readonly socketNet: number;
+  readonly netInode: number;
+  readonly reasons: ReadonlyMap<number, string>;
+  readonly tellsReason: boolean;
+}
+
+function layoutOf(btf: Btf): Layout {
+  return {
+    head: btf.offsetOf("sk_buff", "head"),
+    networkHeader: btf.offsetOf("sk_buff", "network_header"),
+    device: btf.offsetOf("sk_buff", "dev"),
+    socket: btf.offsetOf("sk_buff", "sk"),
+    deviceIndex: btf.offsetOf("net_device", "ifindex"),
+    deviceNet: btf.offsetOf("net_device", "nd_net.net"),
+    socketNet: btf.offsetOf("sock", "__sk_common.skc_net.net"),
+    netInode: btf.offsetOf("net", "ns.inum"),
+    reasons: btf.enumerators("skb_drop_reason"),
+    tellsReason: (btf.tracepointArguments(TRACEPOINT) ?? 0) >= WITH_REASON,
+  };
+}
+
+/** The same as long as the kernel runs, and 10 ms to find out. */
+let known: Layout | undefined;
+
+function program(at: Layout, patterns: readonly Pattern[], queue: number): Uint8Array {
   const code = new Assembler();
   code.move(R6, R1).load(8, R7, R6, 0);
   // r8: the network header.
-  read(code, POINTER, 8, R7, of("head")).load(8, R8, FP, POINTER);
-  read(code, SMALL, 2, R7, of("network_header")).load(2, R1, FP, SMALL).add(R8, R1);
+  read(code, POINTER, 8, R7, at.head).load(8, R8, FP, POINTER);
+  read(code, SMALL, 2, R7, at.networkHeader).load(2, R1, FP, SMALL).add(R8, R1);
   // r9: the protocol; r8: the transport header.
   read(code, SMALL, 1, R8, 0).load(1, R9, FP, SMALL);
   code.move(R1, R9).shiftRight(R1, 4).jumpIf(R1, "==", 4, "ipv4").jumpIf(R1, "!=", 6, "end");
@@ -81,18 +112,18 @@ function program(btf: Btf, patterns: readonly Pattern[], queue: number, reasons:
   });
   code.jump("end").label("found");
   code.load(8, R1, R6, 8).store(8, FP, LOCATION, R1);
-  if (reasons) code.load(8, R1, R6, 16).store(4, FP, REASON, R1);
+  if (at.tellsReason) code.load(8, R1, R6, 16).store(4, FP, REASON, R1);
   else code.storeValue(4, FP, REASON, 0);
   code.storeValue(4, FP, IFINDEX, 0).storeValue(4, FP, NAMESPACE, 0);
   // r8: the namespace, by the link or, before it has one, by the socket that sent it.
-  read(code, POINTER, 8, R7, of("dev")).load(8, R9, FP, POINTER).jumpIfZero(R9, "no link");
-  read(code, IFINDEX, 4, R9, btf.offsetOf("net_device", "ifindex"));
-  read(code, POINTER, 8, R9, btf.offsetOf("net_device", "nd_net.net")).jump("namespace");
+  read(code, POINTER, 8, R7, at.device).load(8, R9, FP, POINTER).jumpIfZero(R9, "no link");
+  read(code, IFINDEX, 4, R9, at.deviceIndex);
+  read(code, POINTER, 8, R9, at.deviceNet).jump("namespace");
   code.label("no link");
-  read(code, POINTER, 8, R7, of("sk")).load(8, R9, FP, POINTER).jumpIfZero(R9, "tell");
-  read(code, POINTER, 8, R9, btf.offsetOf("sock", "__sk_common.skc_net.net"));
+  read(code, POINTER, 8, R7, at.socket).load(8, R9, FP, POINTER).jumpIfZero(R9, "tell");
+  read(code, POINTER, 8, R9, at.socketNet);
   code.label("namespace").load(8, R8, FP, POINTER).jumpIfZero(R8, "tell");
-  read(code, NAMESPACE, 4, R8, btf.offsetOf("net", "ns.inum"));
+  read(code, NAMESPACE, 4, R8, at.netInode);
   code.label("tell").call(HELPERS.ktimeGetNs).store(8, FP, AT, R0);
   code.map(R1, queue).move(R2, FP).addValue(R2, -RECORD).moveValue(R3, 0).call(HELPERS.mapPush);
   return code.label("end").moveValue(R0, 0).exit().assemble();
@@ -116,15 +147,14 @@ export class DropWatch {
    * things elsewhere than any that is known
    */
   constructor(patterns: readonly Pattern[]) {
-    const btf = readKernelBtf(NAMES);
-    this.#reasons = btf.enumerators("skb_drop_reason");
-    const reasons = (btf.tracepointArguments(TRACEPOINT) ?? 0) >= WITH_REASON;
+    known ??= layoutOf(readKernelBtf(NAMES));
+    this.#reasons = known.reasons;
     this.#queue = new Queue("drawbridge", RECORD, QUEUE);
     try {
       const loaded = loadProgram(
         "rawTracepoint",
         "drawbridge_drop",
-        program(btf, patterns, this.#queue.fd, reasons),
+        program(known, patterns, this.#queue.fd),
       );
       this.#descriptors.push(loaded);
       this.#descriptors.push(attachRawTracepoint(TRACEPOINT, loaded));

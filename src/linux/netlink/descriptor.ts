@@ -126,6 +126,11 @@ export class Descriptor {
     sys.close(this.#fd);
   }
 
+  /** Give it away: the caller closes it, and nothing else is done here any more. */
+  release(): number {
+    return this.#fd;
+  }
+
   #makeRoom(size: number): void {
     const room = Int32Array.of(size * 2);
     const forced = sys.setsockopt(this.#fd, SOL_SOCKET, SO_SNDBUFFORCE, room, 4);

@@ -169,6 +169,11 @@ export class NetlinkSocket {
     this.#descriptor.close();
   }
 
+  /** As `close`, and the descriptor is the caller's to close. */
+  release(): number {
+    return this.#descriptor.release();
+  }
+
   /** @returns the sequence number of the first */
   #write(requests: readonly Request[], flags: number, acknowledged?: Request): number {
     outgoing.clear();

@@ -1,0 +1,105 @@
+/** What the things seen come to. */
+import { formatAddress } from "../../lib/ip.ts";
+import type { LinkRef, NamespaceId, Topology } from "../../observe/types.ts";
+import type { DropReason, Proof, Seen } from "../types.ts";
+import { wordsOfDrop } from "./reasons.ts";
+import type { Watch } from "./watch.ts";
+
+/** What came back, by the link that the probe's sender hears from. */
+export type Answer =
+  | { readonly what: "reached"; readonly text: string }
+  | { readonly what: "refused"; readonly text: string }
+  | { readonly what: "error"; readonly text: string; readonly words: Pick<DropReason, "code" | "text"> };
+
+export interface Evidence {
+  readonly topology: Topology;
+  readonly seen: readonly Seen[];
+  readonly watch: Pick<Watch, "answer" | "destination" | "needsNoAnswer" | "unanswered">;
+}
+
+type Conclusion = Pick<Proof, "outcome"> & { readonly reason?: DropReason };
+type SeenDrop = Extract<Seen, { kind: "drop" }>;
+type SeenRule = Extract<Seen, { kind: "rule" }>;
+type SeenTap = Extract<Seen, { kind: "tap" }>;
+
+export function conclude({ topology, seen, watch }: Evidence): Conclusion {
+  const { answer } = watch;
+  if (answer?.what === "reached") return { outcome: "reached" };
+  const drop = decisiveDrop(seen);
+  const rule = decidingRule(seen, drop);
+  if (drop) return { outcome: "dropped", reason: reasonOf(drop, rule, answer) };
+  if (answer)
+    return { outcome: "dropped", reason: { ...wordsOf(answer, seen), ...(rule && { rule: rule.rule }) } };
+  if (rule) return { outcome: "dropped", reason: lost(rule.direction, ruleReason(rule)) };
+  if (watch.needsNoAnswer && arrivedAt(watch.destination, seen)) return { outcome: "delivered" };
+  const unanswered = watch.unanswered();
+  if (unanswered.length > 0) {
+    const text = `nobody answers for ${unanswered.join(", ")}`;
+    return { outcome: "dropped", reason: { code: "no-neighbour", text } };
+  }
+  return { outcome: leftBy(topology, seen) ? "leaves" : "silent" };
+}
+
+/** It came in by a link of the namespace that it is for. */
+const arrivedAt = (destination: NamespaceId | undefined, seen: readonly Seen[]): boolean =>
+  seen.some(
+    (one) =>
+      one.kind === "tap" && one.direction === "there" && one.way === "in" && one.namespace === destination,
+  );
+
+/** Copies that a bridge floods are thrown away wherever nobody is meant; what else was dropped was the thing itself. */
+function decisiveDrop(seen: readonly Seen[]): SeenDrop | undefined {
+  const drops = seen.filter((one) => one.kind === "drop");
+  return drops.findLast(({ reason }) => reason !== "OTHERHOST") ?? drops.at(-1);
+}
+
+const says = ({ verdict }: SeenRule): boolean => /^(policy )?drop$/.test(verdict);
+
+/** The rule that dropped it, where the drop was netfilter's, or is not seen. */
+function decidingRule(seen: readonly Seen[], drop: SeenDrop | undefined): SeenRule | undefined {
+  if (drop && wordsOfDrop(drop.reason, drop.at_function).code !== "rule") return undefined;
+  return seen.findLast(
+    (one): one is SeenRule =>
+      one.kind === "rule" &&
+      says(one) &&
+      (!drop || (one.namespace === drop.namespace && one.direction === drop.direction)),
+  );
+}
+
+const ruleReason = ({ rule }: SeenRule): DropReason => ({
+  code: "rule",
+  text: rule.in === "nft" && rule.handle === undefined ? "a chain's policy dropped it" : "a rule dropped it",
+  rule,
+});
+
+function reasonOf(drop: SeenDrop, rule: SeenRule | undefined, answer: Answer | undefined): DropReason {
+  const kernel = { reason: drop.reason, at: drop.at_function };
+  const words = wordsOfDrop(drop.reason, drop.at_function);
+  // A router's own words are better than the reason that its kernel notes.
+  const told = words.code !== "rule" && words.code !== "no-socket" && answer?.what === "error";
+  const reason = told ? answer.words : rule ? ruleReason(rule) : words;
+  return { ...lost(drop.direction, reason), kernel };
+}
+
+const lost = (direction: Seen["direction"], reason: DropReason): DropReason =>
+  direction === "there"
+    ? reason
+    : { ...reason, code: "reply-lost", text: `the answer was lost: ${reason.text}` };
+
+function wordsOf(answer: Answer, seen: readonly Seen[]): DropReason {
+  if (answer.what === "error") return { ...answer.words, text: `${answer.words.text} (${answer.text})` };
+  const destination = seen.find((one): one is SeenTap => one.kind === "tap")?.packet.destination;
+  const where = destination ? ` at ${formatAddress(destination)}` : "";
+  return { code: "closed", text: `the connection was refused${where}: ${answer.text}` };
+}
+
+/** The link that it left this machine by: one whose other end is nowhere here. */
+function leftBy(topology: Topology, seen: readonly Seen[]): LinkRef | undefined {
+  const last = seen.findLast((one): one is SeenTap => one.kind === "tap" && one.direction === "there");
+  if (last?.way !== "out") return undefined;
+  const link = topology.namespaces
+    .get(last.namespace)
+    ?.links.find(({ ifindex }) => ifindex === last.link.ifindex);
+  const stays = link?.loopback || link?.kind === "bridge" || link?.other?.namespace !== undefined;
+  return stays ? undefined : last.link;
+}

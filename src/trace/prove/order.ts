@@ -1,0 +1,159 @@
+/**
+ * What was noticed, in the order in which it happened. Links and drops are stamped by the kernel; what rules say is not, so
+ * it is put where its hook lies: behind the coming in by the hook's link, or before the going out.
+ */
+import type { Drop } from "../../linux/bpf/drops.ts";
+import type { TraceMessage } from "../../linux/nftables/trace-message.ts";
+import type { Namespace, NamespaceId } from "../../observe/types.ts";
+import { PROTOCOL } from "../packet/parse.ts";
+import { sightOf } from "../packet/sight.ts";
+import type { RuleRef, Seen } from "../types.ts";
+import { type Direction, directionOf, type Marks, type Meaning, meaningOfSegment } from "./marks.ts";
+import type { FrameSeen } from "./vantage.ts";
+
+export interface Observations {
+  /** Of each namespace in the order in which they were received; `at` of CLOCK_MONOTONIC. */
+  readonly frames: readonly (FrameSeen & { readonly namespace: Namespace })[];
+  /** Of each namespace in their order. */
+  readonly traces: readonly { readonly namespace: Namespace; readonly message: TraceMessage }[];
+  readonly drops: readonly (Drop & { readonly meaning: Meaning; readonly inFunction: string })[];
+}
+
+/** Something stamped, with what rules said just before it and just after. */
+interface Moment {
+  readonly seen: Seen;
+  readonly before: Seen[];
+  readonly after: Seen[];
+}
+
+/** A packet's way through one base chain, and the chains that it jumps to. */
+interface Pass {
+  readonly direction: Direction;
+  readonly hook: string;
+  readonly in: number | undefined;
+  readonly out: number | undefined;
+}
+
+/** @param ours the table that tracing is done by: its own rules are not told of */
+export function inOrder(
+  { frames, traces, drops }: Observations,
+  marks: Marks,
+  ours: string,
+  startedAt: bigint,
+): Seen[] {
+  const taps = frames.map(tapOf);
+  const losses = drops.map((drop) => dropOf(drop, taps));
+  const moments: Moment[] = [...taps, ...losses]
+    .toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+    .map((seen) => ({ seen, before: [], after: [] }));
+  const first: Seen[] = [];
+  const passes = new Map<string, Pass>();
+  for (const { namespace, message } of traces) {
+    const key = `${namespace.id} ${message.id}`;
+    const pass = passOf(marks, namespace, message, ours, passes.get(key));
+    if (!pass) continue;
+    passes.set(key, pass);
+    const rule = message.table === ours ? undefined : ruleOf(namespace.id, message);
+    if (rule) place(moments, first, namespace.id, pass, rule, startedAt);
+  }
+  return [...first, ...moments.flatMap(({ seen, before, after }) => [...before, seen, ...after])];
+}
+
+function tapOf({ at, namespace, ifindex, way, packet, meaning }: Observations["frames"][number]): Seen {
+  const link = namespace.links.find((one) => one.ifindex === ifindex);
+  return {
+    kind: "tap",
+    at,
+    namespace: namespace.id,
+    direction: directionOf(meaning),
+    link: { namespace: namespace.id, ifindex },
+    name: link?.name ?? `link ${ifindex}`,
+    way,
+    packet: sightOf(packet),
+  };
+}
+
+/** What was at no link and no socket is where it was seen last. */
+function dropOf(drop: Observations["drops"][number], taps: readonly Seen[]): Seen {
+  const before = taps.filter(({ at }) => at <= drop.at).toSorted((a, b) => Number(b.at - a.at))[0];
+  const namespace = (drop.namespace ?? before?.namespace ?? 0) as NamespaceId;
+  return {
+    kind: "drop",
+    at: drop.at,
+    namespace,
+    direction: directionOf(drop.meaning),
+    reason: drop.reason,
+    at_function: drop.inFunction,
+    ...(drop.ifindex !== undefined && { ifindex: drop.ifindex }),
+  };
+}
+
+/** Each pass begins with a message that has the packet's headers, and those links that the hook has. */
+function passOf(
+  marks: Marks,
+  { nft }: Namespace,
+  message: TraceMessage,
+  ours: string,
+  before: Pass | undefined,
+): Pass | undefined {
+  const { network, transport } = message;
+  if (!network) return before;
+  const protocol = (network[0] ?? 0) >> 4 === 4 ? network[9] : network[6];
+  const meaning = transport && protocol !== undefined && meaningOfSegment(marks, protocol, transport);
+  // Of an error's packet too little is told to know whose it is: it is one of those that are traced.
+  const error = protocol === PROTOCOL.icmp || protocol === PROTOCOL.icmp6;
+  const direction = meaning ? directionOf(meaning) : (before?.direction ?? (error ? "back" : undefined));
+  if (!direction) return undefined;
+  const table = nft.tables.find(({ family, name }) => family === message.family && name === message.table);
+  const hook = message.table === ours ? message.chain : table?.chains.get(message.chain)?.base?.hook;
+  return { direction, hook: hook ?? likelyHook(message), in: message.in, out: message.out };
+}
+
+/** Of a chain that was made since the rules were read. */
+function likelyHook({ in: incoming, out }: TraceMessage): string {
+  if (incoming === undefined) return "postrouting";
+  return out === undefined ? "prerouting" : "forward";
+}
+
+/** A rule that matched, or a policy; undefined for the ends of chains. */
+function ruleOf(
+  namespace: NamespaceId,
+  { family, table, chain, type, handle, verdict }: TraceMessage,
+): { readonly rule: RuleRef; readonly verdict: string } | undefined {
+  const rule: RuleRef = { in: "nft", namespace, family, table, chain };
+  if (!verdict) return undefined;
+  if (type === "policy") return { rule, verdict: `policy ${verdict.code}` };
+  if (type !== "rule" || handle === undefined) return undefined;
+  const text = "chain" in verdict ? `${verdict.code} ${verdict.chain}` : verdict.code;
+  return { rule: { ...rule, handle }, verdict: text };
+}
+
+function place(
+  moments: readonly Moment[],
+  first: Seen[],
+  namespace: NamespaceId,
+  { direction, hook, in: incoming, out }: Pass,
+  told: { readonly rule: RuleRef; readonly verdict: string },
+  startedAt: bigint,
+): void {
+  const seen = (at: bigint): Seen => ({ kind: "rule", at, namespace, direction, hook, ...told });
+  const here = moments.filter((one) => one.seen.namespace === namespace && one.seen.direction === direction);
+  const tapped = (way: "in" | "out", ifindex: number | undefined) =>
+    here.find(({ seen: one }) => one.kind === "tap" && one.way === way && one.link.ifindex === ifindex);
+  const cameIn = tapped("in", incoming);
+  if (cameIn) {
+    cameIn.after.push(seen(cameIn.seen.at));
+    return;
+  }
+  const wentOut = tapped("out", out);
+  if (wentOut) {
+    wentOut.before.push(seen(wentOut.seen.at));
+    return;
+  }
+  // It ended here before any link saw it go: between what it came of and its drop.
+  const lost = here.find(({ seen: one }) => one.kind === "drop");
+  const last = moments.findLast((one) => one.seen.namespace === namespace && one.seen.kind === "tap");
+  if (lost) lost.before.push(seen(lost.seen.at));
+  else if (last) last.after.push(seen(last.seen.at));
+  else first.push(seen(startedAt));
+}

@@ -1,0 +1,102 @@
+/** The kernel's reasons for drops (include/net/dropreason-core.h) and ICMP's for errors, in our words. */
+import type { Family } from "../../lib/ip.ts";
+import type { DropReason } from "../types.ts";
+
+type Words = Pick<DropReason, "code" | "text">;
+
+const words = (code: DropReason["code"], text: string): Words => ({ code, text });
+
+const NO_NEIGHBOUR = words("no-neighbour", "nobody answers for the next hop's address");
+const NO_ROUTE = words("no-route", "there is no route to the destination");
+const MARTIAN = words("martian", "an address that can't be there: it is refused as a martian");
+const LINK_DOWN = words("link-down", "the link is down");
+const RULE = words("rule", "a rule of the firewall dropped it");
+const BACKLOG = words(
+  "backlog-full",
+  "the program that listens does not accept fast enough: its queue is full",
+);
+
+/** By SKB_DROP_REASON_*. */
+const KERNEL: Readonly<Record<string, Words>> = {
+  NETFILTER_DROP: RULE,
+  NO_SOCKET: words("no-socket", "nothing listens there"),
+  IP_RPFILTER: words("reverse-path", "the way back to its source is by another link (rp_filter)"),
+  IP_OUTNOROUTES: NO_ROUTE,
+  IP_INNOROUTES: NO_ROUTE,
+  IP_INADDRERRORS: words("not-forwarding", "it is for somebody else, and this namespace does not forward"),
+  IP_INVALID_SOURCE: MARTIAN,
+  IP_INVALID_DEST: MARTIAN,
+  IP_LOCALNET: MARTIAN,
+  IP_LOCAL_SOURCE: MARTIAN,
+  NEIGH_CREATEFAIL: NO_NEIGHBOUR,
+  NEIGH_FAILED: NO_NEIGHBOUR,
+  NEIGH_QUEUEFULL: NO_NEIGHBOUR,
+  NEIGH_DEAD: NO_NEIGHBOUR,
+  PKT_TOO_BIG: words("too-big", "it is larger than the link's MTU, and must not be fragmented"),
+  DEV_READY: LINK_DOWN,
+  OTHERHOST: words("wrong-mac", "the frame is for another MAC address"),
+  IPV6DISABLED: words("ipv6-off", "IPv6 is off at that link"),
+  BRIDGE_INGRESS_STP_STATE: words("port-state", "the bridge's port does not forward"),
+  BRIDGE_NON_FORWARDING_STATE: words("port-state", "the bridge's port does not forward"),
+  LOCAL_MAC: words("duplicate-address", "it came in with a source MAC address that is the bridge's own"),
+  SOCKET_RCVBUFF: BACKLOG,
+  SOCKET_BACKLOG: BACKLOG,
+  TCP_LISTEN_OVERFLOW: BACKLOG,
+};
+
+/** The functions that take packets for closed ports, where a kernel gives no reason. */
+export function wordsOfDrop(reason: string, inFunction: string): Words {
+  const known = KERNEL[reason];
+  if (known) return known;
+  if (reason === "NOT_SPECIFIED" && inFunction === "nf_hook_slow") return RULE;
+  const where = inFunction ? ` in ${inFunction}` : "";
+  return words("kernel", `the kernel dropped it${where}: ${reason.toLowerCase().replaceAll("_", " ")}`);
+}
+
+const PROHIBITED = words("rule", "it was refused: administratively prohibited");
+const EXPIRED = words("ttl", "its TTL ran out on the way");
+const CLOSED = words("no-socket", "nothing listens at that port");
+const TOO_BIG = words("too-big", "it is larger than a link on the way takes, and must not be fragmented");
+
+/** RFC 792, RFC 1122 section 3.2.2.1, RFC 1812; RFC 4443: by type and code. */
+const ICMP: Readonly<Record<Family, Readonly<Record<string, Words>>>> = {
+  4: {
+    "3/0": NO_ROUTE,
+    "3/1": words("no-neighbour", "a router can't reach the destination: host unreachable"),
+    "3/2": words("kernel", "the destination does not speak that protocol"),
+    "3/3": CLOSED,
+    "3/4": TOO_BIG,
+    "3/9": PROHIBITED,
+    "3/10": PROHIBITED,
+    "3/13": PROHIBITED,
+    "11/0": EXPIRED,
+  },
+  6: {
+    "1/0": NO_ROUTE,
+    "1/1": PROHIBITED,
+    "1/3": words("no-neighbour", "a router can't reach the destination: address unreachable"),
+    "1/4": CLOSED,
+    "1/5": PROHIBITED,
+    "1/6": words("unreachable-route", "the route to the destination rejects it"),
+    "2/0": TOO_BIG,
+    "3/0": EXPIRED,
+  },
+};
+
+export const wordsOfError = (family: Family, type: number, code: number): Words =>
+  ICMP[family][`${type}/${code}`] ?? words("kernel", `an ICMP error came back: type ${type}, code ${code}`);
+
+/** Errors of connect(2) and send(2) that tell of the way, ip(7); of others there is nothing to be learned of it. */
+const SENDING: Readonly<Record<string, Words>> = {
+  ENETUNREACH: NO_ROUTE,
+  EHOSTUNREACH: words("unreachable-route", "the route to the destination is unreachable"),
+  EACCES: words(
+    "unreachable-route",
+    "the route to the destination is prohibited, or leads to a broadcast address",
+  ),
+  EINVAL: words("unreachable-route", "the route to the destination is a blackhole"),
+  EMSGSIZE: words("too-big", "it is larger than the MTU of the link that it would leave by"),
+  ENETDOWN: LINK_DOWN,
+};
+
+export const wordsOfSending = (code: string): Words | undefined => SENDING[code];

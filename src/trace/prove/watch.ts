@@ -1,0 +1,161 @@
+/** All that is watched for one probe, in all namespaces on its way: begun before it is sent, closed when it is over. */
+import { randomBytes } from "node:crypto";
+import { messageOf } from "../../lib/errors.ts";
+import { formatAddress, sameAddress } from "../../lib/ip.ts";
+import { type Drop, DropWatch } from "../../linux/bpf/drops.ts";
+import { functionsAt } from "../../linux/bpf/kallsyms.ts";
+import { monotonicNow, monotonicOffset } from "../../linux/clock.ts";
+import type { NamespaceId, Topology } from "../../observe/types.ts";
+import type { Flow, Prediction, Seen } from "../types.ts";
+import type { Answer } from "./conclude.ts";
+import { type Meaning, meaningAt } from "./marks.ts";
+import { inOrder, type Observations } from "./order.ts";
+import { isQuery } from "./probe.ts";
+import type { Sender } from "./sender.ts";
+import { type Asked, Vantage } from "./vantage.ts";
+
+export class Watch {
+  /** Where it ends, if here. */
+  readonly destination: NamespaceId | undefined;
+  /** Of UDP: programs answer what they understand. */
+  readonly needsNoAnswer: boolean;
+  readonly #sender: Sender;
+  readonly #table = `drawbridge-trace-${randomBytes(6).toString("hex")}`;
+  readonly #vantages: readonly Vantage[];
+  readonly #blind: string[] = [];
+  #drops: DropWatch | undefined;
+  readonly #frames: Observations["frames"][number][] = [];
+  readonly #traces: Observations["traces"][number][] = [];
+  readonly #dropped: (Drop & { readonly meaning: Meaning })[] = [];
+  readonly #asked: (Asked & { readonly namespace: NamespaceId })[] = [];
+  #answer: Answer | undefined;
+  /** From CLOCK_REALTIME, by which frames are stamped, to CLOCK_MONOTONIC. */
+  #offset = 0n;
+  #startedAt = 0n;
+
+  /** What can't be watched is told by `blind`. */
+  constructor(topology: Topology, flow: Flow, prediction: Prediction, sender: Sender) {
+    this.#sender = sender;
+    this.destination = flow.to.namespace ?? endOf(prediction);
+    this.needsNoAnswer = flow.protocol === "udp" && !isQuery(flow);
+    const { marks } = sender.probe;
+    const ids = new Set([sender.namespace, flow.to.namespace, ...onTheWay(prediction)]);
+    this.#vantages = [...ids].flatMap((id) => {
+      const namespace = id === undefined ? undefined : topology.namespaces.get(id);
+      return namespace ? [new Vantage(namespace, flow.destination.family, marks, this.#table)] : [];
+    });
+    try {
+      this.#drops = new DropWatch(marks.all);
+    } catch (thrown) {
+      this.#blind.push(`what the kernel drops is not seen: ${messageOf(thrown)}`);
+    }
+  }
+
+  get answer(): Answer | undefined {
+    return this.#answer;
+  }
+
+  /** What could not be watched, a sentence each. */
+  get blind(): readonly string[] {
+    return [...this.#vantages.flatMap(({ blind }) => blind), ...this.#blind];
+  }
+
+  /** @returns what kept the probe from being sent */
+  send(): unknown {
+    this.#offset = monotonicOffset();
+    this.#startedAt = monotonicNow();
+    try {
+      this.#sender.send();
+      return undefined;
+    } catch (thrown) {
+      return thrown;
+    }
+  }
+
+  /** Look at everything. @returns whether there was something new of the probe */
+  look(): boolean {
+    const count = () => this.#frames.length + this.#traces.length + this.#dropped.length;
+    const before = count();
+    for (const vantage of this.#vantages) this.#lookFrom(vantage);
+    for (const drop of this.#drops?.read() ?? []) {
+      const meaning = meaningAt(this.#sender.probe.marks, drop.pattern);
+      if (!this.#isOurs(drop, meaning)) this.#dropped.push({ ...drop, meaning });
+    }
+    this.#answer ??= this.#sender.heard();
+    return count() > before;
+  }
+
+  /** Whether nothing more is to be expected, unless it comes soon. */
+  settled(): boolean {
+    const refused = this.#traces.some(({ message: { verdict } }) => verdict?.code === "drop");
+    const arrived = this.#frames.some(
+      ({ meaning, way, namespace }) =>
+        meaning === "probe" && way === "in" && namespace.id === this.destination,
+    );
+    return this.#dropped.length > 0 || refused || (this.needsNoAnswer && arrived);
+  }
+
+  /** In the order of time; the answer is heard at the end. */
+  seen(): readonly Seen[] {
+    const functions = this.#functions();
+    const drops = this.#dropped.map((drop) => ({ ...drop, inFunction: functions.get(drop.location) ?? "" }));
+    const observed = { frames: this.#frames, traces: this.#traces, drops };
+    const seen = inOrder(observed, this.#sender.probe.marks, this.#table, this.#startedAt);
+    if (!this.#answer) return seen;
+    const { namespace } = this.#sender;
+    const back = seen.findLast((one) => one.namespace === namespace && one.direction === "back");
+    const at = back?.at ?? monotonicNow();
+    return [...seen, { kind: "answer", at, namespace, direction: "back", what: this.#answer.text }];
+  }
+
+  /** Addresses that somebody on the way asked for, and that nobody has: `10.0.0.7`. */
+  unanswered(): readonly string[] {
+    const told = this.#asked.filter(({ kind }) => kind === "told");
+    const open = this.#asked.filter(
+      ({ kind, way, address }) =>
+        kind === "asked" && way === "out" && !told.some((one) => sameAddress(one.address, address)),
+    );
+    return [...new Set(open.map(({ address }) => formatAddress(address)))];
+  }
+
+  async close(): Promise<void> {
+    this.#drops?.close();
+    this.#drops = undefined;
+    await Promise.all(this.#vantages.map((vantage) => vantage.close()));
+  }
+
+  #lookFrom(vantage: Vantage): void {
+    const { namespace } = vantage;
+    for (const one of vantage.read()) {
+      if (one.kind === "trace") this.#traces.push({ namespace, message: one.message });
+      else if (one.kind !== "frame") this.#asked.push({ ...one, namespace: namespace.id });
+      else {
+        this.#frames.push({ ...one, at: one.at + this.#offset, namespace });
+        this.#answer ??= this.#sender.told(one, namespace.id);
+      }
+    }
+  }
+
+  /** Where the answer has arrived, the kernel finds no program that it is for, and throws its own copy away. */
+  #isOurs({ reason, namespace }: Drop, meaning: Meaning): boolean {
+    return meaning !== "probe" && reason === "NO_SOCKET" && namespace === this.#sender.namespace;
+  }
+
+  #functions(): ReadonlyMap<bigint, string> {
+    if (this.#dropped.length === 0) return new Map();
+    try {
+      return functionsAt(this.#dropped.map(({ location }) => location));
+    } catch (thrown) {
+      this.#blind.push(`which function dropped it is not known: ${messageOf(thrown)}`);
+      return new Map();
+    }
+  }
+}
+
+const onTheWay = ({ paths }: Prediction): NamespaceId[] =>
+  paths.flatMap(({ hops }) => hops.map(({ namespace }) => namespace));
+
+function endOf({ paths }: Prediction): NamespaceId | undefined {
+  const path = paths.find(({ outcome }) => outcome === "reached");
+  return path?.hops.findLast(({ direction }) => direction === "there")?.namespace;
+}
