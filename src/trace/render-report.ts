@@ -66,7 +66,8 @@ function table(topology: Topology, { rows, proof }: Report, style: Style): strin
   const body = lines.flatMap((line) => {
     const turned = direction && directionOf(direction) !== directionOf(line.row);
     direction = line.row;
-    return [...(turned ? [paint(style, "dim", "and back")] : []), ...lineText(line, columns, style)];
+    const sign = directionOf(line.row) === "back" ? "and back" : "on the way there";
+    return [...(turned ? [paint(style, "dim", sign)] : []), ...lineText(line, columns, style)];
   });
   return [...headOf(columns, style), ...body, ""].join("\n");
 }
@@ -90,10 +91,11 @@ function headOf(columns: Columns, style: Style): readonly string[] {
   return [paint(style, "dim", head)];
 }
 
-/** Namespaces and packets are told where they change. */
+/** Namespaces, packets and rules are told where they change. */
 function linesOf(topology: Topology, rows: readonly Row[], style: Style): readonly Line[] {
   let namespaceBefore: NamespaceId | undefined;
   let packetBefore = "";
+  let ruleBefore: string | undefined;
   return rows.map((row) => {
     const words = rowWords(row, arrow(style));
     const id = row.predicted?.namespace ?? row.seen?.namespace;
@@ -102,12 +104,14 @@ function linesOf(topology: Topology, rows: readonly Row[], style: Style): readon
     const packet = words.packet ? packetText(words.packet, arrow(style)) : "";
     const shown = packet === packetBefore ? "" : packet;
     if (packet !== "") packetBefore = packet;
+    const rule = words.rule === ruleBefore ? undefined : words.rule;
+    ruleBefore = words.rule;
     return {
       row,
       namespace: cut(style, legible(style, name), WIDEST.namespace),
       link: cut(style, legible(style, words.link), WIDEST.link),
       text: legible(style, `${words.text}${shown === "" ? "" : `  ${shown}`}`),
-      ...(words.rule !== undefined && { rule: legible(style, words.rule) }),
+      ...(rule !== undefined && { rule: legible(style, rule) }),
     };
   });
 }

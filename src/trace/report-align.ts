@@ -53,30 +53,38 @@ export function seenKey(seen: Seen): string {
   }
 }
 
-/** Pairs in the order of both; where that can't be, as time stamps of two processors may cross, in the prediction's. */
+/**
+ * Pairs in the order of both; where that can't be, as time stamps of two processors may cross, in the prediction's. Where
+ * the two part, what was seen comes first, and what was predicted instead after it.
+ */
 export function align(hops: readonly Hop[], proof: Proof | undefined): readonly Pair[] {
   const all = proof?.seen ?? [];
   const hopKeys = hops.map(hopKey);
   const seenKeys = all.map(seenKey);
   const common = longestCommon(hopKeys, seenKeys);
   const late = strayPairs(hopKeys, seenKeys, common);
+  const elsewhere = new Set(late.values());
   const pairs: Pair[] = [];
+  let hop = 0;
   let next = 0;
-  const isStray = new Set(late.values());
-  const passSeen = (end: number) => {
-    for (; next < end; next += 1) {
+  const passUntil = (hopEnd: number, seenEnd: number) => {
+    for (; next < seenEnd; next += 1) {
       const seen = all[next];
-      if (seen && !isStray.has(next)) pairs.push({ seen });
+      if (seen && !elsewhere.has(next)) pairs.push({ seen });
+    }
+    for (; hop < hopEnd; hop += 1) {
+      const seen = all[late.get(hop) ?? -1];
+      const one = hops[hop];
+      if (one) pairs.push({ hop: one, ...(seen && { seen }) });
     }
   };
-  hops.forEach((hop, i) => {
-    const at = common.get(i);
-    if (at !== undefined) passSeen(at);
-    const seen = all[at ?? late.get(i) ?? -1];
-    pairs.push({ hop, ...(seen && { seen }) });
-    if (at !== undefined) next = at + 1;
-  });
-  passSeen(all.length);
+  for (const [i, j] of common) {
+    passUntil(i, j);
+    const [one, seen] = [hops[i], all[j]];
+    if (one && seen) pairs.push({ hop: one, seen });
+    [hop, next] = [i + 1, j + 1];
+  }
+  passUntil(hops.length, all.length);
   return pairs;
 }
 
