@@ -2,6 +2,7 @@
 import { addressFromBytes, type Family, widthOf } from "../../lib/ip.ts";
 import { LITTLE_ENDIAN, readCString, viewOf } from "../bytes.ts";
 import { EXTENSION, INVERTED, layoutOf } from "./layout.ts";
+import { readPattern } from "./pattern.ts";
 import type { XtAddresses, XtExtension, XtSelector } from "./types.ts";
 
 export interface Entry {
@@ -62,7 +63,7 @@ function readSelector(family: Family, entry: Uint8Array): XtSelector {
   const addresses = (at: number, mask: number, bit: number) =>
     readAddresses(field(at, layout.addressSize), field(mask, layout.addressSize), (inverted & bit) !== 0);
   const link = (name: number, mask: number, bit: number) =>
-    readPattern(field(name, 16), field(mask, 16), (inverted & bit) !== 0);
+    linkOf(readPattern(field(name, 16), field(mask, 16)), (inverted & bit) !== 0);
   const source = addresses(layout.source, layout.sourceMask, INVERTED.source);
   const destination = addresses(layout.destination, layout.destinationMask, INVERTED.destination);
   const into = link(layout.inName, layout.inMask, INVERTED.in);
@@ -78,6 +79,12 @@ function readSelector(family: Family, entry: Uint8Array): XtSelector {
   };
 }
 
+/** `! -i +` is a question as well: it matches nothing. */
+function linkOf(pattern: string | undefined, not: boolean): XtSelector["in"] {
+  if (pattern !== undefined) return { pattern, not };
+  return not ? { pattern: "+", not } : undefined;
+}
+
 function readAddresses(address: Uint8Array, mask: Uint8Array, not: boolean): XtAddresses | undefined {
   const { bits, family } = addressFromBytes(mask);
   // `! -s 0.0.0.0/0` is a question as well: it matches nothing.
@@ -90,17 +97,4 @@ function readAddresses(address: Uint8Array, mask: Uint8Array, not: boolean): XtA
     return { prefix: { address: of, length: width }, mask: bits, not };
   }
   return { prefix: { address: of, length }, not };
-}
-
-/** A mask of all ones up to the name's NUL asks for that very name; a shorter one for names that begin like it. */
-export function readPattern(
-  name: Uint8Array,
-  mask: Uint8Array,
-  not: boolean,
-): { pattern: string; not: boolean } | undefined {
-  const counts = mask.lastIndexOf(0xff) + 1;
-  if (counts === 0) return not ? { pattern: "+", not } : undefined;
-  const text = readCString(name.subarray(0, counts));
-  const whole = name.subarray(0, counts).indexOf(0) >= 0 || counts === name.length;
-  return { pattern: whole ? text : `${text}+`, not };
 }

@@ -9,6 +9,8 @@ export interface XtExtension {
   readonly name: string;
   readonly revision: number;
   readonly info: Uint8Array;
+  /** Its words, name first, where it was read out of text and nobody here knows its structure; `info` is empty then. */
+  readonly written?: readonly string[];
 }
 
 export type XtHook = "prerouting" | "input" | "forward" | "output" | "postrouting";

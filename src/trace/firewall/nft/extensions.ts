@@ -8,7 +8,7 @@ type WithoutBy<T> = T extends unknown ? Omit<T, "by"> : never;
 
 /** What a target does to a packet, and what is next: `continue` is the next expression, `return` the calling chain. */
 export interface TargetEffect {
-  readonly then: WithoutBy<HookVerdict> | { readonly do: "continue" | "return" };
+  readonly next: WithoutBy<HookVerdict> | { readonly do: "continue" } | { readonly do: "return" };
   /** `dnat to 172.17.0.2:80`, `set mark 0x1`. */
   readonly does: string;
   readonly packet?: Packet;

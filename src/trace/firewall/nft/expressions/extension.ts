@@ -47,9 +47,9 @@ function carryOut(machine: Machine, effect: TargetEffect): Result {
   machine.connectionMark = effect.connectionMark ?? machine.connectionMark;
   machine.notrack ||= effect.notrack ?? false;
   machine.wish = effect.translation ?? machine.wish;
-  const { then } = effect;
-  if (then.do === "return") return { verdict: { code: "return" } };
-  if (effect.does !== then.do) machine.do(effect.does);
-  if (then.do === "continue") return "continue";
-  return then.do === "accept" || then.do === "drop" ? { verdict: { code: then.do } } : { final: then };
+  const { next } = effect;
+  if (next.do === "return") return { verdict: { code: "return" } };
+  if (effect.does !== next.do) machine.do(effect.does);
+  if (next.do === "continue") return "continue";
+  return next.do === "accept" || next.do === "drop" ? { verdict: { code: next.do } } : { final: next };
 }
