@@ -83,6 +83,11 @@ export const ENTRIES: readonly Entry[] = [
     "Inspect changes to files or directories on a container's filesystem",
     () => import("./diff.ts"),
   ),
+  entry(
+    "doctor",
+    "Find out why containers' networks don't work, and how to mend it",
+    () => import("./doctor.ts"),
+  ),
   entry("events, system events", "Get real time events from the server", () => import("./events.ts")),
   entry(
     "export, container export",

@@ -1,4 +1,79 @@
 /** Every check, a line each: those that try something out first, so that they wait while the others read. */
 import type { Check } from "../types.ts";
+import { acceptRa } from "./accept-ra.ts";
+import { addressConflict } from "./address-conflict.ts";
+import { addressesUsedUp } from "./addresses-used-up.ts";
+import { bridgeAddress } from "./bridge-address.ts";
+import { bridgeFull } from "./bridge-full.ts";
+import { bridgeNetfilter } from "./bridge-netfilter.ts";
+import { checksumErrors } from "./checksum-errors.ts";
+import { conntrackFull } from "./conntrack-full.ts";
+import { containerAddress } from "./container-address.ts";
+import { containerRoute } from "./container-route.ts";
+import { dnsAnswers } from "./dns-answers.ts";
+import { dnsNames } from "./dns-names.ts";
+import { dnsSearch } from "./dns-search.ts";
+import { dnsServers } from "./dns-servers.ts";
+import { duplicateAddress } from "./duplicate-address.ts";
+import { duplicateBridges } from "./duplicate-bridges.ts";
+import { duplicateMac } from "./duplicate-mac.ts";
+import { engineRules } from "./engine-rules.ts";
+import { forwardingOff } from "./forwarding-off.ts";
+import { ipv6Half } from "./ipv6-half.ts";
+import { linkDown } from "./link-down.ts";
+import { mtuMismatch } from "./mtu-mismatch.ts";
+import { mtuUplink } from "./mtu-uplink.ts";
+import { neighbourTable } from "./neighbour-table.ts";
+import { offBridge } from "./off-bridge.ts";
+import { pathMtu } from "./path-mtu.ts";
+import { poolsUsedUp } from "./pools-used-up.ts";
+import { portLoopback } from "./port-loopback.ts";
+import { portNotListening } from "./port-not-listening.ts";
+import { portShadowed } from "./port-shadowed.ts";
+import { portsExhausted } from "./ports-exhausted.ts";
+import { runtimeMissing } from "./runtime-missing.ts";
+import { staleConntrack } from "./stale-conntrack.ts";
+import { staleNamespace } from "./stale-namespace.ts";
+import { staleNeighbour } from "./stale-neighbour.ts";
+import { staleVeth } from "./stale-veth.ts";
+import { subnetOverlap } from "./subnet-overlap.ts";
 
-export const ALL_CHECKS: readonly Check[] = [];
+export const ALL_CHECKS: readonly Check[] = [
+  pathMtu,
+  addressConflict,
+  dnsAnswers,
+  dnsNames,
+  forwardingOff,
+  engineRules,
+  bridgeNetfilter,
+  portNotListening,
+  portLoopback,
+  portShadowed,
+  bridgeAddress,
+  containerAddress,
+  containerRoute,
+  linkDown,
+  offBridge,
+  dnsServers,
+  dnsSearch,
+  duplicateAddress,
+  duplicateMac,
+  duplicateBridges,
+  subnetOverlap,
+  staleNeighbour,
+  mtuMismatch,
+  mtuUplink,
+  ipv6Half,
+  acceptRa,
+  addressesUsedUp,
+  poolsUsedUp,
+  bridgeFull,
+  neighbourTable,
+  conntrackFull,
+  portsExhausted,
+  checksumErrors,
+  staleConntrack,
+  staleVeth,
+  staleNamespace,
+  runtimeMissing,
+];

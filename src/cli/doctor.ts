@@ -1,0 +1,68 @@
+import { diagnose } from "../doctor/diagnose.ts";
+import { exitCodeOf } from "../doctor/exit-code.ts";
+import { carryOut, safeFixes } from "../doctor/fix.ts";
+import { renderDiagnosis } from "../doctor/render.ts";
+import { diagnosisToJson } from "../doctor/to-json.ts";
+import type { Diagnosis } from "../doctor/types.ts";
+import { readTopology } from "../observe/read.ts";
+import type { Topology } from "../observe/types.ts";
+import type { Context } from "./context.ts";
+import { jsonText, readOptions, styleOf } from "./trace-options.ts";
+import { flag, verb } from "./verb.ts";
+
+interface Options {
+  readonly fix: boolean;
+  readonly json: boolean;
+  readonly verbose: boolean;
+}
+
+interface Looked {
+  readonly topology: Topology;
+  readonly diagnosis: Diagnosis;
+}
+
+/** @throws EngineError not-found */
+async function look(context: Context, container: string | undefined): Promise<Looked> {
+  const topology = await readTopology({ ...readOptions(context), connections: "host" });
+  const diagnosis = await diagnose(topology, container === undefined ? {} : { container });
+  return { topology, diagnosis };
+}
+
+function tell({ out, err }: Context, { topology, diagnosis }: Looked, { json, verbose }: Options): void {
+  out(
+    json
+      ? jsonText(diagnosisToJson(topology, diagnosis))
+      : renderDiagnosis(diagnosis, styleOf(), { verbose }),
+  );
+  // What was not read need not matter: it is told beside the answer.
+  for (const unread of topology.unread) err(`not read: ${unread}\n`);
+}
+
+export default verb<Options>({
+  usage: "[OPTIONS] [CONTAINER]",
+  about: "Find out why containers' networks don't work, and how to mend it",
+  flags: [
+    flag("--fix", "bool", "Carry out the fixes that are safe, and look again"),
+    flag("--json", "bool", "Print what was found as JSON"),
+    flag("--verbose", "bool", "Print each check that was made"),
+  ],
+  least: 0,
+  most: 1,
+  failure: 125,
+  async run(context, [container], options) {
+    let looked = await look(context, container);
+    const fixes = options.fix ? safeFixes(looked.diagnosis) : [];
+    if (fixes.length > 0) {
+      // The JSON stays one value: what was done is told beside it.
+      const say = options.json ? context.err : context.out;
+      for (const fix of fixes) {
+        say(`fixing: ${fix.command}\n`);
+        const { failed } = await carryOut(fix);
+        if (failed !== undefined) say(`  failed: ${failed}\n`);
+      }
+      looked = await look(context, container);
+    }
+    tell(context, looked, options);
+    return exitCodeOf(looked.diagnosis);
+  },
+});

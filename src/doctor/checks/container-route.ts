@@ -1,0 +1,146 @@
+/** How a container leaves its network: by a gateway that is there. */
+import { type Address, type Family, formatAddress, sameAddress } from "../../lib/ip.ts";
+import type { Namespace, ObservedRoute } from "../../observe/types.ts";
+import { addressesOf, hasAddress, inside, linkAt } from "../facts/namespace.ts";
+import { type Attachment, attachmentsOf, isIsolated } from "../facts/networks.ts";
+import { segmentsOf } from "../facts/segments.ts";
+import type { Check, Finding, Patient, Resident } from "../types.ts";
+
+const NAME = "container-route";
+const UNICAST = 1;
+/** 0.0.0.0/0, or its halves. */
+const HALF = 1;
+
+export const containerRoute: Check = {
+  name: NAME,
+  title: "each container has a default route, by a gateway that is on its network",
+  reports: [
+    {
+      title: "Host networking of containers breaks: no route to host",
+      url: "https://github.com/docker/cli/issues/2925",
+    },
+    {
+      title: "The default network bridge is missing its gateway",
+      url: "https://github.com/docker/for-linux/issues/981",
+    },
+  ],
+  looksAt: "containers",
+  look: (patient) => {
+    const attachments = attachmentsOf(patient);
+    const residents = new Set(attachments.map(({ resident }) => resident));
+    return [...residents].flatMap((resident) => {
+      const own = attachments.filter((one) => one.resident === resident);
+      return [4, 6].flatMap((family) => [
+        ...routeless(own, resident, family as Family),
+        ...misled(patient, resident, family as Family),
+      ]);
+    });
+  },
+};
+
+const outward = ({ routes }: Namespace, family: Family): readonly ObservedRoute[] =>
+  routes.filter((route) => route.family === family && route.to.length <= HALF && route.type === UNICAST);
+
+/** None at all, though a network of its has a gateway for it. */
+function routeless(
+  own: readonly Attachment[],
+  { namespace, of }: Resident,
+  family: Family,
+): readonly Finding[] {
+  if (outward(namespace, family).length > 0) return [];
+  const ways = own.filter(({ network }) => !network.network.internal && !isIsolated(network.network));
+  for (const { endpoint, network, link } of ways) {
+    const gateway = endpoint.gateways.find((one) => one.family === family);
+    const addressed =
+      link !== undefined &&
+      addressesOf(namespace, link).some(({ address }) => address.address.family === family);
+    if (!gateway || !link || !addressed) continue;
+    const via = formatAddress(gateway);
+    const ip = family === 4 ? "ip" : "ip -6";
+    return [
+      {
+        check: NAME,
+        severity: "broken",
+        title: `container ${of.name} has no default route${family === 6 ? " of IPv6" : ""}: it reaches its own network and nothing else`,
+        evidence: [
+          inside(namespace, `${ip} route show default: (empty)`),
+          `network ${network.network.name}: gateway ${via}`,
+        ],
+        cause:
+          "The route was there when the container started. It goes with its link when that is switched off, and does not come back by itself; or a program in the container took it away.",
+        fixes: [
+          {
+            command: inside(namespace, `${ip} route add default via ${via} dev ${link.name}`),
+            does: "sets the route that the engine had set",
+            safe: true,
+          },
+        ],
+        about: { namespace: namespace.id, container: of.name },
+      },
+    ];
+  }
+  return [];
+}
+
+/** By an address that nobody on the segment has. */
+function misled({ topology }: Patient, { namespace, of }: Resident, family: Family): readonly Finding[] {
+  return outward(namespace, family)
+    .flatMap(({ hops }) => hops)
+    .flatMap(({ via, ifindex }) => {
+      const link = linkAt(namespace, ifindex);
+      const segment = link && segmentsOf(topology).of({ namespace: namespace.id, ifindex: link.ifindex });
+      if (!via || !link || !segment || segment.open) return [];
+      if (segment.members.some((member) => hasAddress(member.namespace, member.link, via))) return [];
+      if (isLinkLocal(via)) return [];
+      return [wrong(namespace, of.name, { via, link: link.name, right: rightOf(of, via), family })];
+    });
+}
+
+/** fe80::/10, RFC 4291: those of bridges are not all told. */
+const isLinkLocal = ({ family, bits }: Address): boolean => family === 6 && bits >> 118n === 0x3fan;
+
+/** The gateway that the engine gave, where it is another. */
+const rightOf = ({ endpoints }: Resident["of"], via: Address): Address | undefined =>
+  endpoints
+    .flatMap(({ gateways }) => gateways)
+    .find((one) => one.family === via.family && !sameAddress(one, via));
+
+function wrong(
+  namespace: Namespace,
+  container: string,
+  {
+    via,
+    link,
+    right,
+    family,
+  }: {
+    readonly via: Address;
+    readonly link: string;
+    readonly right: Address | undefined;
+    readonly family: Family;
+  },
+): Finding {
+  const shown = formatAddress(via);
+  const ip = family === 4 ? "ip" : "ip -6";
+  return {
+    check: NAME,
+    severity: "broken",
+    title: `container ${container} sends what leaves its network to ${shown}, and nobody on the network has that address`,
+    evidence: [
+      inside(namespace, `${ip} route show default: default via ${shown} dev ${link}`),
+      ...(right ? [`the engine gave it the gateway ${formatAddress(right)}`] : []),
+    ],
+    cause:
+      "The gateway's address is not on the bridge, or the route was changed: the container asks for it by ARP and hears nothing (no route to host after three seconds).",
+    fixes: right
+      ? [
+          {
+            command: inside(namespace, `${ip} route replace default via ${formatAddress(right)} dev ${link}`),
+            does: "leads back to the gateway that the engine gave",
+            safe: true,
+          },
+        ]
+      : [],
+    about: { namespace: namespace.id, container },
+  };
+}

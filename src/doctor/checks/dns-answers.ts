@@ -1,0 +1,101 @@
+/** Name servers that containers are told to ask, asked from where they would. */
+import { type Address, formatAddress } from "../../lib/ip.ts";
+import { attachmentsOf } from "../facts/networks.ts";
+import { isLoopback } from "../facts/ports.ts";
+import { EMBEDDED, resolvConfOf } from "../facts/resolv-conf.ts";
+import { containersNamed } from "../facts/text.ts";
+import type { Check, Finding, NameAnswer, Patient, Resident } from "../types.ts";
+
+const NAME = "dns-answers";
+/** Answered by every resolver without asking another: RFC 6761, section 6.3. */
+const QUESTION = "localhost";
+/** Servers that are asked at most, all at once; containers of one network with the same servers are one case. */
+const MOST = 40;
+const [SERVFAIL, REFUSED] = [2, 5] as const;
+const CODES: Readonly<Record<number, string>> = { [SERVFAIL]: "SERVFAIL", [REFUSED]: "REFUSED" };
+
+interface Case {
+  readonly server: Address;
+  readonly asker: Resident;
+  readonly also: Resident[];
+}
+
+export const dnsAnswers: Check = {
+  name: NAME,
+  title: "the name servers that containers ask do answer, from where they ask (tried)",
+  reports: [
+    {
+      title: "New embedded DNS server doesn't answer (times out)",
+      url: "https://github.com/moby/moby/issues/20029",
+    },
+    { title: "127.0.0.11 fails to resolve", url: "https://github.com/docker/for-linux/issues/392" },
+    {
+      title: "Containers name resolution timed out with embedded DNS",
+      url: "https://github.com/moby/moby/issues/20335",
+    },
+  ],
+  looksAt: "containers",
+  look: async (patient) => {
+    const found = await Promise.all(casesOf(patient).map((one) => tried(patient, one)));
+    return found.flat();
+  },
+};
+
+function casesOf(patient: Patient): readonly Case[] {
+  const cases = new Map<string, Case>();
+  for (const { resident, network } of attachmentsOf(patient)) {
+    // Nothing outside answers there, by wish.
+    if (network.network.internal) continue;
+    for (const server of resolvConfOf(patient, resident)?.nameservers ?? []) {
+      const shown = formatAddress(server);
+      // Leaked loopbacks are told as what they are; the embedded resolver is each container's own.
+      if (isLoopback(server) && shown !== EMBEDDED) continue;
+      const key = `${shown} ${network.network.name}`;
+      const known = cases.get(key);
+      if (known) known.also.push(resident);
+      else cases.set(key, { server, asker: resident, also: [] });
+    }
+  }
+  return [...cases.values()].slice(0, MOST);
+}
+
+async function tried({ tools }: Patient, { server, asker, also }: Case): Promise<readonly Finding[]> {
+  const { namespace, of } = asker;
+  const answer = await tools.askName(namespace.id, server, QUESTION);
+  const why = failureOf(answer);
+  if (why === undefined) return [];
+  const shown = formatAddress(server);
+  const embedded = shown === EMBEDDED;
+  const names = [of, ...also.map((one) => one.of)].map(({ name }) => name);
+  return [
+    {
+      check: NAME,
+      severity: "broken",
+      title: embedded
+        ? `${containersNamed(names)} can't resolve names: the engine's resolver at ${shown} ${why}`
+        : `${containersNamed(names)} can't resolve names at ${shown}, a name server of theirs: it ${why}`,
+      evidence: [
+        `nsenter --net=${namespace.path} nslookup ${QUESTION} ${shown}: ${answer.answered ? (CODES[answer.code] ?? answer.code) : answer.why}`,
+      ],
+      cause: embedded
+        ? answer.answered
+          ? "The engine's resolver is there, and none of the servers that it asks answered it: the host's upstream is out of reach, or refuses."
+          : "The engine serves that address in each container's namespace, by a translation of port 53 there. The engine is down or stuck, or the rules in the container's namespace were flushed."
+        : "The server is out of reach from the container: it is down, it answers only its own network, or the way there is closed. The host may well reach it.",
+      fixes: [
+        {
+          command: "cat /etc/resolv.conf",
+          does: "shows whom the host asks; name another with --dns ADDRESS, of the container or of the engine",
+          safe: false,
+        },
+      ],
+      about: { namespace: namespace.id, ...(also.length === 0 && { container: of.name }) },
+    },
+  ];
+}
+
+function failureOf(answer: NameAnswer): string | undefined {
+  if (!answer.answered) return `does not answer (${answer.why})`;
+  const code = CODES[answer.code];
+  return code === undefined ? undefined : `answers ${code}`;
+}

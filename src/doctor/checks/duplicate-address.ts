@@ -1,0 +1,88 @@
+/** Two who have one address on one segment: each is answered now and then. */
+import { formatAddress } from "../../lib/ip.ts";
+import type { Namespace } from "../../observe/types.ts";
+import { called, inside, linkAt } from "../facts/namespace.ts";
+import { type Shared, sharedAddresses } from "../facts/ownership.ts";
+import type { Check, Finding, Patient } from "../types.ts";
+
+const NAME = "duplicate-address";
+
+export const duplicateAddress: Check = {
+  name: NAME,
+  title: "each address of a segment is one link's alone",
+  reports: [
+    { title: "Same IP address for different containers", url: "https://github.com/moby/moby/issues/18535" },
+    { title: "same IP for two containers in bridge", url: "https://github.com/moby/moby/issues/44010" },
+  ],
+  looksAt: "both",
+  look: (patient) => [
+    ...sharedAddresses(patient.topology)
+      .filter(({ members }) =>
+        isAsked(
+          patient,
+          members.map(({ namespace }) => namespace),
+        ),
+      )
+      .map(findingOf),
+    ...[...patient.topology.namespaces.values()]
+      .filter((namespace) => isAsked(patient, [namespace]))
+      .flatMap(detected),
+  ],
+};
+
+const isAsked = ({ container }: Patient, namespaces: readonly Namespace[]): boolean =>
+  container === undefined || namespaces.some(({ id }) => id === container.namespace.id);
+
+function findingOf({ segment, what, members }: Shared): Finding {
+  const [first, second] = members;
+  const names = members.map(({ namespace, link }) => `${called(namespace)} (${link.name})`);
+  return {
+    check: NAME,
+    severity: "broken",
+    title: `${names.join(" and ")} have the same address ${what} on ${segment.bridge.name}`,
+    evidence: members.map(
+      ({ namespace, link }) => `${namespace.name}: ${link.name} ${link.mac ?? ""} inet ${what}`,
+    ),
+    cause:
+      "Whoever asks for the address hears both, and believes the last: packets go to one for a while, then to the other. An address was set by hand, or given twice by two engines with one subnet.",
+    fixes: second
+      ? [
+          {
+            command: inside(second.namespace, `ip addr flush to ${what} dev ${second.link.name}`),
+            does: `takes the address away from ${called(second.namespace)}; it stays ${first ? called(first.namespace) : ""}'s`,
+            safe: false,
+          },
+        ]
+      : [],
+    about: { namespace: segment.namespace.id },
+  };
+}
+
+/** Addresses of IPv6 that the kernel itself found to be another's: RFC 4862, section 5.4.5. */
+function detected(namespace: Namespace): readonly Finding[] {
+  return namespace.addresses
+    .filter(({ duplicate }) => duplicate)
+    .map(({ address, ifindex }) => {
+      const shown = formatAddress(address.address);
+      const name = linkAt(namespace, ifindex)?.name ?? `link ${ifindex}`;
+      return {
+        check: NAME,
+        severity: "broken",
+        title: `${called(namespace)} does not use its address ${shown}: another has it`,
+        evidence: [`${name} inet6 ${shown}/${address.length} dadfailed tentative`],
+        cause:
+          "When the address was set, the kernel asked the segment whether it is free, and somebody answered. It will not use it until it is set anew.",
+        fixes: [
+          {
+            command: inside(namespace, `ip addr change ${shown}/${address.length} dev ${name} nodad`),
+            does: "uses it without asking; only where the other is gone",
+            safe: false,
+          },
+        ],
+        about: {
+          namespace: namespace.id,
+          ...(namespace.container && { container: namespace.container.name }),
+        },
+      };
+    });
+}

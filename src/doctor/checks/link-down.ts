@@ -1,0 +1,81 @@
+/** A link of the way between a container and its bridge that is switched off, or has nothing at its other end. */
+import type { Namespace, ObservedLink } from "../../observe/types.ts";
+import { inside } from "../facts/namespace.ts";
+import { type Attachment, attachmentsOf } from "../facts/networks.ts";
+import type { Check, Finding, Patient } from "../types.ts";
+
+const NAME = "link-down";
+
+export const linkDown: Check = {
+  name: NAME,
+  title: "the links between each container and its bridge are up, and so is its loopback",
+  reports: [
+    {
+      title: "Containers lose connectivity after some time",
+      url: "https://github.com/moby/moby/issues/15172",
+    },
+    {
+      title: "docker containers are detached from their bridge by a network manager",
+      url: "https://github.com/ehazlett/shipyard/issues/648",
+    },
+  ],
+  looksAt: "containers",
+  look: (patient) => [
+    ...attachmentsOf(patient).flatMap((attachment) => alongTheWay(patient, attachment)),
+    ...patient.containers.flatMap(({ namespace, of }) =>
+      namespace.links
+        .filter(({ loopback, up }) => loopback && !up)
+        .map((link) => down(namespace, link, of.name, "its programs can't reach each other at 127.0.0.1")),
+    ),
+  ],
+};
+
+function alongTheWay({ host }: Patient, { resident, link, port, network }: Attachment): readonly Finding[] {
+  const { of, namespace } = resident;
+  const { bridge } = network;
+  const cut = `it is cut off from network ${network.network.name}`;
+  if (link && !link.up) return [down(namespace, link, of.name, cut)];
+  if (port && !port.up) return [down(host, port, of.name, cut)];
+  if (bridge && !bridge.up) return [down(host, bridge, of.name, cut)];
+  if (link && !link.carrier && link.kind === "veth" && !port) return [unplugged(namespace, link, of.name)];
+  return [];
+}
+
+function down(namespace: Namespace, link: ObservedLink, container: string, effect: string): Finding {
+  const where = namespace.host ? link.name : `its ${link.name}`;
+  return {
+    check: NAME,
+    severity: "broken",
+    title: `container ${container}: ${where} is down, so ${effect}`,
+    evidence: [`${namespace.name}: ${link.name} state DOWN, not UP in its flags`],
+    cause:
+      "Somebody or something has switched the link off: ip link set … down, or a network manager that takes links for its own.",
+    fixes: [
+      {
+        command: inside(namespace, `ip link set ${link.name} up`),
+        does: "switches it on; a container's default route that went with the link comes back with docker restart",
+        safe: true,
+      },
+    ],
+    about: { namespace: namespace.id, link: { namespace: namespace.id, ifindex: link.ifindex }, container },
+  };
+}
+
+function unplugged(namespace: Namespace, link: ObservedLink, container: string): Finding {
+  return {
+    check: NAME,
+    severity: "broken",
+    title: `container ${container}: its ${link.name} leads nowhere: the other end of the pair is down or not on this machine's side`,
+    evidence: [`${namespace.name}: ${link.name} NO-CARRIER, peer index ${link.other?.ifindex ?? "unknown"}`],
+    cause:
+      "The host's end of the pair is not in the host's namespace any more, or it was switched off there.",
+    fixes: [
+      {
+        command: `docker restart ${container}`,
+        does: "makes the pair anew",
+        safe: false,
+      },
+    ],
+    about: { namespace: namespace.id, link: { namespace: namespace.id, ifindex: link.ifindex }, container },
+  };
+}

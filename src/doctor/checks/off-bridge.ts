@@ -1,0 +1,94 @@
+/** The host's end of a container's pair that is not a port of its network's bridge, or one that does not forward. */
+import { linkAt } from "../facts/namespace.ts";
+import { type Attachment, attachmentsOf } from "../facts/networks.ts";
+import type { Check, Finding, Patient } from "../types.ts";
+
+const NAME = "off-bridge";
+
+/** BR_STATE_*, linux/if_bridge.h. */
+const STATES = ["disabled", "listening", "learning", "forwarding", "blocking"] as const;
+const FORWARDING = 3;
+
+export const offBridge: Check = {
+  name: NAME,
+  title: "each container's pair is a port of its network's bridge, and the port forwards",
+  reports: [
+    {
+      title: "failed to detach bridge port: a network manager takes veths off docker0",
+      url: "https://github.com/ehazlett/shipyard/issues/648",
+    },
+    { title: "Can't access internet from containers", url: "https://github.com/moby/moby/issues/13381" },
+  ],
+  looksAt: "containers",
+  look: (patient) =>
+    attachmentsOf(patient).flatMap((attachment) => [
+      ...misplaced(patient, attachment),
+      ...silenced(patient, attachment),
+    ]),
+};
+
+function misplaced({ host }: Patient, { resident, port, network }: Attachment): readonly Finding[] {
+  const { bridge } = network;
+  if (!port || !bridge || port.master === bridge.ifindex) return [];
+  const elsewhere = linkAt(host, port.master)?.name;
+  const { name } = resident.of;
+  return [
+    {
+      check: NAME,
+      severity: "broken",
+      title:
+        elsewhere === undefined
+          ? `container ${name} is cut off from ${network.network.name}: ${port.name} is no port of ${bridge.name}`
+          : `container ${name} is on the wrong bridge: ${port.name} is a port of ${elsewhere}, not of ${bridge.name}`,
+      evidence: [
+        `ip link show ${port.name}: master ${elsewhere ?? "(none)"}`,
+        `network ${network.network.name}: bridge ${bridge.name}`,
+      ],
+      cause:
+        "The pair was taken off the bridge after the container was started: by hand, or by a network manager that thinks that the link is its own. Frames end at the host's end of the pair.",
+      fixes: [
+        {
+          command: `ip link set ${port.name} master ${bridge.name}`,
+          does: "makes it a port again, at once; tell the network manager to leave veth* alone",
+          safe: true,
+        },
+      ],
+      about: { namespace: host.id, link: { namespace: host.id, ifindex: port.ifindex }, container: name },
+    },
+  ];
+}
+
+function silenced({ host }: Patient, { resident, port, network }: Attachment): readonly Finding[] {
+  const state = port?.port?.state;
+  const { bridge } = network;
+  // A port that is down is disabled, which is told as what it is; that of a bridge that is down as well.
+  if (!port?.up || !port.carrier || !bridge?.up) return [];
+  if (port.master !== bridge.ifindex || state === undefined || state === FORWARDING) return [];
+  const passing = state === 1 || state === 2;
+  const { name } = resident.of;
+  return [
+    {
+      check: NAME,
+      severity: passing ? "risk" : "broken",
+      title: `container ${name} ${passing ? "is not yet heard" : "is not heard"} on ${network.network.name}: port ${port.name} of ${bridge.name} is ${STATES[state]}`,
+      evidence: [`bridge link show dev ${port.name}: state ${STATES[state]}`],
+      cause: passing
+        ? "The bridge runs the spanning tree protocol and waits before it trusts a new port: half a minute, in which nothing passes."
+        : "The bridge does not forward what comes by this port: the spanning tree protocol blocked it, or somebody did.",
+      fixes: [
+        passing
+          ? {
+              command: `ip link set ${bridge.name} type bridge stp_state 0`,
+              does: "switches the spanning tree protocol off: a bridge of containers has no loops",
+              safe: false,
+            }
+          : {
+              command: `bridge link set dev ${port.name} state ${FORWARDING}`,
+              does: "has the port forward",
+              safe: true,
+            },
+      ],
+      about: { namespace: host.id, link: { namespace: host.id, ifindex: port.ifindex }, container: name },
+    },
+  ];
+}

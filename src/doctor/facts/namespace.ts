@@ -1,0 +1,62 @@
+/** What is asked of a namespace again and again. */
+import { type Address, type Family, sameAddress } from "../../lib/ip.ts";
+import type { Namespace, ObservedAddress, ObservedLink, ObservedRoute } from "../../observe/types.ts";
+
+/** RT_TABLE_MAIN, linux/rtnetlink.h. */
+const MAIN = 254;
+const UNICAST = 1;
+const GLOBAL_SCOPE = 0;
+
+export const linkAt = ({ links }: Namespace, ifindex: number | undefined): ObservedLink | undefined =>
+  links.find((link) => link.ifindex === ifindex);
+
+export const linkNamed = ({ links }: Namespace, name: string | undefined): ObservedLink | undefined =>
+  links.find((link) => link.name === name);
+
+/** Of a link; link-local ones are not among them. */
+export const addressesOf = (
+  { addresses }: Namespace,
+  { ifindex }: Pick<ObservedLink, "ifindex">,
+): readonly ObservedAddress[] =>
+  addresses.filter((one) => one.ifindex === ifindex && one.scope === GLOBAL_SCOPE);
+
+export const hasAddress = (
+  namespace: Namespace,
+  link: Pick<ObservedLink, "ifindex">,
+  address: Address,
+): boolean => addressesOf(namespace, link).some((one) => sameAddress(one.address.address, address));
+
+/** A number that a sysctl has; undefined where this kernel, or this namespace, has no such key. */
+export function sysctlOf({ sysctls }: Namespace, key: string): number | undefined {
+  const value = sysctls.get(key);
+  return value === undefined || !/^-?\d+$/.test(value.trim()) ? undefined : Number(value);
+}
+
+/** As sysctl(8) prints it. */
+export const shownSysctl = (namespace: Namespace, key: string): string =>
+  `${key} = ${namespace.sysctls.get(key) ?? "(not there)"}`;
+
+/** The best first. */
+export const defaultRoutes = ({ routes }: Namespace, family: Family): readonly ObservedRoute[] =>
+  routes
+    .filter((route) => route.family === family && route.to.length === 0 && route.table === MAIN)
+    .filter(({ type }) => type === UNICAST)
+    .toSorted((a, b) => a.metric - b.metric);
+
+/** Links that default routes leave by, the best first, each once. */
+export function uplinksOf(namespace: Namespace): readonly ObservedLink[] {
+  const routes = [...defaultRoutes(namespace, 4), ...defaultRoutes(namespace, 6)];
+  const found = new Set(routes.flatMap(({ hops }) => hops.map(({ ifindex }) => linkAt(namespace, ifindex))));
+  return [...found].flatMap((link) => (link ? [link] : []));
+}
+
+/** A command as it is to be pasted on the host, for a namespace. */
+export const inside = (namespace: Namespace, command: string): string =>
+  namespace.host ? command : `nsenter --net=${namespace.path} ${command}`;
+
+/** `container web`, `the host`, `namespace blue`. */
+export const called = ({ host, container, name }: Namespace): string =>
+  host ? "this machine" : container ? `container ${container.name}` : `namespace ${name}`;
+
+/** Whether something of this kind could not be read of it: then its absence says nothing. */
+export const blindTo = ({ unread }: Namespace, what: RegExp): boolean => unread.some((one) => what.test(one));
