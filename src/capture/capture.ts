@@ -59,7 +59,9 @@ export function capture(tapped: readonly Tapped[], options: CaptureOptions): Cap
   }
 }
 
-const now = (): bigint => BigInt(Date.now()) * 1_000_000n;
+const MILLISECOND = 1_000_000n;
+/** As a clock of milliseconds tells it: packets of the same one may be later. */
+const now = (): bigint => BigInt(Date.now()) * MILLISECOND;
 
 class Run implements Capturing {
   readonly ended: Promise<CaptureSummary>;
@@ -198,7 +200,7 @@ class Run implements Capturing {
   /** What came until now is part of it. */
   #finish(why: End): void {
     this.#guard(() => {
-      const until = now();
+      const until = now() + MILLISECOND;
       for (const tap of this.#watches.keys()) this.#drain(tap, until);
       for (const packet of this.#order?.rest() ?? []) this.#put(packet);
       this.#end(why);

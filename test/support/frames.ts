@@ -1,4 +1,4 @@
-/** Frames by hand, their checksums left out: for who reads packets and does not check them. */
+/** Frames by hand. Of checksums only IPv4's is right: bridges look at that one on their way to the firewall. */
 import { addressBytes, parseAddress } from "../../src/lib/ip.ts";
 
 const be16 = (value: number): Buffer => Buffer.of((value >> 8) & 0xff, value & 0xff);
@@ -13,15 +13,23 @@ export const ethernet = (type: number, payload: Uint8Array): Buffer =>
 export const vlan = (id: number, type: number, payload: Uint8Array): Buffer =>
   Buffer.concat([be16(id), be16(type), payload]);
 
+/** RFC 1071. */
+function checksum(header: Buffer): Buffer {
+  let sum = 0;
+  for (let at = 0; at < header.length; at += 2) sum += header.readUInt16BE(at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return be16(~sum & 0xffff);
+}
+
 /** `fragment`: the field with flags and offset. */
-export const ip4 = (
+export function ip4(
   protocol: number,
   source: string,
   destination: string,
   payload: Uint8Array,
   fragment = 0,
-): Buffer =>
-  Buffer.concat([
+): Buffer {
+  const header = Buffer.concat([
     Buffer.of(0x45, 0),
     be16(20 + payload.length),
     be16(1),
@@ -29,8 +37,10 @@ export const ip4 = (
     Buffer.of(64, protocol, 0, 0),
     address(source),
     address(destination),
-    payload,
   ]);
+  checksum(header).copy(header, 10);
+  return Buffer.concat([header, payload]);
+}
 
 export const ip6 = (next: number, source: string, destination: string, payload: Uint8Array): Buffer =>
   Buffer.concat([
