@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseAddress } from "../../src/lib/ip.ts";
-import type { ListeningSocket, NamespaceId, Topology } from "../../src/observe/types.ts";
+import type { ListeningSocket, Topology } from "../../src/observe/types.ts";
 import type { DropReason } from "../../src/trace/types.ts";
 import { bare, expect, type Given, verdictOn } from "./trace-ended.ts";
 import { DB, HOST, type Parts, WEB, world } from "./trace-world.ts";
