@@ -64,6 +64,11 @@ export const ENTRIES: readonly Entry[] = [
     () => import("./attach.ts"),
   ),
   entry("builder prune", "Remove build cache", () => import("./builder-prune.ts")),
+  entry(
+    "capture",
+    "Show or record the packets of a container, a network, a link or a whole path",
+    () => import("./capture.ts"),
+  ),
   entry("completion", "Print a completion script for bash, zsh or fish", () => import("./completion.ts")),
   entry(
     "commit, container commit",
