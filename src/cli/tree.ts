@@ -131,6 +131,7 @@ export const ENTRIES: readonly Entry[] = [
   ),
   entry("top, container top", "Display the running processes of a container", () => import("./top.ts")),
   entry("tour", "Walk through how a container's network works, on this machine", () => import("./tour.ts")),
+  entry("trace", "Show what becomes of a packet, hop by hop, and prove it", () => import("./trace.ts")),
   entry(
     "update, container update",
     "Update configuration of one or more containers",
