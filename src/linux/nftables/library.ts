@@ -26,8 +26,13 @@ function load() {
 }
 
 /** NFT_CTX_OUTPUT_*, nftables/libnftables.h. */
+const STATELESS = 1 << 2;
+const HANDLE = 1 << 3;
 const JSON_OUTPUT = 1 << 4;
 const TERSE = 1 << 11;
+
+/** As `Nft.run` says. */
+const OUTPUTS = { text: 0, json: JSON_OUTPUT | TERSE, handles: HANDLE | STATELESS | TERSE } as const;
 
 let loaded: ReturnType<typeof load> | undefined;
 
@@ -76,13 +81,14 @@ export class Nft {
 
   /**
    * Run commands as one transaction: all of it, or nothing.
-   * @param output "json": as libnftables-json(5) has it, without the elements of named sets
+   * @param output "json": as libnftables-json(5) has it, without the elements of named sets; "handles": text, each rule with
+   *   `# handle N` behind it, without those elements and without what counters counted
    * @returns what nft prints
    * @throws internal with nft's own message after `what`; unavailable without the library
    */
-  run(what: string, commands: string, output: "text" | "json" = "text"): string {
+  run(what: string, commands: string, output: keyof typeof OUTPUTS = "text"): string {
     const nft = library();
-    nft.setOutput(this.#context, output === "json" ? JSON_OUTPUT | TERSE : 0);
+    nft.setOutput(this.#context, OUTPUTS[output]);
     const status: number = nft.run(this.#context, commands);
     // Reading a buffer empties it for the next run: read both.
     const printed: string = nft.output(this.#context);
