@@ -5,7 +5,7 @@
 import { closeSync } from "node:fs";
 import { constants } from "node:os";
 import { type Address, formatAddress } from "../lib/ip.ts";
-import { check, declare, lastErrno } from "./ffi.ts";
+import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 import { decodeSocketAddress, encodeSocketAddress, SOCKADDR_SIZE, type SocketAddress } from "./sockaddr.ts";
 import {
   AF_INET,
@@ -49,6 +49,9 @@ export interface ProbeAim {
   readonly dontFragment: boolean;
 }
 
+/** What the kernel says of a packet before it has left: its routes, the links that they lead to, rules that refuse it. */
+export class NotSent extends KernelError {}
+
 // Everything here is synchronous, so one buffer serves all.
 const received = new Uint8Array(LARGEST);
 
@@ -62,8 +65,8 @@ export class ProbeSocket {
 
   /**
    * In the namespace that the thread is in at this moment.
-   * @throws KernelError EPERM without CAP_NET_RAW; ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL as the routes have it;
-   * EADDRNOTAVAIL where the source is not this namespace's, EADDRINUSE where its port is taken
+   * @throws NotSent ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL as the routes have it
+   * @throws KernelError EPERM without CAP_NET_RAW; EADDRNOTAVAIL where the source is not this namespace's, EADDRINUSE where its port is taken
    */
   constructor(aim: ProbeAim) {
     const { protocol, destination, port = 0, source, sourcePort, scope = 0 } = aim;
@@ -84,7 +87,7 @@ export class ProbeSocket {
       else if (!isRaw && sourcePort !== undefined)
         bindTo(this.#fd, { address: any(destination), port: sourcePort });
       const name = encodeSocketAddress({ address: destination, port: isRaw ? 0 : port, scope });
-      check(what, sys.connect(this.#fd, name, name.length));
+      if (sys.connect(this.#fd, name, name.length) < 0) throw new NotSent(what, lastErrno());
       this.local = nameOf(this.#fd);
       if (protocol === "tcp") {
         holder = open(SOCK_STREAM);
@@ -99,9 +102,9 @@ export class ProbeSocket {
     }
   }
 
-  /** What follows IP's header; of UDP, what follows its own. @throws KernelError EMSGSIZE, EPERM where a rule refuses it … */
+  /** What follows IP's header; of UDP, what follows its own. @throws NotSent EMSGSIZE, EPERM where a rule refuses it … */
   send(bytes: Uint8Array): void {
-    check("send the probe", sys.send(this.#fd, bytes, bytes.length, 0));
+    if (sys.send(this.#fd, bytes, bytes.length, 0) < 0) throw new NotSent("send the probe", lastErrno());
   }
 
   /**

@@ -4,7 +4,7 @@
  */
 import { setTimeout as after } from "node:timers/promises";
 import { messageOf } from "../lib/errors.ts";
-import { KernelError } from "../linux/ffi.ts";
+import { NotSent } from "../linux/raw-socket.ts";
 import type { Topology } from "../observe/types.ts";
 import { conclude } from "./prove/conclude.ts";
 import { wordsOfSending } from "./prove/reasons.ts";
@@ -18,6 +18,7 @@ const QUIET = 50;
 /** Milliseconds between two looks, first and later: the kernel stamps what happens, so looking late loses no time of it. */
 const [OFTEN, SELDOM] = [1, 5];
 const OFTEN_FOR = 20;
+const STAMPS = 2;
 
 /**
  * Send one probe and see what becomes of it. It ends with the answer, or once nothing more is to be expected, or after
@@ -37,6 +38,8 @@ export async function prove(
   }
   const watch = new Watch(topology, flow, prediction, sender);
   try {
+    // The kernel begins to stamp frames a moment after the first socket asks for that (net_enable_timestamp).
+    await after(STAMPS);
     const refused = watch.send();
     await follow(watch, options.wait ?? WAIT, refused !== undefined);
     const seen = watch.seen();
@@ -75,8 +78,8 @@ async function follow(watch: Watch, wait: number, refused: boolean): Promise<voi
   for (let look = 0; ; look += 1) {
     if (watch.look()) changed = performance.now();
     const now = performance.now();
-    if (watch.answer || now - started >= wait) break;
-    if ((refused || watch.settled()) && now - changed >= QUIET) break;
+    if (watch.answer || refused || now - started >= wait) break;
+    if (watch.settled() && now - changed >= QUIET) break;
     await after(look < OFTEN_FOR ? OFTEN : SELDOM);
   }
   watch.look(); // what was told while the answer was on its way up
@@ -84,7 +87,7 @@ async function follow(watch: Watch, wait: number, refused: boolean): Promise<voi
 
 /** It did not leave the socket: what the kernel says of that. */
 function unsent(thrown: unknown): Pick<Proof, "outcome" | "reason" | "blind"> {
-  const reason = thrown instanceof KernelError ? wordsOfSending(thrown.code) : undefined;
+  const reason = thrown instanceof NotSent ? wordsOfSending(thrown.code) : undefined;
   if (reason) return { outcome: "dropped", reason, blind: [] };
   return { outcome: "silent", blind: [`no probe was sent: ${messageOf(thrown)}`] };
 }

@@ -25,7 +25,8 @@ type SeenTap = Extract<Seen, { kind: "tap" }>;
 export function conclude({ topology, seen, watch }: Evidence): Conclusion {
   const { answer } = watch;
   if (answer?.what === "reached") return { outcome: "reached" };
-  const drop = decisiveDrop(seen);
+  // What answered did get it, and was heard: whatever happened to it later, or to copies of the answer.
+  const drop = decisiveDrop(answer ? seen.filter(({ direction }) => direction === "there") : seen);
   const rule = decidingRule(seen, drop);
   if (drop) return { outcome: "dropped", reason: reasonOf(drop, rule, answer) };
   if (answer)
@@ -37,6 +38,9 @@ export function conclude({ topology, seen, watch }: Evidence): Conclusion {
     const text = `nobody answers for ${unanswered.join(", ")}`;
     return { outcome: "dropped", reason: { code: "no-neighbour", text } };
   }
+  const misled = seen.findLast((one) => one.kind === "drop");
+  if (misled && !leftBy(topology, seen))
+    return { outcome: "dropped", reason: reasonOf(misled, undefined, answer) };
   return { outcome: leftBy(topology, seen) ? "leaves" : "silent" };
 }
 
@@ -47,10 +51,9 @@ const arrivedAt = (destination: NamespaceId | undefined, seen: readonly Seen[]):
       one.kind === "tap" && one.direction === "there" && one.way === "in" && one.namespace === destination,
   );
 
-/** Copies that a bridge floods are thrown away wherever nobody is meant; what else was dropped was the thing itself. */
+/** Copies that a bridge floods end wherever nobody is meant; what else was dropped was the thing itself. */
 function decisiveDrop(seen: readonly Seen[]): SeenDrop | undefined {
-  const drops = seen.filter((one) => one.kind === "drop");
-  return drops.findLast(({ reason }) => reason !== "OTHERHOST") ?? drops.at(-1);
+  return seen.filter((one) => one.kind === "drop").findLast(({ reason }) => reason !== "OTHERHOST");
 }
 
 const says = ({ verdict }: SeenRule): boolean => /^(policy )?drop$/.test(verdict);

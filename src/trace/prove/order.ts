@@ -34,13 +34,10 @@ interface Pass {
   readonly out: number | undefined;
 }
 
-/** @param ours the table that tracing is done by: its own rules are not told of */
-export function inOrder(
-  { frames, traces, drops }: Observations,
-  marks: Marks,
-  ours: string,
-  startedAt: bigint,
-): Seen[] {
+/** Names of the tables that tracing is done by, ours and other provers': of their rules nothing is told. */
+export const TRACING = "drawbridge-trace-";
+
+export function inOrder({ frames, traces, drops }: Observations, marks: Marks, startedAt: bigint): Seen[] {
   const taps = frames.map(tapOf);
   const losses = drops.map((drop) => dropOf(drop, taps));
   const moments: Moment[] = [...taps, ...losses]
@@ -50,10 +47,11 @@ export function inOrder(
   const passes = new Map<string, Pass>();
   for (const { namespace, message } of traces) {
     const key = `${namespace.id} ${message.id}`;
-    const pass = passOf(marks, namespace, message, ours, passes.get(key));
+    const error = frames.some((frame) => frame.meaning === "error" && frame.namespace === namespace);
+    const pass = passOf(marks, namespace, message, error, passes.get(key));
     if (!pass) continue;
     passes.set(key, pass);
-    const rule = message.table === ours ? undefined : ruleOf(namespace.id, message);
+    const rule = isTracing(message) ? undefined : ruleOf(namespace.id, message);
     if (rule) place(moments, first, namespace.id, pass, rule, startedAt);
   }
   return [...first, ...moments.flatMap(({ seen, before, after }) => [...before, seen, ...after])];
@@ -88,26 +86,32 @@ function dropOf(drop: Observations["drops"][number], taps: readonly Seen[]): See
   };
 }
 
+const isTracing = ({ table }: TraceMessage): boolean => table.startsWith(TRACING);
+
 /** Each pass begins with a message that has the packet's headers, and those links that the hook has. */
 function passOf(
   marks: Marks,
   { nft }: Namespace,
   message: TraceMessage,
-  ours: string,
+  error: boolean,
   before: Pass | undefined,
 ): Pass | undefined {
   const { network, transport } = message;
   if (!network) return before;
   const protocol = (network[0] ?? 0) >> 4 === 4 ? network[9] : network[6];
   const meaning = transport && protocol !== undefined && meaningOfSegment(marks, protocol, transport);
-  // Of an error's packet too little is told to know whose it is: it is one of those that are traced.
-  const error = protocol === PROTOCOL.icmp || protocol === PROTOCOL.icmp6;
-  const direction = meaning ? directionOf(meaning) : (before?.direction ?? (error ? "back" : undefined));
+  // Of an error's packet too little is told to know whose it is: ours, where a link carried ours.
+  const mayBe = error && transport?.[0] !== undefined && isError(protocol, transport[0]);
+  const direction = meaning ? directionOf(meaning) : mayBe ? "back" : undefined;
   if (!direction) return undefined;
   const table = nft.tables.find(({ family, name }) => family === message.family && name === message.table);
-  const hook = message.table === ours ? message.chain : table?.chains.get(message.chain)?.base?.hook;
+  const hook = isTracing(message) ? message.chain : table?.chains.get(message.chain)?.base?.hook;
   return { direction, hook: hook ?? likelyHook(message), in: message.in, out: message.out };
 }
+
+/** Destination unreachable, packet too big, time exceeded, parameter problem: RFC 792, RFC 4443. */
+const isError = (protocol: number | undefined, type: number): boolean =>
+  protocol === PROTOCOL.icmp ? [3, 11, 12].includes(type) : protocol === PROTOCOL.icmp6 && type < 128;
 
 /** Of a chain that was made since the rules were read. */
 function likelyHook({ in: incoming, out }: TraceMessage): string {

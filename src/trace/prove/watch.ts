@@ -1,18 +1,24 @@
 /** All that is watched for one probe, in all namespaces on its way: begun before it is sent, closed when it is over. */
 import { randomBytes } from "node:crypto";
 import { messageOf } from "../../lib/errors.ts";
-import { formatAddress, sameAddress } from "../../lib/ip.ts";
+import { type Address, formatAddress, sameAddress } from "../../lib/ip.ts";
 import { type Drop, DropWatch } from "../../linux/bpf/drops.ts";
 import { functionsAt } from "../../linux/bpf/kallsyms.ts";
 import { monotonicNow, monotonicOffset } from "../../linux/clock.ts";
 import type { NamespaceId, Topology } from "../../observe/types.ts";
 import type { Flow, Prediction, Seen } from "../types.ts";
 import type { Answer } from "./conclude.ts";
+import { withoutCopies } from "./copies.ts";
 import { type Meaning, meaningAt } from "./marks.ts";
-import { inOrder, type Observations } from "./order.ts";
+import { inOrder, type Observations, TRACING } from "./order.ts";
 import { isQuery } from "./probe.ts";
 import type { Sender } from "./sender.ts";
 import { type Asked, Vantage } from "./vantage.ts";
+
+/** SKB_DROP_REASON_OTHERHOST: the frame is for another MAC address. */
+const NOT_FOR_IT = "OTHERHOST";
+/** A bridge that floods leads everywhere; watching a namespace takes two descriptors and 5 ms. */
+const MOST_NAMESPACES = 24;
 
 export class Watch {
   /** Where it ends, if here. */
@@ -20,7 +26,7 @@ export class Watch {
   /** Of UDP: programs answer what they understand. */
   readonly needsNoAnswer: boolean;
   readonly #sender: Sender;
-  readonly #table = `drawbridge-trace-${randomBytes(6).toString("hex")}`;
+  readonly #table = `${TRACING}${randomBytes(6).toString("hex")}`;
   readonly #vantages: readonly Vantage[];
   readonly #blind: string[] = [];
   #drops: DropWatch | undefined;
@@ -28,6 +34,7 @@ export class Watch {
   readonly #traces: Observations["traces"][number][] = [];
   readonly #dropped: (Drop & { readonly meaning: Meaning })[] = [];
   readonly #asked: (Asked & { readonly namespace: NamespaceId })[] = [];
+  readonly #nextHops: readonly Address[];
   #answer: Answer | undefined;
   /** From CLOCK_REALTIME, by which frames are stamped, to CLOCK_MONOTONIC. */
   #offset = 0n;
@@ -39,8 +46,11 @@ export class Watch {
     this.destination = flow.to.namespace ?? endOf(prediction);
     this.needsNoAnswer = flow.protocol === "udp" && !isQuery(flow);
     const { marks } = sender.probe;
-    const ids = new Set([sender.namespace, flow.to.namespace, ...onTheWay(prediction)]);
-    this.#vantages = [...ids].flatMap((id) => {
+    this.#nextHops = [flow.destination, ...nextHopsOf(prediction)];
+    const ids = [...new Set([sender.namespace, flow.to.namespace, ...onTheWay(prediction)])];
+    if (ids.length > MOST_NAMESPACES)
+      this.#blind.push(`of ${ids.length} namespaces that it may come to, ${MOST_NAMESPACES} are watched`);
+    this.#vantages = ids.slice(0, MOST_NAMESPACES).flatMap((id) => {
       const namespace = id === undefined ? undefined : topology.namespaces.get(id);
       return namespace ? [new Vantage(namespace, flow.destination.family, marks, this.#table)] : [];
     });
@@ -79,7 +89,7 @@ export class Watch {
     for (const vantage of this.#vantages) this.#lookFrom(vantage);
     for (const drop of this.#drops?.read() ?? []) {
       const meaning = meaningAt(this.#sender.probe.marks, drop.pattern);
-      if (!this.#isOurs(drop, meaning)) this.#dropped.push({ ...drop, meaning });
+      if (!this.#isNoise(drop, meaning)) this.#dropped.push({ ...drop, meaning });
     }
     this.#answer ??= this.#sender.heard();
     return count() > before;
@@ -92,30 +102,40 @@ export class Watch {
       ({ meaning, way, namespace }) =>
         meaning === "probe" && way === "in" && namespace.id === this.destination,
     );
-    return this.#dropped.length > 0 || refused || (this.needsNoAnswer && arrived);
+    // A copy that a bridge flooded ends at whoever it is not for, while the probe goes on.
+    const lost = this.#dropped.some(
+      ({ reason, namespace }) => reason !== NOT_FOR_IT || namespace === this.destination,
+    );
+    return lost || refused || (this.needsNoAnswer && arrived);
   }
 
   /** In the order of time; the answer is heard at the end. */
   seen(): readonly Seen[] {
     const functions = this.#functions();
     const drops = this.#dropped.map((drop) => ({ ...drop, inFunction: functions.get(drop.location) ?? "" }));
-    const observed = { frames: this.#frames, traces: this.#traces, drops };
-    const seen = inOrder(observed, this.#sender.probe.marks, this.#table, this.#startedAt);
+    const observed = { frames: withoutCopies(this.#frames, this.#vantages), traces: this.#traces, drops };
+    const seen = inOrder(observed, this.#sender.probe.marks, this.#startedAt);
     if (!this.#answer) return seen;
     const { namespace } = this.#sender;
-    const back = seen.findLast((one) => one.namespace === namespace && one.direction === "back");
-    const at = back?.at ?? monotonicNow();
+    const at = seen.at(-1)?.at ?? monotonicNow();
     return [...seen, { kind: "answer", at, namespace, direction: "back", what: this.#answer.text }];
   }
 
-  /** Addresses that somebody on the way asked for, and that nobody has: `10.0.0.7`. */
+  /** Addresses that were asked for in the namespace that the probe came to last, and that nobody has: `10.0.0.7`. */
   unanswered(): readonly string[] {
+    const last = this.#frames.findLast(({ meaning }) => meaning === "probe")?.namespace.id;
     const told = this.#asked.filter(({ kind }) => kind === "told");
     const open = this.#asked.filter(
-      ({ kind, way, address }) =>
-        kind === "asked" && way === "out" && !told.some((one) => sameAddress(one.address, address)),
+      ({ kind, way, address, namespace }) =>
+        kind === "asked" &&
+        way === "out" &&
+        namespace === (last ?? this.#sender.namespace) &&
+        !told.some((one) => sameAddress(one.address, address)),
     );
-    return [...new Set(open.map(({ address }) => formatAddress(address)))];
+    // Others ask as well at the same time: those that it is known to depend on come first.
+    const expected = open.filter(({ address }) => this.#nextHops.some((one) => sameAddress(one, address)));
+    const addresses = expected.length > 0 ? expected : open;
+    return [...new Set(addresses.map(({ address }) => formatAddress(address)))];
   }
 
   async close(): Promise<void> {
@@ -136,8 +156,12 @@ export class Watch {
     }
   }
 
-  /** Where the answer has arrived, the kernel finds no program that it is for, and throws its own copy away. */
-  #isOurs({ reason, namespace }: Drop, meaning: Meaning): boolean {
+  /**
+   * Where the answer has arrived, the kernel finds no program that it is for, and throws its own copy away. And copies that
+   * a bridge floods end wherever nobody is meant.
+   */
+  #isNoise({ reason, namespace }: Drop, meaning: Meaning): boolean {
+    if (reason === NOT_FOR_IT) return !this.#vantages.some((one) => one.namespace.id === namespace);
     return meaning !== "probe" && reason === "NO_SOCKET" && namespace === this.#sender.namespace;
   }
 
@@ -151,6 +175,11 @@ export class Watch {
     }
   }
 }
+
+const nextHopsOf = ({ paths }: Prediction): Address[] =>
+  paths.flatMap(({ hops }) =>
+    hops.flatMap(({ event }) => (event.kind === "neighbour" ? [event.address] : [])),
+  );
 
 const onTheWay = ({ paths }: Prediction): NamespaceId[] =>
   paths.flatMap(({ hops }) => hops.map(({ namespace }) => namespace));
