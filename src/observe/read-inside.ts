@@ -133,7 +133,7 @@ function readRoute(socket: NetlinkSocket | undefined, asked: Asked, part: Part) 
     ],
     forwarding: bridges ? dump("bridges' tables", askForwarding, readForwardingEntry) : [],
     netlinkSysctls: socket
-      ? part("settings of IPv6", new Map<string, string>(), () => readNetlinkSysctls(socket))
+      ? part("settings", new Map<string, string>(), () => readNetlinkSysctls(socket))
       : new Map<string, string>(),
   };
 }

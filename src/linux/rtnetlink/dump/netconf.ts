@@ -16,19 +16,35 @@ const RTM_GETNETCONF = 82;
 const NETCONFMSG_SIZE = 4;
 const NETCONFA_IFINDEX = 1;
 const NETCONFA_FORWARDING = 2;
+const NETCONFA_RP_FILTER = 3;
+const NETCONFA_PROXY_NEIGH = 5;
 const NETCONFA_IFINDEX_ALL = -1;
+
+/** Numbers as the files under `conf/all` have them; 0 for what a family has not. */
+export interface SettingsOfAll {
+  readonly forwarding: number;
+  readonly reversePathFilter: number;
+  /** `proxy_arp`, `proxy_ndp`. */
+  readonly proxyNeighbours: number;
+}
 
 const fields = new Fields();
 
-/** Whether an RTM_NEWNETCONF says that packets are forwarded. */
-export const readForwarding = (payload: Uint8Array): boolean =>
-  (fields.of(payload, NETCONFMSG_SIZE).i32(NETCONFA_FORWARDING) ?? 0) !== 0;
+/** What an RTM_NEWNETCONF tells. */
+export function readNetconf(payload: Uint8Array): SettingsOfAll {
+  fields.of(payload, NETCONFMSG_SIZE);
+  return {
+    forwarding: fields.i32(NETCONFA_FORWARDING) ?? 0,
+    reversePathFilter: fields.i32(NETCONFA_RP_FILTER) ?? 0,
+    proxyNeighbours: fields.i32(NETCONFA_PROXY_NEIGH) ?? 0,
+  };
+}
 
-/** Ask for `net.ipv4.conf.all.forwarding`, or that of IPv6. */
-export const askForwardingOfAll = (
+/** Ask for those of `all` links of a family. */
+export const askSettingsOfAll = (
   what: string,
   family: Family,
-  hear: (forwards: boolean) => void,
+  hear: (settings: SettingsOfAll) => void,
 ): Request => ({
   what,
   type: RTM_GETNETCONF,
@@ -36,5 +52,5 @@ export const askForwardingOfAll = (
     to.u8(afOf(family)).zeros(NETCONFMSG_SIZE - 1);
     put(to, NETCONFA_IFINDEX, () => to.i32(NETCONFA_IFINDEX_ALL));
   },
-  answer: ({ payload }) => hear(readForwarding(payload)),
+  answer: ({ payload }) => hear(readNetconf(payload)),
 });
