@@ -2,7 +2,7 @@
  * What will become of a packet: its way through the machine's namespaces, there and back, as the kernel would take it. A pure
  * function of the topology.
  */
-import type { Topology } from "../observe/types.ts";
+import type { Namespace, Topology } from "../observe/types.ts";
 import { stagesOf, tracksConnections } from "./firewall/stages.ts";
 import type { Flow, Path, Prediction } from "./types.ts";
 import { begin } from "./walk/begin.ts";
@@ -25,6 +25,20 @@ function pathOf(walk: Walk, fate: Fate): Path {
   return { hops, assumptions, outcome: "dropped", reason: fate.reason };
 }
 
+/** Asked at each hook of each namespace, and the same all along. */
+function remembered(firewall: Firewall): Firewall {
+  const tracks = { 4: new Map<Namespace, boolean>(), 6: new Map<Namespace, boolean>() };
+  return {
+    ...firewall,
+    tracksConnections(namespace, family) {
+      const known = tracks[family].get(namespace);
+      const answer = known ?? firewall.tracksConnections(namespace, family);
+      if (known === undefined) tracks[family].set(namespace, answer);
+      return answer;
+    },
+  };
+}
+
 /** What could not be read of the namespaces that it passes. */
 const unreadOn = (topology: Topology, path: Path): readonly string[] =>
   [...new Set(path.hops.map(({ namespace }) => namespace))].flatMap(
@@ -36,8 +50,9 @@ export function predict(
   flow: Flow,
   firewall: Firewall = { stagesOf, tracksConnections },
 ): Prediction {
+  const asked = remembered(firewall);
   const { results, more } = explore((pick): Walked => {
-    const walk = new Walk(topology, flow, firewall, pick);
+    const walk = new Walk(topology, flow, asked, pick);
     const fate = begin(walk);
     return { path: pathOf(walk, fate), doubts: walk.doubts };
   }, MOST_PATHS);

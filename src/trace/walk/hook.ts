@@ -47,22 +47,27 @@ const isIp = (layer: Layer): boolean => layer === "ip" || layer === "ip6";
 const ENTRY: ReadonlySet<HookName> = new Set(["prerouting", "output"]);
 const EXIT: ReadonlySet<HookName> = new Set(["input", "postrouting"]);
 
-function stepsOf(walk: Walk, where: Where): Step[] {
+function stepsOf(walk: Walk, where: Where): readonly Step[] {
   const { namespace, layer, hook } = where;
   const stages = walk.firewall.stagesOf(namespace, layer, hook);
+  const builtins = [...(where.builtins ?? []), ...ownOf(walk, where)];
+  if (stages.length === 0 && builtins.length === 0) return [];
   const nat = stages.filter(({ type }) => type === "nat");
   const steps: Step[] = stages
     .filter(({ type }) => type !== "nat")
     .map((stage) => ({ priority: stage.priority, stage }));
-  for (const { priority, run } of where.builtins ?? []) steps.push({ priority, builtin: run });
-  if (isIp(layer)) {
-    const family = layer === "ip" ? 4 : 6;
-    if (ENTRY.has(hook)) {
-      steps.push({ priority: CONNTRACK, builtin: (skb) => track(walk, namespace, family, skb) });
-      steps.push({ priority: DESTINATION_NAT, nat });
-    } else if (EXIT.has(hook)) steps.push({ priority: SOURCE_NAT, nat });
+  for (const { priority, run } of builtins) steps.push({ priority, builtin: run });
+  if (isIp(layer) && (ENTRY.has(hook) || EXIT.has(hook))) {
+    steps.push({ priority: ENTRY.has(hook) ? DESTINATION_NAT : SOURCE_NAT, nat });
   }
   return steps.sort((a, b) => a.priority - b.priority);
+}
+
+/** Connection tracking looks at what comes in and what is sent. */
+function ownOf(walk: Walk, { namespace, layer, hook }: Where): readonly Builtin[] {
+  if (!isIp(layer) || !ENTRY.has(hook)) return [];
+  const family = layer === "ip" ? 4 : 6;
+  return [{ priority: CONNTRACK, run: (skb) => track(walk, namespace, family, skb) }];
 }
 
 /** All of a hook. @returns the packet as it goes on, or its end */

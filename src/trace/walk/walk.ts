@@ -52,6 +52,7 @@ export class Walk {
   readonly #doubts = new Set<string>();
   readonly #answerers = new Map<Mac, { readonly namespace: NamespaceId; readonly link: string }>();
   #hops: Hop[] = [];
+  #seen: { readonly packet: Packet; readonly sight: Sight } | undefined;
   #silent = 0;
   #steps = 0;
 
@@ -77,7 +78,18 @@ export class Walk {
 
   tell(namespace: Namespace, event: Event, packet: Packet): void {
     if (this.#silent > 0) return;
-    this.#hops.push({ namespace: namespace.id, event, packet: seen(packet), direction: this.direction });
+    this.#hops.push({
+      namespace: namespace.id,
+      event,
+      packet: this.#sightOf(packet),
+      direction: this.direction,
+    });
+  }
+
+  /** A packet is seen at several hops in a row. */
+  #sightOf(packet: Packet): Sight {
+    if (this.#seen?.packet !== packet) this.#seen = { packet, sight: seen(packet) };
+    return this.#seen.sight;
   }
 
   /** The end of it here. */

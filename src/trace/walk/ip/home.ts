@@ -20,7 +20,9 @@ const portFrom = (packet: Packet): number | undefined => portOf(packet, "source"
 export function comesHome(walk: Walk, { namespace }: Port, skb: Skb): Fate {
   const { packet } = skb;
   const { asked } = walk;
-  if (asked?.namespace !== namespace.id) {
+  // A sender who was said to be outside may be found to be here.
+  const elsewhere = asked?.namespace !== undefined && asked.namespace !== namespace.id;
+  if (!asked || elsewhere) {
     const to = withPort(addressOf(packet, "destination"), portOf(packet, "destination"));
     const text = `it arrives at ${to} in ${namespace.name}, and not where the question came from`;
     return walk.drop(namespace, skb, { code: "reply-lost", text });
