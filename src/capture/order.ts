@@ -20,7 +20,7 @@ export class Order {
 
   /** Keeps a copy: the packet's bytes are its giver's. */
   add(packet: Captured): void {
-    this.#held.push({ ...packet, bytes: Uint8Array.from(packet.bytes) });
+    this.#held.push({ ...packet, bytes: new Uint8Array(packet.bytes) });
   }
 
   /** Those that nothing can come before any more, in order. @param now nanoseconds since the epoch */

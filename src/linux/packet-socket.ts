@@ -80,7 +80,7 @@ export class PacketSocket {
     sharedMemory().receive(
       this.fd,
       (borrowed) => {
-        frame = { ...borrowed, bytes: Uint8Array.from(borrowed.bytes) };
+        frame = { ...borrowed, bytes: new Uint8Array(borrowed.bytes) };
       },
       1,
     );
