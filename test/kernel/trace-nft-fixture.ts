@@ -67,7 +67,9 @@ export const LINKS = {
   eth0: 2,
   docker0: 3,
   veth1: 4,
-  br1: 5,
+  br0: 5,
+  veth1111111: 6,
+  bridge1: 7,
 } as const;
 
 const links: readonly ObservedLink[] = [
@@ -75,7 +77,9 @@ const links: readonly ObservedLink[] = [
   link(LINKS.eth0, "eth0"),
   link(LINKS.docker0, "docker0", { kind: "bridge", bridge: BRIDGE }),
   link(LINKS.veth1, "veth1", { kind: "veth", master: LINKS.docker0 }),
-  link(LINKS.br1, "br1", { kind: "bridge", bridge: BRIDGE }),
+  link(LINKS.br0, "br0", { kind: "bridge", bridge: BRIDGE }),
+  link(LINKS.veth1111111, "veth1111111", { kind: "veth", master: LINKS.br0 }),
+  link(LINKS.bridge1, "bridge1", { kind: "bridge", bridge: BRIDGE }),
 ];
 
 export const namespaceWith = (nft: NftRuleset): Namespace => ({
@@ -98,11 +102,13 @@ export const namespaceWith = (nft: NftRuleset): Namespace => ({
   unread: [],
 });
 
-/** 192.0.2.1 is this host's own, 172.17/16 is behind docker0, all else behind eth0. */
+const OWN = new Set(["192.0.2.1", "203.0.113.2", "172.17.0.1", "10.1.0.1", "10.88.0.1"]);
+
+/** 172.17/16 is behind docker0, all else behind eth0. */
 export const routes: RouteView = {
   addressType: (address) => {
     const text = [...address].join(".");
-    if (text === "192.0.2.1" || text.startsWith("127.") || text === "172.17.0.1") return 2;
+    if (OWN.has(text) || text.startsWith("127.")) return 2;
     return (address[0] ?? 0) >= 224 && address.length === 4 ? 5 : 1;
   },
   outputLink: (to) => (to[0] === 172 && to[1] === 17 ? LINKS.docker0 : LINKS.eth0),
