@@ -93,7 +93,7 @@ function readAddresses(address: Uint8Array, mask: Uint8Array, not: boolean): XtA
   const ones = bits.toString(2).padStart(width, "0");
   const length = ones.lastIndexOf("1") + 1;
   const of = addressFromBytes(address);
-  if (ones.lastIndexOf("0", length - 1) >= 0) {
+  if (ones.slice(0, length).includes("0")) {
     return { prefix: { address: of, length: width }, mask: bits, not };
   }
   return { prefix: { address: of, length }, not };

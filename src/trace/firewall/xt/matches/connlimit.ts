@@ -38,7 +38,7 @@ export const connlimit = defineMatch({
     options.take("connlimit-saddr");
     const inverts = (upTo !== undefined) !== given.not;
     return {
-      mask: maskOf(mask ? options.number(options.valueOf(mask), widthOf(family)) : widthOf(family)),
+      mask: maskOf(mask ? options.number(options.valueOf(mask), widthOf(family)) : 128),
       limit: options.number(options.valueOf(given)),
       flags: (inverts ? FLAG.upTo : 0) | (destination ? FLAG.destination : 0),
       data: undefined,

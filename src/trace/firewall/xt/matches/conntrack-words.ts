@@ -1,9 +1,9 @@
 /** A conntrack match in iptables-save(8)'s words, and back. */
 import type { Family } from "../../../../lib/ip.ts";
 import type { Option, Options } from "../options.ts";
-import { inet, option, range } from "../words.ts";
+import { option, range } from "../words.ts";
 import { type Conntrack, FLAG, namesOf, SIDES, STATE, STATUS } from "./conntrack-value.ts";
-import { inetPrefix, lengthOfMask } from "./inet-prefix.ts";
+import { inetPrefix, inetPrefixText } from "./inet-prefix.ts";
 
 const DIRECTIONS = ["ORIGINAL", "REPLY"];
 
@@ -32,11 +32,10 @@ export function conntrackWords(value: Conntrack, family: Family): readonly strin
   ];
 }
 
-function addressText({ addresses }: Conntrack, index: number, family: Family): string {
-  const address = inet(addresses[2 * index] ?? new Uint8Array(16), family);
-  const length = lengthOfMask(addresses[2 * index + 1] ?? new Uint8Array(16), family);
-  return length === (family === 4 ? 32 : 128) ? address : `${address}/${length}`;
-}
+const NOTHING = new Uint8Array(16);
+
+const addressText = ({ addresses }: Conntrack, index: number, family: Family): string =>
+  inetPrefixText(addresses[2 * index] ?? NOTHING, addresses[2 * index + 1] ?? NOTHING, family);
 
 /** Also of `-m state`, which is a conntrack match by another name. */
 export function parseConntrack(options: Options, family: Family): Conntrack {

@@ -48,15 +48,16 @@ export const statistic = defineMatch({
   parse(options) {
     const mode = options.oneOf(options.must("mode").value, { random: RANDOM, nth: NTH });
     const { value, not } = options.must(mode === RANDOM ? "probability" : "every");
-    const packet = options.take("packet");
+    const first = options.take("packet");
+    const packet = first ? options.number(options.valueOf(first)) : 0;
     const chance = Number(value);
     if (mode === RANDOM && !(chance >= 0 && chance <= 1)) throw options.wrong(`${value} is no probability`);
     return {
       mode,
       flags: not ? INVERT : 0,
       first: mode === RANDOM ? Math.round(CERTAIN * chance) : options.number(value) - 1,
-      packet: packet ? options.number(options.valueOf(packet)) : 0,
-      count: 0,
+      packet,
+      count: packet,
       master: undefined,
     };
   },

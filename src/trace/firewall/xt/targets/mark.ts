@@ -99,7 +99,7 @@ export const CONNMARK = defineTarget({
     const shift = given ? options.number(options.valueOf(given), 31) : 0;
     const rest = { right: right ? 1 : 0, shift };
     const set = setMark(options);
-    if (set) return { ...set, packetMask: 0, mode: MODE.set, ...rest };
+    if (set) return { ...set, packetMask: ALL, mode: MODE.set, ...rest };
     const save = options.flag("save-mark");
     if (!save && !options.flag("restore-mark")) throw options.wrong("nothing to do");
     const both = maskOf(options, "mask", ALL);
