@@ -49,10 +49,11 @@ export function inOrder({ frames, traces, drops }: Observations, marks: Marks, s
     const key = `${namespace.id} ${message.id}`;
     const error = frames.some((frame) => frame.meaning === "error" && frame.namespace === namespace);
     const pass = passOf(marks, namespace, message, error, passes.get(key));
-    if (!pass) continue;
-    passes.set(key, pass);
+    // Another packet, in the memory of one before it.
+    if (!pass) passes.delete(key);
+    else passes.set(key, pass);
     const rule = isTracing(message) ? undefined : ruleOf(namespace.id, message);
-    if (rule) place(moments, first, namespace.id, pass, rule, startedAt);
+    if (pass && rule) place(moments, first, namespace.id, pass, rule, startedAt);
   }
   return [...first, ...moments.flatMap(({ seen, before, after }) => [...before, seen, ...after])];
 }
