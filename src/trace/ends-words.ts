@@ -44,5 +44,11 @@ export function parsePort(text: string): number {
   return port;
 }
 
-/** Brackets around an IPv6 address are taken off. */
-export const parseFrom = (text: string): string => /^\[(.+)\]$/.exec(text)?.[1] ?? text;
+/** Brackets around an IPv6 address are taken off. @throws invalid */
+export function parseFrom(text: string): string {
+  const six = /^\[(.+)\]$/.exec(text)?.[1];
+  if (six !== undefined) return six;
+  const [, name, port] = /^([^:]+):(\d+)$/.exec(text) ?? [];
+  if (name === undefined) return text;
+  throw invalid(`FROM has no port: ${name} and --source-port ${port} are wanted, not ${text}`);
+}

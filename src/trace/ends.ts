@@ -46,6 +46,10 @@ const LOOPBACK: Readonly<Record<Family, Address>> = {
   6: { family: 6, bits: 1n },
 };
 
+/** Whoever takes datagrams there answers questions: one that needs nobody else to be asked, RFC 6761 section 6.3. */
+const DNS_PORT = 53;
+const QUERY = "localhost";
+
 /** Who sends. */
 interface Sender {
   readonly end: End;
@@ -85,6 +89,7 @@ export async function findEnds(
     ...(asked.port !== undefined && { port: asked.port }),
     ...(options.sourcePort !== undefined && { sourcePort: options.sourcePort }),
     ...(options.size !== undefined && { size: options.size, dontFragment: true }),
+    ...(asked.protocol === "udp" && asked.port === DNS_PORT && { query: QUERY }),
     ...(sender.stranger && { enters: entranceOf(topology, address.family) }),
   };
 }

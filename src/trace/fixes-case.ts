@@ -94,13 +94,15 @@ function partyOf(
   };
 }
 
-/** The network of an address that a container has; else the first that it is on. The host is on none. */
+/** The network of an address, whether somebody has it or not; else the first that a container is on. The host is on none. */
 function networkOf(
   topology: Topology,
   namespace: Namespace | undefined,
   address: Address | undefined,
 ): EngineNetwork | undefined {
-  if (!namespace || namespace.host) return undefined;
+  if (!namespace)
+    return address && topology.engines.flatMap(({ networks }) => networks).find((one) => holds(one, address));
+  if (namespace.host) return undefined;
   const mine = networksOf(topology, namespace);
   const by = address && mine.find((one) => holds(one, address));
   return by ?? mine[0];

@@ -112,27 +112,22 @@ const portState: Told = (one) =>
         ]),
   );
 
+/** A link on the way that carries less than the sender's: where the sender can't learn of it, it must be told. */
 const tooBig: Told = (one) => {
-  const mtu = smallestMtu(one);
+  const { from, namespace } = one;
+  const narrow = namespace?.links.filter(({ up, loopback }) => up && !loopback).map(({ mtu }) => mtu) ?? [];
+  const own = from.namespace?.links.find(({ loopback, up }) => up && !loopback);
+  const least = Math.min(...narrow);
+  if (!own || namespace === from.namespace || !(least < own.mtu)) return told("the MTU", one);
   return told(
     "the MTU",
     one,
-    ...(mtu === undefined || !one.from.namespace
-      ? []
-      : [
-          fix(
-            `${inside(one.from.namespace)}ip link set ${one.from.namespace.links.find((link) => !link.loopback)?.name ?? "eth0"} mtu ${mtu}`,
-            "sends nothing larger than the narrowest link on the way carries",
-          ),
-        ]),
+    fix(
+      `${inside(from.namespace)}ip link set ${own.name} mtu ${least}`,
+      "sends nothing larger than the narrowest link there carries",
+    ),
   );
 };
-
-/** Of the links of the namespace where it was too big. */
-function smallestMtu({ namespace }: Case): number | undefined {
-  const sizes = namespace?.links.filter(({ up, loopback }) => up && !loopback).map(({ mtu }) => mtu) ?? [];
-  return sizes.length > 0 ? Math.min(...sizes) : undefined;
-}
 
 const ipv6Off: Told = (one) =>
   told(

@@ -1,8 +1,8 @@
 /** Packets that arrived and that nobody took. Pure. */
 import { type Address, formatAddress } from "../lib/ip.ts";
-import type { ListeningSocket, Namespace } from "../observe/types.ts";
+import type { EngineContainer, ListeningSocket, Namespace } from "../observe/types.ts";
 import type { Case, Explain, Fix, Party } from "./fixes-types.ts";
-import { fix, portText, programOf } from "./fixes-words.ts";
+import { fix, inside, portText, programOf } from "./fixes-words.ts";
 
 const REFUSED: ReadonlySet<string> = new Set(["no-socket", "closed", "bound-elsewhere"]);
 
@@ -44,7 +44,7 @@ export const boundToLoopback: Explain = (one) => {
     why: `the server listens at ${place(first)} alone, and so only for ${name} itself`,
     fixes: [
       fix(
-        `${enterOf(where)}ss -ltnup 'sport = :${portOf(one)}'`,
+        `${inside(where)}ss -ltnup 'sport = :${portOf(one)}'`,
         "shows the server: have it listen at 0.0.0.0 or [::], by its own setting",
       ),
     ],
@@ -61,37 +61,53 @@ export const boundElsewhere: Explain = (one) => {
   return {
     at: `port ${portOf(one)}/${one.flow.protocol} of ${name}`,
     why: `the server listens at ${listeners.map(place).join(", ")}, and not where this comes to`,
-    fixes: [fix(`${enterOf(where)}ss -ltnup 'sport = :${portOf(one)}'`, "shows the server and its address")],
+    fixes: [fix(`${inside(where)}ss -ltnup 'sport = :${portOf(one)}'`, "shows the server and its address")],
   };
 };
 
-/** At the host's address, a port that no container publishes, and one has. */
+/** At the host's address, a port that nothing publishes, while containers listen on it inside. */
 export const unpublishedPort: Explain = (one) => {
   const where = target(one);
   if (!REFUSED.has(one.reason.code) || !where?.host || one.flow.port === undefined) return undefined;
-  const listens = (namespace: Namespace) =>
-    !namespace.host && listenersOf(namespace, one, one.flow.port).length > 0;
-  const inside = [...one.topology.namespaces.values()].find(
-    (each) => each.container && listens(each),
-  )?.container;
-  if (!inside) return undefined;
+  const those = [...one.topology.namespaces.values()].flatMap((namespace) => {
+    const { host, container } = namespace;
+    return !host && container && listenersOf(namespace, one, one.flow.port).length > 0 ? [container] : [];
+  });
+  const [first, ...more] = those;
+  if (!first) return undefined;
   const port = portText(one);
+  const others = more.length > 0 ? ` and ${more.length} more` : "";
   return {
     at: `port ${port} of the host`,
-    why: `nothing listens there, and ${inside.name}, which listens on ${port} inside, does not publish it there`,
-    fixes: [
-      inside.engine === "drawbridge"
-        ? fix(
-            `drawbridge port add ${inside.name} ${one.flow.port}:${port}`,
-            `publishes ${port} of ${inside.name}`,
-          )
-        : fix(
-            `${inside.engine} run -p ${one.flow.port}:${port} ... ${inside.image}`,
-            `publishes the port; ${inside.engine} can do that only when a container is made`,
-          ),
-    ],
+    why: `nothing listens there: ${first.name}${others} listens on ${port} inside, and does not publish it here`,
+    fixes: those.slice(0, 3).map((container) => published(one, container) ?? publish(one, container)),
   };
 };
+
+/** It publishes the port, by another number. */
+function published(one: Case, { name, ports }: EngineContainer): Fix | undefined {
+  const { flow } = one;
+  const found = ports.find(
+    ({ protocol, containerPort, host }) => host && protocol === flow.protocol && containerPort === flow.port,
+  )?.host;
+  return (
+    found &&
+    fix(
+      `drawbridge trace ${flow.from.label} host:${found.port}/${flow.protocol}`,
+      `goes by port ${found.port}, as which ${name} publishes it`,
+    )
+  );
+}
+
+function publish(one: Case, { engine, name, image }: EngineContainer): Fix {
+  const port = portText(one);
+  return engine === "drawbridge"
+    ? fix(`drawbridge port add ${name} ${one.flow.port}:${port}`, `publishes ${port} of ${name}`)
+    : fix(
+        `${engine} run -p ${one.flow.port}:${port} ... ${image}`,
+        `publishes the port; ${engine} can do that only when a container is made`,
+      );
+}
 
 /** The container answers: it has nobody for that port. */
 export const notListening: Explain = (one) => {
@@ -99,9 +115,10 @@ export const notListening: Explain = (one) => {
   const where = target(one);
   const name = nameOf(where, one.to);
   const port = portOf(one);
-  const others = [...new Set(listenersOf(where, one).map(place))].slice(0, 4);
+  const open = listenersOf(where, one).filter(({ address }) => !address || !isLoopback(address));
+  const others = [...new Set(open.map(place))].slice(0, 4);
   const instead = others.length > 0 ? `; ${one.flow.protocol} listens at ${others.join(", ")}` : "";
-  const published = one.flow.port !== port ? `, where the published port ${one.flow.port} leads,` : "";
+  const published = one.flow.port !== port ? `, and there the published port ${one.flow.port} leads` : "";
   const { container } = where ?? {};
   return {
     at: `port ${port}/${one.flow.protocol} of ${name}`,
@@ -120,15 +137,7 @@ export const backlogFull: Explain = (one) => {
     at: `port ${portOf(one)}/${one.flow.protocol} of ${nameOf(where, one.to)}`,
     why: "the server does not accept connections as fast as they come: its queue is full",
     fixes: [
-      fix(`${enterOf(where)}ss -ltn 'sport = :${portOf(one)}'`, "shows how many wait, and how many may"),
+      fix(`${inside(where)}ss -ltn 'sport = :${portOf(one)}'`, "shows how many wait, and how many may"),
     ],
   };
 };
-
-/** To look into a namespace with a tool of the host's. */
-const enterOf = (namespace: Namespace | undefined): string =>
-  !namespace || namespace.host
-    ? ""
-    : namespace.pids[0] === undefined
-      ? `nsenter --net=${namespace.path} `
-      : `nsenter -t ${namespace.pids[0]} -n `;

@@ -31,12 +31,12 @@ export function ruleName(rule: RuleRef): string {
   return rule.number === undefined ? `policy of ${place}` : `${place} rule ${rule.number}`;
 }
 
-/** `(rule inet drawbridge inbound handle 61: drop)`. */
+/** `rule inet drawbridge inbound handle 61: drop`, `policy drop of inet drawbridge forward`. */
 export const ruleText = (rule: RuleRef): string => {
   const text = rule.text?.replace(/\s*# handle \d+$/, "").trim();
   const name = ruleName(rule);
-  const what = name.startsWith("policy") ? name : `rule ${name}`;
-  return text ? `${what}: ${text}` : what;
+  if (name.startsWith("policy ")) return text?.startsWith("policy ") ? name.replace("policy", text) : name;
+  return text ? `rule ${name}: ${text}` : `rule ${name}`;
 };
 
 /** The command that takes a rule away, and opens what it closes. */

@@ -8,7 +8,7 @@ export interface Words {
   /** `eth0 (7)`; empty for what belongs to no link. */
   readonly link: string;
   readonly text: string;
-  /** The rule that decided, on a line of its own. */
+  /** The rule that decided. It is told on a line of its own, unless the line before or this one has it. */
   readonly rule?: string;
   /** The packet as it went by, at taps. */
   readonly packet?: Sight;
@@ -28,6 +28,16 @@ function endText(sight: Sight, which: "source" | "destination"): string {
 /** @param to the arrow between the two */
 export const packetText = (sight: Sight, to: string): string =>
   `${endText(sight, "source")} ${to} ${endText(sight, "destination")}`;
+
+/**
+ * `forward: inet drawbridge forward handle 51: iifname . oifname @icc accept`; what it does is told where its own text says
+ * it otherwise, as of a map of translations.
+ */
+function ruleWords(hook: string, rule: RuleRef, does: string): Pick<Words, "text" | "rule"> {
+  const text = ruleText(rule);
+  const told = text.includes(does) || does === "continue" ? "" : ` (${does})`;
+  return { text: `${hook}: ${text.replace(/^rule /, "")}${told}`, rule: text };
+}
 
 const ruleOf = (rule: RuleRef | undefined): { readonly rule?: string } =>
   rule ? { rule: ruleText(rule) } : {};
@@ -56,7 +66,7 @@ export function eventWords(event: Event, packet: Sight, to: string): Words {
     case "bridge":
       return { link: event.bridge, text: BRIDGE[event.how](event.to) };
     case "rule":
-      return { link: "", text: `${event.hook}: ${event.does}`, ...ruleOf(event.rule) };
+      return { link: "", ...ruleWords(event.hook, event.rule, event.does) };
     case "translate": {
       const before = endText(event.before, event.what);
       return {
@@ -79,7 +89,7 @@ export function seenWords(seen: Seen): Words {
     case "tap":
       return { link: linkText(seen.name, seen.link.ifindex), text: seen.way, packet: seen.packet };
     case "rule":
-      return { link: "", text: `${seen.hook}: ${seen.verdict}`, ...ruleOf(seen.rule) };
+      return { link: "", ...ruleWords(seen.hook, seen.rule, seen.verdict) };
     case "drop": {
       const where = seen.at_function === "" ? "" : ` in ${seen.at_function}`;
       return { link: "", text: `dropped by the kernel: ${seen.reason}${where}` };

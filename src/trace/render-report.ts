@@ -104,7 +104,8 @@ function linesOf(topology: Topology, rows: readonly Row[], style: Style): readon
     const packet = words.packet ? packetText(words.packet, arrow(style)) : "";
     const shown = packet === packetBefore ? "" : packet;
     if (packet !== "") packetBefore = packet;
-    const rule = words.rule === ruleBefore ? undefined : words.rule;
+    const isTold = words.rule === ruleBefore || kindOf(row) === "rule";
+    const rule = isTold ? undefined : words.rule;
     ruleBefore = words.rule;
     return {
       row,
@@ -115,6 +116,8 @@ function linesOf(topology: Topology, rows: readonly Row[], style: Style): readon
     };
   });
 }
+
+const kindOf = ({ predicted, seen }: Row): string | undefined => predicted?.event.kind ?? seen?.kind;
 
 const nameOf = (topology: Topology, id: NamespaceId): string =>
   topology.namespaces.get(id)?.name ?? `namespace ${id}`;

@@ -1,6 +1,6 @@
 /** The lines of the table: hops and what was seen side by side, and what to make of one without the other. Pure. */
 import { align, hopKey, type Pair, seenKey } from "./report-align.ts";
-import type { Hop, Path, Prediction, Proof, Row } from "./types.ts";
+import type { Hop, Path, Prediction, Proof, Row, Seen } from "./types.ts";
 
 const NANOSECONDS_A_MICROSECOND = 1_000;
 
@@ -19,7 +19,7 @@ export function likeliest(prediction: Prediction, proof: Proof | undefined): Pat
 export function rowsOf(path: Path | undefined, proof: Proof | undefined): readonly Row[] {
   let before: bigint | undefined;
   return align(path?.hops ?? [], proof).map((pair) => {
-    const at = pair.seen?.at;
+    const at = pair.seen && isTimed(pair.seen) ? pair.seen.at : undefined;
     const latency = at !== undefined && before !== undefined ? microseconds(at - before) : undefined;
     before = at ?? before;
     return {
@@ -31,6 +31,9 @@ export function rowsOf(path: Path | undefined, proof: Proof | undefined): readon
   });
 }
 
+/** nftables' trace carries no time: that of its reading says nothing of the packet's. */
+const isTimed = ({ kind }: Seen): boolean => kind !== "rule";
+
 /** Time stamps of two processors may be a little out of order: no time then, rather than a negative one. */
 const microseconds = (difference: bigint): number =>
   Math.max(0, Number(difference) / NANOSECONDS_A_MICROSECOND);
@@ -38,6 +41,8 @@ const microseconds = (difference: bigint): number =>
 function agreement({ hop, seen }: Pair, proof: Proof | undefined): Row["agree"] {
   if (hop && seen) return "both";
   if (!hop) return "seen only";
+  // What the sender is told at once, as that there is no route, never becomes a packet that could be seen to be dropped.
+  if (hop.event.kind === "drop" && hop.event.reason.code === proof?.reason?.code) return "both";
   return proof && isWatched(hop, proof) ? "predicted only" : "not watched";
 }
 

@@ -3,7 +3,7 @@ import { formatAddress } from "../lib/ip.ts";
 import type { Topology } from "../observe/types.ts";
 import { explain } from "./fixes.ts";
 import { caseOfPath, caseOfProof } from "./fixes-case.ts";
-import type { Case } from "./fixes-types.ts";
+import type { Case, Fix } from "./fixes-types.ts";
 import { ruleText } from "./fixes-words.ts";
 import type { DropReason, Flow, Path, Prediction, Proof, Verdict } from "./types.ts";
 
@@ -75,7 +75,7 @@ function proven(topology: Topology, prediction: Prediction, proof: Proof, path: 
         fixes: [],
       };
     case "dropped": {
-      const reason = proof.reason ?? path?.reason;
+      const reason = reasonOf(proof, path);
       if (reason) return ended(caseOfProof(topology, flow, proof, reason, path));
       return {
         outcome: "not reached",
@@ -86,6 +86,13 @@ function proven(topology: Topology, prediction: Prediction, proof: Proof, path: 
     case "silent":
       return silence(topology, prediction, proof, path);
   }
+}
+
+/** Where both give one reason, the prediction knows more of why, and the proof of where in the kernel. */
+function reasonOf({ reason: seen }: Proof, path: Path | undefined): DropReason | undefined {
+  if (!seen || !path?.reason) return seen ?? path?.reason;
+  if (seen.code !== path.reason.code) return seen;
+  return { ...seen, text: path.reason.text };
 }
 
 const reached = (sentence: string): Verdict => ({ outcome: "reached", sentence, fixes: [] });
@@ -110,7 +117,7 @@ function lastSeen(topology: Topology, { seen }: Proof): string {
 /** Nothing was seen to end it, and nothing came back: the prediction's reason, where it has one. */
 function silence(topology: Topology, prediction: Prediction, proof: Proof, path: Path | undefined): Verdict {
   const { flow } = prediction;
-  const reason = proof.reason ?? path?.reason;
+  const reason = reasonOf(proof, path);
   if (reason) return ended(caseOfProof(topology, flow, proof, reason, path));
   const where = lastSeen(topology, proof);
   const waited = `no answer came within ${proof.took.toFixed(0)} ms`;
@@ -183,14 +190,18 @@ function ended(one: Case): Verdict {
   const where = one.namespace ? ` in namespace ${one.namespace.name}` : "";
   const by = rule ? ` (${ruleText(rule)})` : kernelText(one.reason);
   const [first] = fixes;
-  const help = first
-    ? `; ${one.reason.code === "rule" ? "to allow it" : "to see to it"}: ${first.command}`
-    : "";
+  const help = first ? `; ${purpose(one, first)}: ${first.command}` : "";
   return {
     outcome: "not reached",
     sentence: `${answer}${verbOf(one.reason)}${where} at ${at}: ${why}${by}${help}`,
     fixes,
   };
+}
+
+/** Not every command mends: some show what a person must. */
+function purpose({ reason }: Case, { does }: Fix): string {
+  if (does.startsWith("shows ")) return "to look closer";
+  return reason.code === "rule" ? "to allow it" : "to mend it";
 }
 
 const kernelText = ({ kernel }: DropReason): string =>
