@@ -10,7 +10,7 @@
  * ```
  * Headers are told by the first message of each base chain alone. There is no time in it.
  */
-import { readCString, readU32 } from "../bytes.ts";
+import { readCString } from "../bytes.ts";
 import { attributesOf } from "../netlink/attribute.ts";
 import type { Message } from "../netlink/message.ts";
 import { NFGENMSG_SIZE } from "../netlink/netfilter.ts";
@@ -81,7 +81,7 @@ export function readTraceMessage({ type, payload }: Message): TraceMessage | und
   const transport = attributes.get(NFTA_TRACE_TRANSPORT_HEADER);
   return {
     // A hash of the packet's address: of no order.
-    id: readU32(id) ?? 0,
+    id: readBe32(id) ?? 0,
     family,
     table: readCString(table),
     chain: readCString(chain),
