@@ -1,8 +1,9 @@
 /** Who answers for an address, asked: two, or the wrong one. */
 import { type Address, formatAddress, sameAddress } from "../../lib/ip.ts";
 import type { LinkRef, Namespace, ObservedLink } from "../../observe/types.ts";
-import { addressesOf, defaultRoutes, uplinksOf } from "../facts/namespace.ts";
+import { addressesOf, defaultRoutes, hasAddress, uplinksOf } from "../facts/namespace.ts";
 import { attachmentsOf } from "../facts/networks.ts";
+import { segmentsOf } from "../facts/segments.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 
 const NAME = "address-conflict";
@@ -45,13 +46,16 @@ export const addressConflict: Check = {
 const ofContainers = (patient: Patient): readonly Claim[] =>
   attachmentsOf(patient).flatMap(({ resident, link, network }) => {
     const { bridge } = network;
-    if (!link?.mac || !bridge?.up) return [];
-    const { mac } = link;
+    const segment = bridge && segmentsOf(patient.topology).ofBridge(patient.host, bridge.name);
+    if (!link?.mac || !bridge?.up || !segment) return [];
     return addressesOf(resident.namespace, link).map(({ address }) => ({
       by: { namespace: patient.host.id, ifindex: bridge.ifindex },
       link: bridge,
       address: address.address,
-      owners: [mac],
+      // Two on this machine who have it are told as what they are.
+      owners: segment.members
+        .filter((member) => hasAddress(member.namespace, member.link, address.address))
+        .flatMap((member) => member.link.mac ?? []),
       whose: `container ${resident.of.name}`,
       container: resident.of.name,
     }));

@@ -1,4 +1,4 @@
-/** Every check, a line each: those that try something out first, so that they wait while the others read. */
+/** Every check, a line each: causes before what they lead to, since findings are told in this order. */
 import type { Check } from "../types.ts";
 import { acceptRa } from "./accept-ra.ts";
 import { addressConflict } from "./address-conflict.ts";
@@ -25,55 +25,67 @@ import { mtuMismatch } from "./mtu-mismatch.ts";
 import { mtuUplink } from "./mtu-uplink.ts";
 import { neighbourTable } from "./neighbour-table.ts";
 import { offBridge } from "./off-bridge.ts";
+import { orphanedRules } from "./orphaned-rules.ts";
 import { pathMtu } from "./path-mtu.ts";
 import { poolsUsedUp } from "./pools-used-up.ts";
 import { portLoopback } from "./port-loopback.ts";
 import { portNotListening } from "./port-not-listening.ts";
 import { portShadowed } from "./port-shadowed.ts";
 import { portsExhausted } from "./ports-exhausted.ts";
+import { routeLocalnet } from "./route-localnet.ts";
 import { runtimeMissing } from "./runtime-missing.ts";
 import { staleConntrack } from "./stale-conntrack.ts";
 import { staleNamespace } from "./stale-namespace.ts";
 import { staleNeighbour } from "./stale-neighbour.ts";
 import { staleVeth } from "./stale-veth.ts";
 import { subnetOverlap } from "./subnet-overlap.ts";
+import { wayIn } from "./way-in.ts";
+import { wayLocal } from "./way-local.ts";
+import { wayOut } from "./way-out.ts";
+import { wayWithin } from "./way-within.ts";
 
 export const ALL_CHECKS: readonly Check[] = [
-  pathMtu,
-  addressConflict,
-  dnsAnswers,
-  dnsNames,
   forwardingOff,
   engineRules,
-  bridgeNetfilter,
-  portNotListening,
-  portLoopback,
-  portShadowed,
+  wayOut,
+  wayIn,
+  wayWithin,
+  wayLocal,
+  linkDown,
+  offBridge,
   bridgeAddress,
   containerAddress,
   containerRoute,
-  linkDown,
-  offBridge,
-  dnsServers,
-  dnsSearch,
-  duplicateAddress,
-  duplicateMac,
   duplicateBridges,
   subnetOverlap,
+  duplicateAddress,
+  duplicateMac,
+  addressConflict,
   staleNeighbour,
   mtuMismatch,
+  pathMtu,
   mtuUplink,
+  portNotListening,
+  portLoopback,
+  portShadowed,
+  bridgeNetfilter,
+  staleConntrack,
+  dnsServers,
+  dnsAnswers,
+  dnsNames,
+  dnsSearch,
   ipv6Half,
   acceptRa,
+  routeLocalnet,
+  conntrackFull,
+  neighbourTable,
+  portsExhausted,
+  checksumErrors,
   addressesUsedUp,
   poolsUsedUp,
   bridgeFull,
-  neighbourTable,
-  conntrackFull,
-  portsExhausted,
-  checksumErrors,
-  staleConntrack,
   staleVeth,
   staleNamespace,
+  orphanedRules,
   runtimeMissing,
 ];

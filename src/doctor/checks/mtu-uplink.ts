@@ -3,7 +3,7 @@
 import type { ObservedLink } from "../../observe/types.ts";
 import { clampsSegments } from "../facts/clamping.ts";
 import { linkAt, uplinksOf } from "../facts/namespace.ts";
-import { attachmentsOf } from "../facts/networks.ts";
+import { type Attachment, attachmentsOf } from "../facts/networks.ts";
 import { containersNamed } from "../facts/text.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 
@@ -49,14 +49,15 @@ function tunnelsOf({ host }: Patient): readonly ObservedLink[] {
   });
 }
 
+/** What gets as far as the bridge. */
+const sizeOf = ({ link, port }: Attachment): number => Math.min(link?.mtu ?? 0, port?.mtu ?? Infinity);
+
 function narrower(patient: Patient, out: ObservedLink, severity: Finding["severity"]): readonly Finding[] {
   const { host } = patient;
-  const wide = attachmentsOf(patient).filter(
-    ({ link, network }) => link !== undefined && !network.network.internal && link.mtu > out.mtu,
-  );
+  const wide = attachmentsOf(patient).filter((one) => !one.network.network.internal && sizeOf(one) > out.mtu);
   if (wide.length === 0) return [];
   const names = wide.map(({ resident }) => resident.of.name);
-  const widest = Math.max(...wide.map(({ link }) => link?.mtu ?? 0));
+  const widest = Math.max(...wide.map(sizeOf));
   const networks = [...new Set(wide.map(({ network }) => network.network.name))];
   return [
     {

@@ -37,9 +37,12 @@ export const pathMtu: Check = {
 function waysOf(patient: Patient): readonly Way[] {
   const { host, container } = patient;
   const one = new Map<string, Way>();
-  for (const { resident, network } of attachmentsOf(patient))
+  for (const { resident, network, link: own, port } of attachmentsOf(patient)) {
+    // Two ends that differ are told as what they are.
+    if (own && port && own.mtu > port.mtu) continue;
     for (const way of waysOut(resident.namespace))
       one.set(network.network.name, { ...way, container: resident.of.name });
+  }
   return [...waysOut(host), ...[...one.values()].slice(0, container ? undefined : MOST)];
 }
 

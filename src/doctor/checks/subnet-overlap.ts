@@ -93,10 +93,12 @@ function findingOf(
   return {
     check: NAME,
     severity: "risk",
-    title: `network ${network.network.name} (${ours}) overlaps ${theirs} at ${link.name}: hosts there with an address of both can't be reached`,
+    title: taken
+      ? `network ${network.network.name} (${ours}) has lost ${theirs} to ${link.name}: a container with such an address will not be answered`
+      : `network ${network.network.name} (${ours}) overlaps ${theirs} at ${link.name}: hosts there with an address of both can't be reached`,
     evidence,
     cause: taken
-      ? `Packets to ${theirs} leave by ${link.name}: a container that is given such an address will not be answered.`
+      ? `Packets to ${theirs} leave by ${link.name}, whoever on ${bridge} has the address: the closer route wins.`
       : `Packets to ${ours} go to ${bridge}, from this machine and its containers alike: nobody beyond ${link.name} with such an address is reached.`,
     fixes,
     about,

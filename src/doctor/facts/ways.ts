@@ -1,0 +1,223 @@
+/** What should get through on this machine, walked through its tables: what becomes of each is a prediction. */
+import { setImmediate } from "node:timers/promises";
+import { type Address, contains, type Family, parseAddress, sameAddress, subnetOf } from "../../lib/ip.ts";
+import type { Namespace, ObservedLink, Topology } from "../../observe/types.ts";
+import { strangerOf, uplinkOf } from "../../trace/ends-uplink.ts";
+import { describeNft } from "../../trace/firewall/nft/describe.ts";
+import { describeXt } from "../../trace/firewall/xt/describe.ts";
+import { explain } from "../../trace/fixes.ts";
+import { caseOfPath } from "../../trace/fixes-case.ts";
+import type { Explanation } from "../../trace/fixes-types.ts";
+import { predict } from "../../trace/predict.ts";
+import type { DropReason, Flow, Path } from "../../trace/types.ts";
+import type { Patient, Resident } from "../types.ts";
+import { addressesOf, defaultRoutes } from "./namespace.ts";
+import { attachmentsOf, bridgeNetworks, isIsolated, type Network } from "./networks.ts";
+import { isLoopback, type Published, publishedPorts } from "./ports.ts";
+
+/** Somewhere, as different from a stranger as two hosts of the internet can be: who drops both drops everything. */
+const ELSEWHERE: Readonly<Record<Family, Address>> = {
+  4: parseAddress("9.9.9.9"),
+  6: parseAddress("2620:fe::9"),
+};
+const HTTPS = 443;
+
+/** A way that ends before it should. */
+export interface Ended {
+  readonly flow: Flow;
+  readonly path: Path;
+  readonly reason: DropReason;
+  readonly explanation: Explanation;
+  /** Where it ends. */
+  readonly namespace: Namespace | undefined;
+}
+
+/** What becomes of a flow: undefined where it gets through, or where that can't be told. */
+export function endOf({ topology }: Patient, flow: Flow): Ended | undefined {
+  const { outcome, paths } = predict(topology, flow);
+  const path = paths.find((one) => one.reason !== undefined);
+  if (outcome !== "dropped" || !path?.reason) return undefined;
+  const reason = withText(topology, path.reason);
+  const one = caseOfPath(topology, flow, path, reason);
+  return { flow, path, reason, explanation: explain(one), namespace: one.namespace };
+}
+
+/** With the rule in its tool's own words. */
+function withText(topology: Topology, reason: DropReason): DropReason {
+  const [rule] = reason.rule ? describeXt(describeNft([reason.rule], topology), topology) : [];
+  return rule ? { ...reason, rule } : reason;
+}
+
+/** Milliseconds for the ways of one kind: where there are more than fit, the rest is said not to be walked. */
+const BUDGET = 350;
+
+/**
+ * Look at one after another, as many as there is time for.
+ * @throws Error where some were not looked at, and nothing was found in those that were
+ */
+export async function walkEach<T, R>(
+  what: string,
+  items: readonly T[],
+  look: (item: T) => R | undefined,
+): Promise<readonly R[]> {
+  const end = performance.now() + BUDGET;
+  const found: R[] = [];
+  for (const [i, item] of items.entries()) {
+    if (performance.now() > end) {
+      if (found.length > 0) break;
+      throw new Error(
+        `${i} of ${items.length} ${what} were looked at in ${BUDGET} ms, and nothing was found`,
+      );
+    }
+    const one = look(item);
+    if (one !== undefined) found.push(one);
+    await setImmediate();
+  }
+  return found;
+}
+
+/** A container of a network, on its way to the world. */
+export interface WayOut {
+  readonly network: Network;
+  readonly resident: Resident;
+  readonly family: Family;
+}
+
+/** RTN_*: blackhole, unreachable, prohibit; and the metric of those that the kernel itself has for want of others. */
+const REFUSING: readonly number[] = [6, 7, 8];
+const LAST_RESORT = 0xffff_ffff;
+
+/** Or had one, that somebody has closed. A host that has none at all is where it is by wish. */
+const hasDefault = (host: Namespace, family: Family): boolean =>
+  defaultRoutes(host, family).length > 0 ||
+  host.routes.some(
+    ({ family: of, to, type, metric }) =>
+      of === family && to.length === 0 && REFUSING.includes(type) && metric !== LAST_RESORT,
+  );
+
+/** One of each network and family that has a way out. */
+export function waysOut(patient: Patient): readonly WayOut[] {
+  const one = new Map<string, WayOut>();
+  for (const { network, resident, link } of attachmentsOf(patient)) {
+    if (network.network.internal || isIsolated(network.network) || !link) continue;
+    for (const family of [4, 6] as const) {
+      const has = addressesOf(resident.namespace, link).some(
+        ({ address }) => address.address.family === family,
+      );
+      if (!has || !hasDefault(patient.host, family)) continue;
+      if (defaultRoutes(resident.namespace, family).every(({ hops }) => hops[0]?.ifindex !== link.ifindex))
+        continue;
+      const key = `${family} ${network.network.id}`;
+      if (!one.has(key)) one.set(key, { network, resident, family });
+    }
+  }
+  return [...one.values()];
+}
+
+/** To two places that have nothing to do with each other. */
+export const flowsOut = ({ resident, family }: WayOut): readonly Flow[] =>
+  [strangerOf(family), ELSEWHERE[family]].map((destination) => ({
+    from: { label: resident.of.name, namespace: resident.namespace.id },
+    to: { label: "outside" },
+    destination,
+    protocol: "tcp",
+    port: HTTPS,
+  }));
+
+/** Two containers of one network that may speak with each other. */
+export interface WayWithin {
+  readonly network: Network;
+  readonly from: Resident;
+  readonly to: Resident;
+  readonly destination: Address;
+}
+
+export function waysWithin(patient: Patient): readonly WayWithin[] {
+  const all = attachmentsOf(patient);
+  return bridgeNetworks(patient).flatMap(({ network }) => {
+    if (!network.icc) return [];
+    const on = all.filter((one) => one.network.network === network && one.link !== undefined);
+    const [from, to] = on;
+    if (!from || !to?.link || from.resident.namespace === to.resident.namespace) return [];
+    return addressesOf(to.resident.namespace, to.link)
+      .map(({ address }) => address.address)
+      .filter(
+        ({ family }) =>
+          from.link !== undefined &&
+          addressesOf(from.resident.namespace, from.link).some(
+            ({ address }) => address.address.family === family,
+          ),
+      )
+      .map((destination) => ({ network: from.network, from: from.resident, to: to.resident, destination }));
+  });
+}
+
+export const flowWithin = ({ from, to, destination }: WayWithin): Flow => ({
+  from: { label: from.of.name, namespace: from.namespace.id },
+  to: { label: to.of.name, namespace: to.namespace.id },
+  destination,
+  protocol: "icmp",
+});
+
+/** A published port, by a link of the host that clients come by. */
+export interface WayIn {
+  readonly published: Published;
+  readonly link: ObservedLink;
+  readonly destination: Address;
+  /** Whom clients are: of the link's own subnet, and of anywhere. */
+  readonly clients: readonly Address[];
+}
+
+export function waysIn(patient: Patient): readonly WayIn[] {
+  const { host, topology } = patient;
+  return publishedPorts(patient).flatMap((published): readonly WayIn[] => {
+    const { port, host: at, resident } = published;
+    if (port.protocol === "sctp" || (at.address && isLoopback(at.address))) return [];
+    const family = at.address?.family ?? familyOf(resident);
+    const uplink = family && uplinkOf(topology, family);
+    const link = uplink && host.links.find(({ ifindex }) => ifindex === uplink.link.ifindex);
+    if (!link) return [];
+    const own = addressesOf(host, link).filter(({ address }) => address.address.family === family);
+    const mine = own.find(({ address }) => !at.address || sameAddress(address.address, at.address));
+    if (!mine) return [];
+    const near = uplink.gateway && contains(subnetOf(mine.address), uplink.gateway) ? [uplink.gateway] : [];
+    return [{ published, link, destination: mine.address.address, clients: [...near, strangerOf(family)] }];
+  });
+}
+
+/** IPv4 where it has that: an engine serves the other by hand, if it does. */
+function familyOf({ of }: Resident): Family | undefined {
+  const families = of.endpoints.flatMap(({ addresses }) => addresses.map(({ address }) => address.family));
+  return families.includes(4) ? 4 : families[0];
+}
+
+export function flowsIn(
+  { topology, host }: Patient,
+  { published, link, destination, clients }: WayIn,
+): readonly Flow[] {
+  const { port, host: at, resident } = published;
+  if (port.protocol === "sctp") return [];
+  const { protocol } = port;
+  const mac = uplinkOf(topology, destination.family)?.mac;
+  return clients.map((source) => ({
+    from: { label: "outside" },
+    to: { label: resident.of.name },
+    source,
+    destination,
+    protocol,
+    port: at.port,
+    enters: { namespace: host.id, ifindex: link.ifindex, ...(mac && { mac }) },
+  }));
+}
+
+/** From this machine to a published port at its own loopback. */
+export const flowLocal = (host: Namespace, { resident, port, host: at }: Published): Flow | undefined =>
+  port.protocol === "sctp" || (at.address && !(isLoopback(at.address) && at.address.family === 4))
+    ? undefined
+    : {
+        from: { label: "host", namespace: host.id },
+        to: { label: resident.of.name },
+        destination: at.address ?? parseAddress("127.0.0.1"),
+        protocol: port.protocol,
+        port: at.port,
+      };
