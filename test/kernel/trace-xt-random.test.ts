@@ -12,13 +12,14 @@ import { openPacketSocket } from "../../src/linux/packet-socket.ts";
 import { readXtables } from "../../src/linux/xtables/read.ts";
 import type { XtTable } from "../../src/linux/xtables/types.ts";
 import { stagesOf } from "../../src/trace/firewall/stages.ts";
-import type { Outcome, Surroundings } from "../../src/trace/firewall/types.ts";
+import type { ConnectionView, Outcome, RouteView, Surroundings } from "../../src/trace/firewall/types.ts";
 import { fromIptablesSave } from "../../src/trace/firewall/xt/save.ts";
 import { makePacket } from "../../src/trace/packet/make.ts";
-import { icmpOf, tcpFlagsOf } from "../../src/trace/packet/packet.ts";
+import { echoIdentifierOf, icmpOf, tcpFlagsOf } from "../../src/trace/packet/packet.ts";
+import { PROTOCOL } from "../../src/trace/packet/parse.ts";
 import type { Packet } from "../../src/trace/packet/types.ts";
 import { isolated } from "../support/isolated.ts";
-import { LINKS, namespaceWith, newConnection, routes } from "./trace-nft-fixture.ts";
+import { LINKS, namespaceWith, newConnection } from "./trace-nft-fixture.ts";
 import { packets } from "./trace-nft-random.ts";
 import { tables } from "./trace-xt-random.ts";
 
@@ -80,11 +81,11 @@ const rulesOf = (table: XtTable) =>
 
 const ruleCount = (table: XtTable): number => rulesOf(table).length;
 
+/** A chain that is called twice counts twice. */
 function countedBetween(before: XtTable, after: XtTable): string[] {
   const counts = new Map(rulesOf(before).map(({ name, rule }) => [name, rule.packets]));
   return rulesOf(after)
-    .filter(({ name, rule }) => rule.packets !== counts.get(name))
-    .map(({ name }) => name)
+    .flatMap(({ name, rule }) => Array<string>(Number(rule.packets - (counts.get(name) ?? 0n))).fill(name))
     .sort();
 }
 
@@ -106,14 +107,37 @@ function metBy(table: XtTable, packet: Packet): string[] {
     hook: "prerouting",
     in: LINKS.lo,
     packetType: 0,
-    routes,
-    ...(begins(packet) && { connection: newConnection(packet) }),
+    routes: NOWHERE,
+    ...(begins(packet) && { connection: connectionOf(packet) }),
   };
   const [stage, ...others] = stagesOf(around.namespace, around.layer, "prerouting");
   assert.ok(stage && others.length === 0);
   const [outcome, ...more] = stage.run(packet, around);
   assert.ok(outcome && more.length === 0);
   return namesOf(outcome).sort();
+}
+
+/** Nothing here has an address but `lo`. */
+const NOWHERE: RouteView = {
+  addressType: () => RTN_UNICAST,
+  outputLink: () => undefined,
+  macOf: () => undefined,
+};
+const RTN_UNICAST = 1;
+
+/** Of ICMP, the ports of its tuples are the identifier, and type and code. */
+function connectionOf(packet: Packet): ConnectionView {
+  const connection = newConnection(packet);
+  const icmp = icmpOf(packet);
+  if (!icmp) return connection;
+  const identifier = echoIdentifierOf(packet) ?? 0;
+  const answer = packet.protocol === PROTOCOL.icmp ? ECHO_REPLY : ECHO_REPLY_6;
+  const ports = (type: number) => ({ sourcePort: identifier, destinationPort: type * 256 + icmp.code });
+  return {
+    ...connection,
+    original: { ...connection.original, ...ports(icmp.type) },
+    reply: { ...connection.reply, ...ports(answer) },
+  };
 }
 
 const namesOf = ({ met }: Outcome): string[] =>
