@@ -1,0 +1,395 @@
+/** What is read of a namespace is what ip(8) and bridge(8) show of it. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { before, test } from "node:test";
+import { formatAddress, formatPrefix } from "../../src/lib/ip.ts";
+import { readNamespace, readTopology } from "../../src/observe/read.ts";
+import type { Namespace, NextHop, ObservedRoute, Topology } from "../../src/observe/types.ts";
+import { isolated } from "../support/isolated.ts";
+import { furnish, told } from "./observe-fixture.ts";
+
+isolated(import.meta);
+
+let topology: Topology;
+let host: Namespace;
+before(async () => {
+  furnish();
+  topology = await readTopology({ engines: [] });
+  const found = topology.namespaces.get(topology.host);
+  assert.ok(found);
+  host = found;
+});
+
+const linkName = (ifindex: number | undefined) => host.links.find((link) => link.ifindex === ifindex)?.name;
+
+test("nothing is left unread", () => {
+  assert.deepEqual(topology.unread, []);
+  assert.deepEqual(
+    [...topology.namespaces.values()].map(({ name, unread }) => [name, unread]),
+    [
+      ["host", []],
+      ["blue", []],
+    ],
+  );
+});
+
+test("links", () => {
+  const states = ["UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DORMANT", "UP"];
+  const ours = host.links.map((link) => ({
+    ifindex: link.ifindex,
+    ifname: link.name,
+    mtu: link.mtu,
+    operstate: states[link.operState],
+    ...(link.master !== undefined && { master: linkName(link.master) }),
+    ...(link.mac !== undefined && { address: link.mac }),
+    ...(link.alias !== undefined && { ifalias: link.alias }),
+    kind: link.kind,
+    up: link.up,
+    carrier: link.carrier,
+    loopback: link.loopback,
+    noArp: link.noArp,
+    promiscuous: link.promiscuous,
+    other: link.other?.ifindex,
+  }));
+  const theirs = told("ip -j -d link").map((link) => ({
+    ifindex: link.ifindex,
+    ifname: link.ifname,
+    mtu: link.mtu,
+    operstate: link.operstate,
+    ...(link.master !== undefined && { master: link.master }),
+    ...(link.address !== undefined && { address: link.address }),
+    ...(link.ifalias !== undefined && { ifalias: link.ifalias }),
+    kind: link.linkinfo?.info_kind,
+    up: link.flags.includes("UP"),
+    carrier: link.flags.includes("LOWER_UP"),
+    loopback: link.flags.includes("LOOPBACK"),
+    noArp: link.flags.includes("NOARP"),
+    promiscuous: link.promiscuity > 0,
+    other: link.link_index ?? host.links.find(({ name }) => name === link.link)?.ifindex,
+  }));
+  assert.deepEqual(ours, theirs);
+});
+
+test("kinds of links, and what is peculiar to them", () => {
+  const link = (name: string) => host.links.find((one) => one.name === name);
+  assert.deepEqual(link("br0")?.bridge, {
+    callIptables: true,
+    callIp6tables: false,
+    vlanFiltering: false,
+    stp: false,
+    ageing: 12300,
+    multicastSnooping: false,
+  });
+  assert.deepEqual(link("v0")?.port, {
+    state: 3,
+    hairpin: true,
+    isolated: true,
+    learning: false,
+    unicastFlood: false,
+    neighSuppress: true,
+  });
+  assert.equal(link("mv0")?.macvlanMode, "private");
+  assert.deepEqual(link("vx0")?.vxlan, { id: 77, port: 4790 });
+  assert.equal(link("p0")?.qdisc, "clsact");
+  assert.equal(link("v0")?.qdisc, undefined);
+  assert.equal(link("tun0")?.hardware, 65534);
+});
+
+test("a pair across namespaces leads from each end to the other", () => {
+  const blue = [...topology.namespaces.values()].find(({ name }) => name === "blue");
+  const [p0, eth0] = [host, blue].map((one, i) => one?.links.find(({ name }) => name === ["p0", "eth0"][i]));
+  assert.deepEqual(p0?.other, { ifindex: eth0?.ifindex, namespace: blue?.id });
+  assert.deepEqual(eth0?.other, { ifindex: p0?.ifindex, namespace: host.id });
+  assert.deepEqual(blue?.pins, ["/run/netns/blue"]);
+  assert.deepEqual(
+    readNamespace("/run/netns/blue").links.map(({ other }) => other),
+    blue?.links.map(({ other }) => other),
+  );
+});
+
+test("settings of links, each as its file has it", () => {
+  const files = {
+    forwarding4: "ipv4/conf/mv0/forwarding",
+    reversePathFilter: "ipv4/conf/mv0/rp_filter",
+    routeLocalnet: "ipv4/conf/mv0/route_localnet",
+    proxyArp: "ipv4/conf/mv0/proxy_arp",
+    arpIgnore: "ipv4/conf/mv0/arp_ignore",
+    arpAnnounce: "ipv4/conf/mv0/arp_announce",
+    acceptLocal: "ipv4/conf/mv0/accept_local",
+    sourceValidMark: "ipv4/conf/mv0/src_valid_mark",
+    sendRedirects: "ipv4/conf/mv0/send_redirects",
+    forwarding6: "ipv6/conf/mv0/forwarding",
+    disableIpv6: "ipv6/conf/mv0/disable_ipv6",
+    acceptRa: "ipv6/conf/mv0/accept_ra",
+    proxyNdp: "ipv6/conf/mv0/proxy_ndp",
+  } as const;
+  const numbers = new Set<string>(["reversePathFilter", "arpIgnore", "arpAnnounce", "acceptRa"]);
+  const settings = () => ({
+    ...readNamespace("/proc/self/ns/net").links.find(({ name }) => name === "mv0")?.settings,
+  });
+  for (const [name, file] of Object.entries(files)) {
+    for (const value of numbers.has(name) ? [0, 1, 2] : [0, 1]) {
+      writeFileSync(`/proc/sys/net/${file}`, String(value));
+      const expected = numbers.has(name) ? value : value === 1;
+      assert.equal((settings() as Record<string, unknown>)[name], expected, `${name} ${value}`);
+    }
+    writeFileSync(`/proc/sys/net/${file}`, "0");
+  }
+});
+
+test("addresses", () => {
+  const scopes: Record<number, string> = { 0: "global", 253: "link", 254: "host" };
+  const ours = host.addresses.map((one) => ({
+    dev: linkName(one.ifindex),
+    local: formatAddress(one.address.address),
+    prefixlen: one.address.length,
+    scope: scopes[one.scope],
+    address: one.peer && formatAddress(one.peer),
+    broadcast: one.broadcast && formatAddress(one.broadcast),
+    secondary: one.secondary,
+    unusable: one.tentative || one.duplicate || one.deprecated,
+  }));
+  const theirs = told("ip -j addr").flatMap((link) =>
+    // biome-ignore lint/suspicious/noExplicitAny: as the tool has it
+    link.addr_info.map((one: any) => ({
+      dev: link.ifname,
+      local: one.local,
+      prefixlen: one.prefixlen,
+      scope: one.scope,
+      address: one.address,
+      broadcast: one.broadcast,
+      secondary: one.secondary === true,
+      unusable: one.tentative === true || one.dadfailed === true || one.deprecated === true,
+    })),
+  );
+  const key = ({ dev, local }: { dev?: string | undefined; local: string }) => `${dev} ${local}`;
+  const sorted = <T extends { dev?: string | undefined; local: string }>(list: T[]) =>
+    list.toSorted((a, b) => key(a).localeCompare(key(b)));
+  assert.deepEqual(sorted(ours), sorted(theirs));
+});
+
+const TYPES = [
+  "",
+  "unicast",
+  "local",
+  "broadcast",
+  "",
+  "multicast",
+  "blackhole",
+  "unreachable",
+  "prohibit",
+  "throw",
+];
+const PROTOCOLS: Record<number, string> = { 2: "kernel", 4: "static" };
+const TABLES: Record<number, string> = { 254: "main", 255: "local" };
+
+test("routes, by several hops and by nexthop objects as well", () => {
+  const hop = ({ via, ifindex, flags, weight }: NextHop) => ({
+    via: via && formatAddress(via),
+    dev: linkName(ifindex),
+    onlink: (flags & 4) !== 0,
+    weight,
+  });
+  const route = (one: ObservedRoute) => ({
+    type: TYPES[one.type],
+    to: formatPrefix(one.to),
+    tos: one.tos,
+    table: TABLES[one.table] ?? String(one.table),
+    protocol: PROTOCOLS[one.protocol] ?? "boot",
+    metric: one.metric,
+    source: one.preferredSource && formatAddress(one.preferredSource),
+    mtu: one.mtu,
+    hops: one.hops.map(hop),
+  });
+  // biome-ignore lint/suspicious/noExplicitAny: as the tool has it
+  const theirHop = (one: any) => ({
+    via: one.gateway ?? one.via?.host,
+    dev: one.dev,
+    onlink: one.flags.includes("onlink"),
+    weight: one.weight ?? 1,
+  });
+  const width = (to: string) => (to.includes(":") ? 128 : 32);
+  for (const [family, flag] of [
+    [4, "-4"],
+    [6, "-6"],
+  ] as const) {
+    const theirs = told(`ip -j ${flag} route show table all`).map((one) => {
+      const to = one.dst === "default" ? (family === 4 ? "0.0.0.0/0" : "::/0") : one.dst;
+      const nowhere = ["blackhole", "unreachable", "prohibit"].includes(one.type);
+      return {
+        type: one.type ?? "unicast",
+        to: to.includes("/") ? to : `${to}/${width(to)}`,
+        tos: Number(one.tos ?? 0),
+        table: one.table ?? "main",
+        protocol: one.protocol ?? "boot",
+        metric: one.metric ?? 0,
+        source: one.prefsrc,
+        mtu: one.metrics?.[0].mtu,
+        hops: nowhere ? [] : (one.nexthops ?? [one]).map(theirHop),
+      };
+    });
+    assert.deepEqual(host.routes.filter((one) => one.family === family).map(route), theirs);
+  }
+});
+
+test("routes by nexthop objects alone", () => {
+  writeFileSync("/proc/sys/net/ipv4/nexthop_compat_mode", "0");
+  const { routes } = readNamespace("/proc/self/ns/net");
+  const by = (to: string) => routes.find((one) => formatPrefix(one.to) === to);
+  writeFileSync("/proc/sys/net/ipv4/nexthop_compat_mode", "1");
+  for (const to of ["10.14.0.0/16", "10.16.0.0/16", "10.15.0.0/16"])
+    assert.deepEqual(
+      by(to),
+      host.routes.find((one) => formatPrefix(one.to) === to),
+      to,
+    );
+});
+
+test("rules of the routing policy", () => {
+  const table = (one: number) => ({ 253: "default", 0: undefined, ...TABLES })[one] ?? String(one);
+  const range = (ports: readonly [number, number] | undefined, name: string) => {
+    if (!ports) return {};
+    const [first, last] = ports;
+    return first === last ? { [name]: first } : { [`${name}_start`]: first, [`${name}_end`]: last };
+  };
+  const ours = host.rules.map((rule) => ({
+    priority: rule.priority,
+    ...(rule.not && { not: null }),
+    src: rule.from ? formatAddress(rule.from.address) : "all",
+    ...(rule.from && { srclen: rule.from.length }),
+    ...(rule.to && { dst: formatAddress(rule.to.address), dstlen: rule.to.length }),
+    ...(rule.tos && { tos: `0x${rule.tos.toString(16)}` }),
+    ...(rule.mark && {
+      fwmark: `0x${rule.mark.value.toString(16)}`,
+      fwmask: `0x${rule.mark.mask.toString(16)}`,
+    }),
+    ...(rule.in && { iif: rule.in }),
+    ...(rule.out && { oif: rule.out }),
+    ...(rule.protocol && { ipproto: { 6: "tcp" }[rule.protocol] }),
+    ...range(rule.sourcePorts, "sport"),
+    ...range(rule.destinationPorts, "dport"),
+    ...range(rule.uids, "uid"),
+    ...(rule.vrf && { l3mdev: null }),
+    ...(rule.suppressPrefixLength !== undefined && { suppress_prefixlen: rule.suppressPrefixLength }),
+    ...(rule.action.do === "table" && !rule.vrf && { table: table(rule.action.table) }),
+    ...(rule.action.do === "goto" && { goto: rule.action.priority }),
+    ...(!["table", "goto"].includes(rule.action.do) && { action: rule.action.do }),
+  }));
+  assert.deepEqual(ours, [...told("ip -j -4 rule"), ...told("ip -j -6 rule")]);
+});
+
+test("neighbours, and those that are answered for", () => {
+  const states: Record<number, string> = { 2: "REACHABLE", 4: "STALE", 128: "PERMANENT" };
+  const theirs = [...told("ip -j neigh"), ...told("ip -j neigh show proxy")].map((one) => ({
+    dev: one.dev,
+    dst: one.dst,
+    lladdr: one.lladdr,
+    state: one.state?.[0],
+    proxy: one.proxy === null,
+  }));
+  const ours = host.neighbours
+    .filter(({ state }) => state !== 0x40)
+    .map((one) => ({
+      dev: linkName(one.ifindex),
+      dst: formatAddress(one.address),
+      lladdr: one.mac,
+      state: one.proxy ? undefined : states[one.state],
+      proxy: one.proxy,
+    }));
+  assert.deepEqual(ours, theirs);
+  assert.equal(ours.filter(({ proxy }) => proxy).length, 1);
+});
+
+const KEPT = new Set(["permanent", "static"]);
+
+test("a bridge's entries", () => {
+  const theirs = told("bridge -j fdb")
+    .filter(({ master }) => master !== undefined)
+    .map((one) => [one.mac, one.ifname, one.master, KEPT.has(one.state) ? one.state : "learned"]);
+  const ours = host.forwarding.map((one) => [
+    one.mac,
+    linkName(one.ifindex),
+    linkName(one.bridge),
+    one.local ? "permanent" : one.permanent ? "static" : "learned",
+  ]);
+  assert.deepEqual(ours, theirs);
+  assert.ok(ours.length >= 3);
+});
+
+test("sockets that listen", async () => {
+  const tcp = createServer().listen({ port: 0, host: "127.0.0.1", backlog: 7 });
+  const both = createServer().listen(0, "::");
+  const udp = createSocket({ type: "udp6", ipv6Only: true }).bind(0);
+  await Promise.all([once(tcp, "listening"), once(both, "listening"), once(udp, "listening")]);
+  const { sockets } = readNamespace("/proc/self/ns/net");
+  const port = (server: { address(): unknown }) => (server.address() as { port: number }).port;
+  const by = (wanted: number) => {
+    const found = sockets.find((one) => one.port === wanted);
+    return (
+      found && { ...found, address: found.address && formatAddress(found.address), inode: found.inode > 0 }
+    );
+  };
+  const uid = process.getuid?.();
+  assert.deepEqual(by(port(tcp)), {
+    protocol: "tcp",
+    family: 4,
+    address: "127.0.0.1",
+    port: port(tcp),
+    dual: false,
+    uid,
+    inode: true,
+    queue: { waiting: 0, room: 7 },
+  });
+  assert.deepEqual(by(port(both))?.dual, true);
+  const { queue: _, ...unbound } = by(port(udp)) ?? {};
+  assert.deepEqual(unbound, {
+    protocol: "udp",
+    family: 6,
+    address: undefined,
+    port: port(udp),
+    dual: false,
+    uid,
+    inode: true,
+  });
+  tcp.close();
+  both.close();
+  udp.close();
+});
+
+test("tracked connections, where they are asked for", async () => {
+  execFileSync("nft", [
+    "add table ip t; add chain ip t c { type filter hook output priority 0; }; add rule ip t c ct state new counter",
+  ]);
+  const server = createServer((socket) => socket.end()).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  const client = (await import("node:net")).connect(port, "127.0.0.1");
+  await once(client, "connect");
+  const { localPort } = client;
+  const plain = readNamespace("/proc/self/ns/net");
+  const {
+    connections = [],
+    connectionCount,
+    nft,
+  } = readNamespace("/proc/self/ns/net", { connections: "host" });
+  const [one] = connections.filter(({ original }) => original.destinationPort === port);
+  client.destroy();
+  server.close();
+  assert.equal(plain.connections, undefined);
+  assert.ok((connectionCount ?? 0) >= 1);
+  assert.deepEqual(
+    nft.tables.map(({ name }) => name),
+    ["t"],
+  );
+  assert.equal(one?.protocol, 6);
+  assert.equal(one?.family, 4);
+  assert.equal(one?.original.sourcePort, localPort);
+  assert.equal(formatAddress(one?.reply.source ?? assert.fail()), "127.0.0.1");
+  assert.equal(one?.reply.sourcePort, port);
+  assert.equal((one?.status ?? 0) & 2, 2);
+  assert.ok((one?.timeout ?? 0) > 0);
+});
