@@ -2,7 +2,7 @@
 
 import { because, evidenceOf, fixesOf, isDecidedHere } from "../facts/ended.ts";
 import { shownPort } from "../facts/ports.ts";
-import { endOf, flowsIn, type WayIn, walkEach, waysIn } from "../facts/ways.ts";
+import { type Ended, endOf, flowsIn, type WayIn, walkEach, waysIn } from "../facts/ways.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 
 const NAME = "way-in";
@@ -30,20 +30,33 @@ export const wayIn: Check = {
 };
 
 function look(patient: Patient, way: WayIn): Finding | undefined {
-  const ends = flowsIn(patient, way).map((flow) => endOf(patient, flow));
-  const first = ends.at(-1);
+  const { near, strangers } = way;
+  const [neighbour, stranger] = [near, strangers].map((clients) =>
+    flowsIn(patient, way, clients)
+      .map((flow) => endOf(patient, flow))
+      .find((end) => end && isDecidedHere(patient, end)),
+  );
   // Some clients may be kept out by wish; where neighbours and strangers are, it is closed.
-  if (!first || !ends.every((one) => one && isDecidedHere(patient, one))) return undefined;
+  const closed = [...(near.length > 0 ? [neighbour] : []), ...(strangers.length > 0 ? [stranger] : [])];
+  const [first] = closed;
+  if (first && closed.every((one) => one !== undefined)) return finding(patient, way, first, "broken");
+  // Nobody wishes for the reverse path filter of one link to drop who comes by it from afar.
+  return stranger?.reason.code === "reverse-path" ? finding(patient, way, stranger, "risk") : undefined;
+}
+
+function finding({ host }: Patient, way: WayIn, end: Ended, severity: "broken" | "risk"): Finding {
   const { published, link } = way;
-  const { resident, port, host } = published;
+  const { resident, port, host: at } = published;
+  const whom = severity === "broken" ? "whoever" : "who";
+  const afar = severity === "broken" ? "" : " from beyond its own network";
   return {
     check: NAME,
-    severity: "broken",
-    title: `port ${host.port}/${port.protocol} of ${resident.of.name} is closed for whoever comes by ${link.name}: ${because(first)}`,
-    evidence: [`published: ${shownPort(published)}`, ...evidenceOf(first)],
+    severity,
+    title: `port ${at.port}/${port.protocol} of ${resident.of.name} is closed for ${whom} comes by ${link.name}${afar}: ${because(end)}`,
+    evidence: [`published: ${shownPort(published)}`, ...evidenceOf(end)],
     cause:
       "A published port is translated to the container's address, and then forwarded: opening the port itself in a host firewall (ufw allow, a service of a zone) says something about packets for the host, which these are not any more.",
-    fixes: fixesOf(first),
-    about: { namespace: patient.host.id, container: resident.of.name },
+    fixes: fixesOf(end),
+    about: { namespace: host.id, container: resident.of.name },
   };
 }

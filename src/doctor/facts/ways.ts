@@ -1,8 +1,18 @@
 /** What should get through on this machine, walked through its tables: what becomes of each is a prediction. */
 import { setImmediate } from "node:timers/promises";
-import { type Address, contains, type Family, parseAddress, sameAddress, subnetOf } from "../../lib/ip.ts";
-import type { Namespace, ObservedLink, Topology } from "../../observe/types.ts";
-import { strangerOf, uplinkOf } from "../../trace/ends-uplink.ts";
+import {
+  type Address,
+  contains,
+  type Family,
+  firstOf,
+  lastOf,
+  type Prefix,
+  parseAddress,
+  sameAddress,
+  subnetOf,
+} from "../../lib/ip.ts";
+import type { Namespace, NextHop, ObservedLink, Topology } from "../../observe/types.ts";
+import { strangerOf } from "../../trace/ends-uplink.ts";
 import { describeNft } from "../../trace/firewall/nft/describe.ts";
 import { describeXt } from "../../trace/firewall/xt/describe.ts";
 import { explain } from "../../trace/fixes.ts";
@@ -83,6 +93,7 @@ export interface WayOut {
   readonly family: Family;
 }
 
+const UNICAST = 1;
 /** RTN_*: blackhole, unreachable, prohibit; and the metric of those that the kernel itself has for want of others. */
 const REFUSING: readonly number[] = [6, 7, 8];
 const LAST_RESORT = 0xffff_ffff;
@@ -164,25 +175,52 @@ export interface WayIn {
   readonly published: Published;
   readonly link: ObservedLink;
   readonly destination: Address;
-  /** Whom clients are: of the link's own subnet, and of anywhere. */
-  readonly clients: readonly Address[];
+  /** One of the link's own subnet, where it has room for one. */
+  readonly near: readonly Address[];
+  /** One of anywhere, where those come by that link. */
+  readonly strangers: readonly Address[];
 }
 
 export function waysIn(patient: Patient): readonly WayIn[] {
-  const { host, topology } = patient;
+  const { host } = patient;
   return publishedPorts(patient).flatMap((published): readonly WayIn[] => {
     const { port, host: at, resident } = published;
-    if (port.protocol === "sctp" || (at.address && isLoopback(at.address))) return [];
     const family = at.address?.family ?? familyOf(resident);
-    const uplink = family && uplinkOf(topology, family);
-    const link = uplink && host.links.find(({ ifindex }) => ifindex === uplink.link.ifindex);
-    if (!link) return [];
-    const own = addressesOf(host, link).filter(({ address }) => address.address.family === family);
-    const mine = own.find(({ address }) => !at.address || sameAddress(address.address, at.address));
-    if (!mine) return [];
-    const near = uplink.gateway && contains(subnetOf(mine.address), uplink.gateway) ? [uplink.gateway] : [];
-    return [{ published, link, destination: mine.address.address, clients: [...near, strangerOf(family)] }];
+    if (port.protocol === "sctp" || family === undefined || (at.address && isLoopback(at.address))) return [];
+    return outward(host).flatMap((link) => {
+      const own = addressesOf(host, link)
+        .map(({ address }) => address)
+        .filter(({ address }) => address.family === family);
+      const mine = own.find(({ address }) => !at.address || sameAddress(address, at.address));
+      if (!mine) return [];
+      const near = neighbourOf(host, link, mine);
+      const strangers = gatewaysBy(host, link, family).length > 0 ? [strangerOf(family)] : [];
+      return [{ published, link, destination: mine.address, near, strangers }];
+    });
   });
+}
+
+/** Links that lead elsewhere: no bridges, whose clients are containers, nor what is another link's port. */
+const outward = ({ links }: Namespace): readonly ObservedLink[] =>
+  links.filter(
+    ({ up, loopback, kind, master }) => up && !loopback && kind !== "bridge" && master === undefined,
+  );
+
+/** Of default routes in any table: by such a link, clients from anywhere come. */
+const gatewaysBy = (host: Namespace, link: ObservedLink, family: Family): readonly NextHop[] =>
+  host.routes
+    .filter((route) => route.family === family && route.to.length === 0 && route.type === UNICAST)
+    .flatMap(({ hops }) => hops.filter(({ ifindex }) => ifindex === link.ifindex));
+
+/** The gateway, or the next address. */
+function neighbourOf(host: Namespace, link: ObservedLink, own: Prefix): readonly Address[] {
+  const { family, bits } = own.address;
+  const gateway = gatewaysBy(host, link, family).flatMap(({ via }) => via ?? []);
+  const next = [
+    { family, bits: bits ^ 1n },
+    { family, bits: bits ^ 3n },
+  ].filter((one) => one.bits !== firstOf(own).bits && one.bits !== lastOf(own).bits);
+  return [...gateway, ...next].filter((one) => contains(subnetOf(own), one)).slice(0, 1);
 }
 
 /** IPv4 where it has that: an engine serves the other by hand, if it does. */
@@ -191,14 +229,15 @@ function familyOf({ of }: Resident): Family | undefined {
   return families.includes(4) ? 4 : families[0];
 }
 
+/** Of clients, whoever they are. */
 export function flowsIn(
-  { topology, host }: Patient,
-  { published, link, destination, clients }: WayIn,
+  { host }: Patient,
+  { published, link, destination }: WayIn,
+  clients: readonly Address[],
 ): readonly Flow[] {
   const { port, host: at, resident } = published;
   if (port.protocol === "sctp") return [];
   const { protocol } = port;
-  const mac = uplinkOf(topology, destination.family)?.mac;
   return clients.map((source) => ({
     from: { label: "outside" },
     to: { label: resident.of.name },
@@ -206,7 +245,7 @@ export function flowsIn(
     destination,
     protocol,
     port: at.port,
-    enters: { namespace: host.id, ifindex: link.ifindex, ...(mac && { mac }) },
+    enters: { namespace: host.id, ifindex: link.ifindex },
   }));
 }
 
