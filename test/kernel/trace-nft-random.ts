@@ -11,16 +11,16 @@ const pick = <T>(...values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(..
 const few = <T>(one: fc.Arbitrary<T>, maxLength = 4) => fc.uniqueArray(one, { minLength: 1, maxLength });
 
 // Few values, so that rules and packets meet.
-const last = pick(1, 2, 3, 7, 8, 200, 255);
+const last = pick(1, 2, 7, 8);
 const bits4 = fc
-  .tuple(pick(10n, 172n, 198n), pick(0n, 1n, 18n), last)
+  .tuple(pick(10n, 10n, 172n), pick(0n, 0n, 1n), last)
   .map(([a, b, d]) => (a << 24n) | (b << 16n) | BigInt(d));
 const address4: fc.Arbitrary<Address> = bits4.map((bits) => ({ family: 4, bits }));
 const address6: fc.Arbitrary<Address> = fc
   .tuple(pick(0xfd00n, 0x2001n), last)
   .map(([net, low]) => ({ family: 6, bits: (net << 112n) | BigInt(low) }));
-const port = pick(22, 53, 80, 443, 1024, 8080, 8081, 65535);
-const mark = pick(0, 1, 2, 3, 0x10, 0xff, 0x8001);
+const port = pick(22, 80, 81, 8080, 65535);
+const mark = pick(0, 1, 2, 3, 0x10, 0x8001);
 const protocol = pick("tcp", "udp", "icmp", "icmpv6");
 
 const data = fc.uint8Array({ maxLength: 12 });
@@ -55,7 +55,7 @@ export const packets: fc.Arbitrary<PacketSpec> = pick(4 as const, 4 as const, 6 
 const text4 = address4.map(formatAddress);
 const text6 = address6.map(formatAddress);
 const net4 = fc
-  .tuple(pick("10.0.0.0", "10.1.0.0", "172.18.0.0", "10.0.0.0"), pick(8, 15, 16, 24, 30))
+  .tuple(pick("10.0.0.0", "10.1.0.0", "172.0.0.0"), pick(8, 15, 16, 24, 30))
   .map(([net, length]) => `${masked(net, length)}/${length}`);
 const net6 = fc.tuple(pick("fd00::", "2001::"), pick(16, 64, 125)).map(([net, length]) => `${net}/${length}`);
 
@@ -113,7 +113,7 @@ const conditions: fc.Arbitrary<string> = fc.oneof(
   words("ip6 dscp ", not, pick("cs0", "ef", "0x04")),
   words("ip length ", compare, pick(28, 32, 40)),
   words("ip protocol ", not, pick("tcp", "udp", "icmp")),
-  words("ip saddr & 255.0.0.255 ", pick("== ", "!= "), pick("10.0.0.1", "172.0.0.7", "198.0.0.200")),
+  words("ip saddr & 255.0.0.255 ", pick("== ", "!= "), pick("10.0.0.1", "172.0.0.7", "10.0.0.8")),
   words("@th,16,16 ", compare, port),
   words("@nh,64,8 ", compare, pick(1, 64, 17)),
   words("iifname ", pick('"lo"', '!= "lo"', '"l*"', '{ "eth0", "lo" }', '"eth0"')),
@@ -126,6 +126,17 @@ const conditions: fc.Arbitrary<string> = fc.oneof(
   words("th dport ", not, "@ports"),
   words("ip saddr . th dport ", not, "@services"),
   words("ip6 saddr ", not, "@nets6"),
+  words("@ih,0,8 ", compare, pick(0, 1, 0x41, 200)),
+  words("tcp option maxseg size ", compare, pick(1000, 1460)),
+  words("tcp option sack-perm ", pick("exists", "missing")),
+  words("exthdr frag ", pick("exists", "missing")),
+  words("ip option rr ", pick("exists", "missing")),
+  words("meta protocol ", pick("ip", "ip6")),
+  words("meta pkttype ", pick("host", "!= host", "{ host, multicast }")),
+  words("meta priority ", pick("1:2", "0:0", "!= 1:2")),
+  words("meta iifkind ", pick('"bridge"', '!= "veth"')),
+  words("meta iiftype ", pick("loopback", "ether")),
+  words("ip daddr . ip saddr . meta l4proto ", not, anonymous(words(text4, " . ", text4, " . ", protocol))),
 );
 
 const statements: fc.Arbitrary<string> = fc.oneof(
@@ -134,8 +145,22 @@ const statements: fc.Arbitrary<string> = fc.oneof(
   words("ct mark set ", mark),
   words("ct mark set meta mark"),
   words("meta mark set ct mark"),
-  words("meta mark set th dport map { ", pick("80 : 7, 443 : 8", "0-1023 : 1, 1024-65535 : 2"), " }"),
+  words(
+    "meta mark set th dport map { ",
+    pick("80 : 7, 81 : 8", "0-79 : 1, 80-8079 : 2, 8080-65535 : 0x80000000"),
+    " }",
+  ),
   words("meta mark set ip saddr map @marks"),
+  words("meta mark set meta mark ", pick("<< 4", ">> 1", ">> 4", "<< 31")),
+  words("ct mark set meta mark << ", pick(1, 8)),
+  words("meta priority set ", pick("1:2", "0:0")),
+  words("ip ttl set ", pick(1, 5, 64)),
+  words("ip6 hoplimit set ", pick(1, 5, 64)),
+  words("ip dscp set ", pick("cs0", "ef")),
+  words("ip6 dscp set ", pick("cs0", "ef")),
+  words("tcp dport set ", port),
+  words("udp dport set ", port),
+  words("ip daddr set ", text4),
 );
 
 /** A chain may jump to those behind it alone. */
@@ -153,20 +178,23 @@ const vmap = (index: number, chains: number): fc.Arbitrary<string> => {
       .map((all) => all.map(([key, then]) => `${key} : ${then}`).join(", "));
   return fc.oneof(
     words("th dport vmap { ", entries(port), " }"),
-    words("ip saddr vmap { ", entries(text4), " }"),
+    words("ip saddr vmap { ", entries(text4), ", * : ", to, " }"),
     words("meta l4proto vmap { ", entries(protocol), " }"),
     words("ip saddr . th dport vmap { ", entries(words(text4, " . ", port)), " }"),
   );
 };
 
 /** nft refuses what can match nothing: fields of two families, or of two protocols. */
-const FAMILIES: readonly RegExp[] = [/^ip |^icmp |set ip saddr/, /^ip6 |^icmpv6 /];
+const FAMILIES: readonly RegExp[] = [
+  /^ip |^icmp |set ip saddr|protocol ip$/,
+  /^ip6 |^icmpv6 |^exthdr|protocol ip6$/,
+];
 const PROTOCOLS: readonly RegExp[] = [/tcp/, /udp/, /^icmp/, /protocol|l4proto/];
 const agree = ([all, does]: readonly [readonly string[], string, string]): boolean =>
   FAMILIES.filter((kind) => [...all, does].some((one) => kind.test(one))).length < 2 &&
-  all.filter((one) => PROTOCOLS.some((kind) => kind.test(one))).length < 2 &&
-  !(/ip saddr/.test(does) && all.some((one) => /nfproto/.test(one))) &&
-  !(all.length > 1 && all.some((one) => /nfproto/.test(one)));
+  [...all, does].filter((one) => PROTOCOLS.some((kind) => kind.test(one))).length < 2 &&
+  !(/^ip|ip saddr/.test(does) && all.some((one) => /nfproto|iiftype/.test(one))) &&
+  !(all.length > 1 && all.some((one) => /nfproto|iiftype/.test(one)));
 
 const rule = (index: number, chains: number): fc.Arbitrary<string> =>
   fc.oneof(
@@ -193,7 +221,7 @@ const elements = (one: fc.Arbitrary<unknown>): fc.Arbitrary<string> =>
   few(one.map(String)).map((all) => `elements = { ${all.join(", ")} }`);
 
 /** The kernel refuses concatenations of which one lies within another. */
-const apart = pick("10.0.0.0/24", "10.1.0.0/16", "172.18.0.7", "172.0.0.1-172.0.0.8", "198.0.0.0/8");
+const apart = pick("10.0.0.1", "10.0.0.2-10.0.0.7", "10.1.0.0/16", "172.0.0.0/8");
 
 const sets: fc.Arbitrary<string> = fc
   .record({
