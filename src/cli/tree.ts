@@ -144,6 +144,7 @@ export const ENTRIES: readonly Entry[] = [
     "List port mappings or a specific mapping for the container",
     () => import("./port.ts"),
   ),
+  entry("map", "Draw this machine's networks and who is on them", () => import("./map.ts")),
   entry("port add", "Publish more ports of a running container", () => import("./port-add.ts")),
   entry("port rm, port remove", "Close published ports of a running container", () => import("./port-rm.ts")),
   entry("login", "Authenticate to a registry", () => import("./login.ts")),

@@ -1,6 +1,6 @@
 /** Ends that an engine means: networks kept apart, `icc=false`, internal networks, guards. Pure. */
 import { formatAddress } from "../lib/ip.ts";
-import type { EngineNetwork } from "../observe/types.ts";
+import type { EngineContainer, EngineNetwork } from "../observe/types.ts";
 import { networksOf } from "./fixes-case.ts";
 import { isPolicy, ownerOfRule } from "./fixes-owner.ts";
 import type { Case, Explain, Fix } from "./fixes-types.ts";
@@ -17,16 +17,17 @@ const chainOf = ({ reason }: Case): string => reason.rule?.chain ?? "";
 const tableOf = ({ reason }: Case): string => reason.rule?.table ?? "";
 
 /** Published ports of the one that was asked for: the other way to it. */
-function throughHost({ to, flow }: Case): readonly Fix[] {
+function throughHost({ from, to, flow }: Case): readonly Fix[] {
   const port = to.container?.ports.find(
     ({ containerPort, protocol, host }) => host && containerPort === flow.port && protocol === flow.protocol,
   );
-  if (!port?.host) return [];
+  // Podman's isolated networks are closed to what is translated as well.
+  if (!port?.host || (from.network && to.container?.engine === "podman")) return [];
   const at = port.host.address ? formatAddress(port.host.address) : "host";
   return [
     fix(
       `drawbridge trace ${flow.from.label} ${at}:${port.host.port}/${flow.protocol}`,
-      `goes by the port that ${to.label} publishes, which is open`,
+      `goes by the port that ${to.label} publishes`,
     ),
   ];
 }
@@ -109,30 +110,45 @@ export const internalNetwork: Explain = (one) => {
 
 /** From elsewhere to a container's own address: only what is published may come in. */
 export const notPublished: Explain = (one) => {
-  const { from, to, flow } = one;
+  const { from, to } = one;
   if (from.network || !to.container || !to.network || !byEngine(one)) return undefined;
   if (from.namespace?.host || one.direction === "back") return undefined;
   const [published] = throughHost(one);
-  const port = portText(one);
-  const program = programOf(to.container);
-  const publish =
-    program === "drawbridge"
-      ? fix(
-          `drawbridge port add ${to.container.name} ${flow.port}:${port}`,
-          `publishes ${port} of ${to.label} at the host`,
-        )
-      : fix(
-          `${program} run -p ${flow.port}:${port} ...`,
-          `publishes ${port} at the host; ${program} can do that only when a container is made`,
-        );
   return {
     at: "unpublished ports",
     why: published
-      ? `a container's own address is closed to those outside, whatever it publishes`
-      : `${port} of ${to.label} is not published`,
-    fixes: published ? [published] : flow.port === undefined ? [] : [publish],
+      ? "a container's own address is closed to those outside, whatever it publishes"
+      : `${portText(one)} of ${to.label} is not published`,
+    fixes: published ? [published] : publish(one, to.container),
   };
 };
+
+/** A neighbour of the host that knows no way to containers, as it should be: they are there at the host's own address. */
+export const outsideTheHost: Explain = (one) => {
+  const { from, to, reason } = one;
+  if (reason.code !== "no-route" || !to.container || from.network || from.namespace?.host) return undefined;
+  if (one.namespace !== from.namespace) return undefined;
+  const [published] = throughHost(one);
+  return {
+    at: "routing",
+    why: `${reason.text}; ${to.label} is there for others at ports of the host alone`,
+    fixes: published ? [published] : publish(one, to.container),
+  };
+};
+
+function publish(one: Case, { engine, name }: EngineContainer): readonly Fix[] {
+  const { port } = one.flow;
+  if (port === undefined) return [];
+  const text = portText(one);
+  return [
+    engine === "drawbridge"
+      ? fix(`drawbridge port add ${name} ${port}:${text}`, `publishes ${text} of ${name} at the host`)
+      : fix(
+          `${engine} run -p ${port}:${text} ...`,
+          `publishes ${text} at the host; ${engine} can do that only when a container is made`,
+        ),
+  ];
+}
 
 /** `drawbridge.host-guard=true`. */
 export const hostGuard: Explain = (one) => {

@@ -9,6 +9,7 @@ import {
   isolation,
   loopbackGuard,
   notPublished,
+  outsideTheHost,
   spoofGuard,
 } from "./fixes-networks.ts";
 import {
@@ -29,6 +30,7 @@ const CAUSES: readonly Explain[] = [
   iccOff,
   isolation,
   notPublished,
+  outsideTheHost,
   engineRule,
   foreignFirewall,
   boundToLoopback,

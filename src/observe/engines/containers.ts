@@ -1,19 +1,27 @@
 /** `GET /containers/json` of Docker's API, section Container, as Drawbridge, Docker and Podman answer it. */
 import { type Address, formatAddress, type Prefix, parseMac, tryParseAddress } from "../../lib/ip.ts";
 import { type Json, numberAt, objectAt, objectsOf, textAt, textsOf } from "./json.ts";
-import type { Engine, EngineContainer, EngineEndpoint, EnginePort } from "./types.ts";
+import type { Engine, EngineContainer, EngineEndpoint, EngineNetwork, EnginePort } from "./types.ts";
 
-/** @param pids of their first processes, by container id */
+/**
+ * @param pids of their first processes, by container id
+ * @param networks of the same engine
+ */
 export const containersOf = (
   kind: Engine["kind"],
   answer: unknown,
   pids: ReadonlyMap<string, number>,
-): readonly EngineContainer[] => objectsOf(answer).map((one) => containerOf(kind, one, pids));
+  networks: readonly EngineNetwork[] = [],
+): readonly EngineContainer[] => {
+  const ids = new Map(networks.map(({ name, id }) => [name, id]));
+  return objectsOf(answer).map((one) => containerOf(kind, one, pids, ids));
+};
 
 function containerOf(
   kind: Engine["kind"],
   container: Json,
   pids: ReadonlyMap<string, number>,
+  networkIds: ReadonlyMap<string, string>,
 ): EngineContainer {
   const id = textAt(container, "Id");
   return {
@@ -24,7 +32,7 @@ function containerOf(
     state: textAt(container, "State"),
     pid: pids.get(id) ?? 0,
     networkMode: textAt(objectAt(container, "HostConfig"), "NetworkMode"),
-    endpoints: endpointsOf(objectAt(objectAt(container, "NetworkSettings"), "Networks")),
+    endpoints: endpointsOf(objectAt(objectAt(container, "NetworkSettings"), "Networks"), networkIds),
     ports: portsOf(objectsOf(container.Ports)),
   };
 }
@@ -33,14 +41,20 @@ function containerOf(
 const ownName = (names: readonly string[]): string | undefined =>
   names.map((name) => name.replace(/^\//, "")).find((name) => !name.includes("/"));
 
-export const endpointsOf = (networks: Json): readonly EngineEndpoint[] =>
-  Object.keys(networks).map((network) => endpointOf(network, objectAt(networks, network)));
+/** @param networkIds by name: Podman says a network's name where its id belongs */
+export const endpointsOf = (
+  networks: Json,
+  networkIds: ReadonlyMap<string, string> = new Map(),
+): readonly EngineEndpoint[] =>
+  Object.keys(networks).map((network) =>
+    endpointOf(network, objectAt(networks, network), networkIds.get(network)),
+  );
 
-function endpointOf(network: string, endpoint: Json): EngineEndpoint {
+function endpointOf(network: string, endpoint: Json, id: string | undefined): EngineEndpoint {
   const mac = macAt(endpoint, "MacAddress");
   return {
     network,
-    networkId: textAt(endpoint, "NetworkID"),
+    networkId: id ?? textAt(endpoint, "NetworkID"),
     addresses: [
       ...prefixAt(endpoint, "IPAddress", "IPPrefixLen"),
       ...prefixAt(endpoint, "GlobalIPv6Address", "GlobalIPv6PrefixLen"),

@@ -1,5 +1,5 @@
-/** One question to an engine over its unix socket: GET, JSON, within a time. */
-import { request } from "node:http";
+/** Questions to an engine over its unix socket: GET, within a time. */
+import { type IncomingMessage, request } from "node:http";
 
 const OK = 200;
 
@@ -7,24 +7,40 @@ const OK = 200;
  * @param patience milliseconds, for all of the answer
  * @throws Error where nothing listens, it is not answered in time, the answer is a refusal, or is no JSON
  */
-export function askEngine(socketPath: string, path: string, patience: number): Promise<unknown> {
+export async function askEngine(socketPath: string, path: string, patience: number): Promise<unknown> {
+  const { body } = await get(socketPath, path, patience);
+  try {
+    return JSON.parse(body);
+  } catch (thrown) {
+    throw new Error(`GET ${path} is answered by what is no JSON`, { cause: thrown });
+  }
+}
+
+/** Who is there, in the words of its own Server header. @throws as `askEngine` */
+export async function greetEngine(socketPath: string, patience: number): Promise<string> {
+  const { head } = await get(socketPath, "/_ping", patience);
+  return [head.headers.server ?? ""].flat().join(" ");
+}
+
+interface Answer {
+  readonly head: IncomingMessage;
+  readonly body: string;
+}
+
+function get(socketPath: string, path: string, patience: number): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const late = AbortSignal.timeout(patience);
-    const asked = request({ socketPath, path, signal: late, agent: false }, (answer) => {
-      const parts: Buffer[] = [];
-      answer.on("data", (part: Buffer) => parts.push(part));
-      answer.on("error", fail);
-      answer.on("end", () => {
-        if (answer.statusCode !== OK) return fail(new Error(`GET ${path} is answered ${answer.statusCode}`));
-        try {
-          resolve(JSON.parse(Buffer.concat(parts).toString()));
-        } catch (thrown) {
-          fail(new Error(`GET ${path} is answered by what is no JSON`, { cause: thrown }));
-        }
-      });
-    });
     const fail = (error: Error) =>
       reject(late.aborted ? new Error(`GET ${path} was not answered within ${patience} ms`) : error);
+    const asked = request({ socketPath, path, signal: late, agent: false }, (head) => {
+      const parts: Buffer[] = [];
+      head.on("data", (part: Buffer) => parts.push(part));
+      head.on("error", fail);
+      head.on("end", () => {
+        if (head.statusCode !== OK) fail(new Error(`GET ${path} is answered ${head.statusCode}`));
+        else resolve({ head, body: Buffer.concat(parts).toString() });
+      });
+    });
     asked.on("error", fail);
     asked.end();
   });

@@ -3,8 +3,8 @@ import { messageOf } from "../../lib/errors.ts";
 import { isObject } from "../../lib/is-object.ts";
 import type { EngineSocket } from "../types.ts";
 import { containersOf } from "./containers.ts";
-import { askEngine } from "./http.ts";
-import { type Json, objectAt, objectsOf, textAt } from "./json.ts";
+import { askEngine, greetEngine } from "./http.ts";
+import { objectAt, textAt } from "./json.ts";
 import { networksOf, podmanNetworksOf } from "./networks.ts";
 import { firstProcesses, monitorsOf, readProcesses } from "./processes.ts";
 import { silentEngines } from "./silent.ts";
@@ -12,7 +12,7 @@ import { engineSockets } from "./sockets.ts";
 import type { Engine, EngineContainer } from "./types.ts";
 
 /** Milliseconds. Whether anybody is there is told at once; a list of a thousand containers takes its time. */
-const PATIENCE = { version: 300, list: 1_500 };
+const PATIENCE = { greeting: 300, list: 1_500 };
 
 export interface EnginesRead {
   readonly engines: readonly Engine[];
@@ -20,7 +20,7 @@ export interface EnginesRead {
   readonly unread: readonly string[];
 }
 
-/** Three calls an engine, however many containers it has. */
+/** A few calls an engine, however many containers it has. */
 export async function readEngines(sockets: readonly EngineSocket[] = engineSockets()): Promise<EnginesRead> {
   const asked = sockets.map((socket) => readEngine(socket.path));
   // While they think.
@@ -52,27 +52,31 @@ interface Answers {
 
 /** @throws Error where it does not answer */
 async function readEngine(socket: string): Promise<Answers> {
-  const version = await askEngine(socket, "/version", PATIENCE.version);
-  if (!isObject(version)) throw new Error("GET /version is answered by what is no version");
-  const kind = kindOf(version);
-  const [containers, networks] = await Promise.all([
+  const { kind, version } = introduced(await greetEngine(socket, PATIENCE.greeting));
+  const [containers, networks, told] = await Promise.all([
     askEngine(socket, "/containers/json?all=true", PATIENCE.list),
     kind === "podman"
       ? askEngine(socket, "/v4.0.0/libpod/networks/json", PATIENCE.list).then(podmanNetworksOf)
       : askEngine(socket, "/networks", PATIENCE.list).then(networksOf),
+    version === undefined ? askEngine(socket, "/version", PATIENCE.list) : undefined,
   ]);
-  return { kind, socket, version: textAt(version, "Version"), containers, networks };
+  const asked = isObject(told) ? textAt(told, "Version") : "";
+  return { kind, socket, version: version ?? asked, containers, networks };
 }
 
-function kindOf(version: Json): Engine["kind"] {
-  if (textAt(objectAt(version, "Platform"), "Name") === "Drawbridge") return "drawbridge";
-  const names = objectsOf(version.Components).map((component) => textAt(component, "Name"));
-  return names.includes("Podman Engine") ? "podman" : "docker";
+/**
+ * `Docker/20.10.24 (linux)`, `Libpod/4.3.1 (linux)`, `Drawbridge (linux)`. `/version` tells as much, but Podman takes two
+ * seconds over it: it asks every program that it works with.
+ */
+function introduced(server: string): Pick<Engine, "kind"> & { readonly version?: string } {
+  const [, name = "", version] = /^(\w+)(?:\/(\S+))?/.exec(server) ?? [];
+  const kind = name === "Drawbridge" ? "drawbridge" : name === "Libpod" ? "podman" : "docker";
+  return { kind, ...(version !== undefined && { version }) };
 }
 
 async function engineOf(answers: Answers, pids: ReadonlyMap<string, number>): Promise<Engine> {
   const { kind, socket, version, networks } = answers;
-  const containers = containersOf(kind, answers.containers, pids);
+  const containers = containersOf(kind, answers.containers, pids, networks);
   return { kind, socket, version, networks, containers: await withPids(socket, containers) };
 }
 
