@@ -6,7 +6,7 @@ import type { Form } from "./form.ts";
 import { Order } from "./order.ts";
 import type { Outlet } from "./outlet.ts";
 import { Tap } from "./tap.ts";
-import type { Captured, CaptureLimits, CaptureSummary, Tapped } from "./types.ts";
+import type { Captured, CaptureLimits, CaptureSummary, LinkCount, Tapped } from "./types.ts";
 
 export interface CaptureOptions extends CaptureLimits {
   /** In libpcap's syntax, pcap-filter(7). */
@@ -77,8 +77,12 @@ class Run implements Capturing {
   readonly #began = now();
   #timeUp: NodeJS.Timeout | undefined;
   #flushing: NodeJS.Timeout | undefined;
+  /** From the kernel, and to the form: what was held back or too late makes the difference. */
+  #received = 0;
   #packets = 0;
   #flushed = 0;
+  /** Its reader took no more at the end: what waits in the kernel is lost. */
+  #stuck = false;
   #over = false;
 
   constructor(taps: readonly Tap[], outlet: Outlet, options: CaptureOptions) {
@@ -129,6 +133,7 @@ class Run implements Capturing {
 
   #take(packet: Captured): void {
     if (this.#over) return;
+    this.#received += 1;
     if (this.#order) this.#order.add(packet);
     else this.#put(packet);
     this.#laterFlush();
@@ -209,7 +214,9 @@ class Run implements Capturing {
 
   #drain(tap: Tap, until: bigint): void {
     let late = false;
-    while (!late && !this.#over && !this.#outlet.busy) {
+    while (!late && !this.#over) {
+      this.#stuck = this.#outlet.busy;
+      if (this.#stuck) return;
       const count = tap.receive((packet) => {
         late = packet.at > until;
         if (!late) this.#take(packet);
@@ -248,7 +255,9 @@ class Run implements Capturing {
     } finally {
       await this.#outlet.end();
     }
-    const dropped = counts.reduce((sum, count) => sum + count.dropped, 0);
-    return { packets: this.#packets, dropped, bytes: this.#flushed, ended };
+    const sum = (of: (count: LinkCount) => number) => counts.reduce((all, count) => all + of(count), 0);
+    const dropped = sum((count) => count.dropped);
+    const waiting = this.#stuck ? sum((count) => count.packets) - dropped - this.#received : 0;
+    return { packets: this.#packets, dropped: dropped + waiting, bytes: this.#flushed, ended };
   }
 }

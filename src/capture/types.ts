@@ -60,7 +60,7 @@ export interface LinkCount {
 
 export interface CaptureSummary {
   readonly packets: number;
-  /** Lost for want of room, as PACKET_STATISTICS counts them. */
+  /** Lost for want of room, as PACKET_STATISTICS counts them; and what a reader who stood still left in the kernel. */
   readonly dropped: number;
   readonly bytes: number;
   /** By a limit; `closed` by its reader, `asked` by its owner, `gone` with the last of its links. */

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { openSync, readFileSync } from "node:fs";
+import { Writable } from "node:stream";
 import { after, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { type CaptureOptions, type Capturing, capture } from "../../src/capture/capture.ts";
 import { Lines } from "../../src/capture/lines/form.ts";
 import { nameOfIn, namesOf } from "../../src/capture/names.ts";
-import { fileOutlet } from "../../src/capture/outlet.ts";
+import { fileOutlet, streamOutlet } from "../../src/capture/outlet.ts";
 import { Pcapng } from "../../src/capture/pcapng/form.ts";
 import { type Target, tappedOf } from "../../src/capture/tapped.ts";
 import type { Tapped } from "../../src/capture/types.ts";
@@ -81,8 +82,8 @@ function datagram(number: number, to = mac(3)): Buffer {
   return frame;
 }
 
-/** Nobody takes the datagrams, and answers say so. */
-const UNASKED = "icmp[icmptype] != icmp-unreach or udp";
+/** What is sent here. Nobody takes the datagrams, and answers say so; bridges and hosts join groups when they like. */
+const SENT = "icmp[icmptype] != icmp-unreach or udp";
 
 let files = 0;
 
@@ -92,7 +93,7 @@ function captured(tapped: readonly Tapped[], options: Partial<CaptureOptions> = 
   const path = `/run/capture${files}.pcapng`;
   const form = new Pcapng({ snapLength: 262_144, names: namesOf(topology).values() });
   const open = () => fileOutlet(openSync(path, "wx", 0o600));
-  const capturing: Capturing = capture(tapped, { form, open, ...options });
+  const capturing: Capturing = capture(tapped, { form, open, filter: SENT, ...options });
   return {
     ...capturing,
     ended: capturing.ended,
@@ -105,7 +106,7 @@ const seen = ({ packets }: ReturnType<typeof readPcapng>) =>
   packets.map(({ interface: { name }, way }) => `${name} ${way}`);
 
 test("on a network each packet is there once, as it came", async () => {
-  const run = captured(tappedOf(topology, bridge), { filter: UNASKED });
+  const run = captured(tappedOf(topology, bridge));
   const frames = [datagram(1), datagram(2, Buffer.alloc(6, 0xff)), datagram(3)];
   for (const frame of frames) send("box2", frame);
   sh("ping -qc1 -W5 10.9.0.2");
@@ -150,7 +151,7 @@ test("over a path each link tells its part, in order of time", async () => {
     linkOf(host, "port3"),
     linkOf(named("box3"), "eth0"),
   ];
-  const run = captured(tappedOf(topology, { kind: "links", links }), { filter: UNASKED });
+  const run = captured(tappedOf(topology, { kind: "links", links }));
   send("box2", datagram(1));
   run.stop();
   await run.ended;
@@ -252,6 +253,7 @@ test("a link that goes down comes back; one that goes away is told, and the last
   const links = [linkOf(here, "gone0"), linkOf(here, "gone1")];
   const gone: string[] = [];
   const run = captured(tappedOf(now, { kind: "links", links }), {
+    filter: "",
     onGone: ({ name }, left) => gone.push(`${name}, ${left} left`),
   });
   sh("ip link set gone0 down; ip link set gone0 up");
@@ -262,6 +264,26 @@ test("a link that goes down comes back; one that goes away is told, and the last
   sh("ip link del gone0");
   const { packets, ended } = await run.ended;
   assert.deepEqual([packets, ended, gone.length, gone.at(-1)?.endsWith("0 left")], [2, "gone", 2, true]);
+});
+
+test("what a reader who stands still leaves behind is counted as lost", async () => {
+  let still = true;
+  const held: (() => void)[] = [];
+  const reader = new Writable({
+    highWaterMark: 1,
+    write: (_bytes, _encoding, done) => {
+      if (still) held.push(done);
+      else done();
+    },
+  });
+  const run = captured(eth0, { open: () => streamOutlet(reader) });
+  while (held.length === 0) await wait(10); // what stands before the first packet is more than it takes
+  for (let number = 0; number < 5; number += 1) send("box2", datagram(number));
+  run.stop();
+  still = false;
+  for (const done of held) done();
+  const { packets, dropped } = await run.ended;
+  assert.deepEqual([packets, dropped], [0, 5]);
 });
 
 test("nothing is left: no socket, no link that was made to take what is not for it", () => {
