@@ -191,13 +191,20 @@ export interface Asked {
   readonly layer?: Layer;
   readonly around?: Partial<Surroundings>;
   readonly extensions?: Extensions;
+  /** False where tracking has not looked at the packet. */
+  readonly tracked?: boolean;
 }
 
 /** It came in by eth0, the first of its connection, unless it is said otherwise. */
-export function surroundings(
+function surroundings(
   ruleset: NftRuleset,
   packet: Packet,
-  { hook = "input", layer = packet.etherType === 0x86dd ? "ip6" : "ip", around = {} }: Asked = {},
+  {
+    hook = "input",
+    layer = packet.etherType === 0x86dd ? "ip6" : "ip",
+    around = {},
+    tracked = true,
+  }: Asked = {},
 ): Surroundings {
   return {
     namespace: namespaceWith(ruleset),
@@ -206,7 +213,7 @@ export function surroundings(
     in: LINKS.eth0,
     packetType: 0,
     routes,
-    connection: newConnection(packet),
+    ...(tracked && { connection: newConnection(packet) }),
     ...around,
   };
 }
@@ -215,7 +222,7 @@ export const ask = (ruleset: NftRuleset, packet: Packet, asked: Asked = {}): rea
   askIn(packet, surroundings(ruleset, packet, asked), asked.extensions);
 
 /** All stages of the hook, one after another, as long as they accept; each way of those before goes through the next. */
-export function askIn(
+function askIn(
   packet: Packet,
   around: Surroundings,
   extensions: Extensions = NO_EXTENSIONS,

@@ -13,7 +13,7 @@ import { makePacket } from "../../src/trace/packet/make.ts";
 import { icmpOf, tcpFlagsOf } from "../../src/trace/packet/packet.ts";
 import type { Packet } from "../../src/trace/packet/types.ts";
 import { isolated } from "../support/isolated.ts";
-import { askIn, Firewall, LINKS, newConnection, surroundings } from "./trace-nft-fixture.ts";
+import { ask, Firewall, LINKS } from "./trace-nft-fixture.ts";
 import { packets, rulesets } from "./trace-nft-random.ts";
 
 isolated(import.meta);
@@ -55,14 +55,8 @@ test("each rule is met as often as the kernel counts", () => {
 function predictedOf(ruleset: NftRuleset, sent: readonly Packet[]): Map<string, number> {
   const found = new Map<string, number>();
   for (const packet of sent) {
-    const { connection: _, ...around } = surroundings(ruleset, packet, {
-      hook: "prerouting",
-      around: { in: LINKS.lo },
-    });
-    const outcomes = askIn(
-      packet,
-      begins(packet) ? { ...around, connection: newConnection(packet) } : around,
-    );
+    const asked = { hook: "prerouting", around: { in: LINKS.lo }, tracked: begins(packet) } as const;
+    const outcomes = ask(ruleset, packet, asked);
     assert.equal(outcomes.length, 1);
     for (const { rule } of outcomes[0]?.met ?? []) {
       if (rule.in !== "nft" || rule.handle === undefined) continue;

@@ -10,7 +10,7 @@ import { meta } from "./expressions/meta.ts";
 import { masq, nat, redir } from "./expressions/nat.ts";
 import { exthdr, payload } from "./expressions/payload.ts";
 import { fib, rt, socket } from "./expressions/routes.ts";
-import { either, type Operation } from "./machine.ts";
+import { either, type Operation, REGISTERS } from "./machine.ts";
 
 type Compiler = (attributes: ReadonlyMap<number, Uint8Array>, compile: Compile) => Operation;
 
@@ -56,7 +56,12 @@ const EXPRESSIONS: Readonly<Record<string, Compiler>> = {
 
 const compile: Compile = ({ name, attributes }: NftExpression): Operation =>
   EXPRESSIONS[name]?.(attributes, compile) ??
-  (() => either(`the expression ${name} matches`, `the expression ${name} does not match`));
+  (() =>
+    either(`the expression ${name} matches`, `the expression ${name} does not match`, (machine) => {
+      // Whichever register it may have written.
+      machine.storeUnknown(0, REGISTERS, `what the expression ${name} found`);
+      return "continue";
+    }));
 
 const compiled = new WeakMap<NftRule, readonly Operation[]>();
 

@@ -36,7 +36,7 @@ export interface Way {
 export type Operation = (machine: Machine) => Result;
 
 /** Bytes of all registers. */
-const REGISTERS = 64;
+export const REGISTERS = 64;
 const REGISTER = 4;
 
 /** Where a register lies in all of them; -1 for that of the verdict. */
