@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { parseAddress } from "../../src/lib/ip.ts";
 import { readTopology } from "../../src/observe/read.ts";
 import type { Namespace, Topology } from "../../src/observe/types.ts";
-import type { Flow, Hop, Prediction } from "../../src/trace/types.ts";
+import type { Flow, Hop, Prediction, Seen } from "../../src/trace/types.ts";
 
 /** Run lines of shell; `ip netns` works. @returns what they print */
 export const sh = (script: string): string =>
@@ -51,4 +51,17 @@ export function wayThrough(topology: Topology, flow: Flow, ...names: readonly st
     }),
   );
   return { flow, paths: [{ hops, outcome: "reached", assumptions: [] }], outcome: "reached", unsure: [] };
+}
+
+/** What was seen, a word or two each: `a out e0`, `r forward fw 4 accept`, `b drop NO_SOCKET`. */
+export function wordsOf(topology: Topology, seen: readonly Seen[]): string[] {
+  return seen.map((one) => {
+    const where = topology.namespaces.get(one.namespace)?.name ?? "?";
+    if (one.kind === "tap") return `${where} ${one.way} ${one.name}`;
+    if (one.kind === "drop") return `${where} drop ${one.reason}`;
+    if (one.kind === "answer") return `${where} answer ${one.what}`;
+    const { rule } = one;
+    const handle = rule.in === "nft" && rule.handle !== undefined ? ` ${rule.handle}` : "";
+    return `${where} ${one.hook} ${rule.chain}${handle} ${one.verdict}`;
+  });
 }

@@ -44,7 +44,8 @@ export function patternFilter(family: Family, patterns: readonly Pattern[], keep
     { code: IF_EQUAL, k: ETHER_TYPE[family], yes: 1 },
     { code: RETURN, k: 0 },
     family === 4 ? { code: X_IS_HEADER_LENGTH, k: SKF_NET_OFF } : { code: X_IS, k: IPV6_HEADER },
-    ...patterns.flatMap(one),
+    // A load beyond the packet's end ends the program: no pattern that reaches less far may come after it.
+    ...patterns.toSorted((a, b) => reachOf(a) - reachOf(b)).flatMap(one),
     { code: RETURN, k: 0 },
   ];
   const to = new Writer(program.length * 8);
@@ -56,6 +57,9 @@ export function patternFilter(family: Family, patterns: readonly Pattern[], keep
   }
   return to.written();
 }
+
+const reachOf = ({ fields }: Pattern): number =>
+  Math.max(0, ...fields.map(({ offset, bytes }) => offset + bytes.length));
 
 /** Returns where it matches; falls through where it does not. */
 function ofPattern(family: Family, { protocol, fields }: Pattern, keep: number): Instruction[] {
