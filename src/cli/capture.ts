@@ -92,15 +92,18 @@ function told(tapped: readonly Tapped[]): string {
   return tapped.length > NAMED ? `${labels} and ${tapped.length - NAMED} more` : labels;
 }
 
+/** What a refusal for want of rights means here. */
+function explained(thrown: unknown): unknown {
+  if (!["EPERM", "EACCES"].includes(codeOf(thrown) ?? "")) return thrown;
+  const wanted = "only root, or who has CAP_NET_RAW and CAP_SYS_ADMIN, may capture";
+  return new ExitError(1, `${messageOf(thrown)}: ${wanted}`);
+}
+
 function start(tapped: readonly Tapped[], options: CaptureOptions): Capturing {
   try {
     return capture(tapped, options);
   } catch (thrown) {
-    if (!["EPERM", "EACCES"].includes(codeOf(thrown) ?? "")) throw thrown;
-    throw new ExitError(
-      1,
-      `${messageOf(thrown)}: only root, or who has CAP_NET_RAW and CAP_SYS_ADMIN, may capture`,
-    );
+    throw explained(thrown);
   }
 }
 
@@ -146,7 +149,9 @@ export default verb<Options>({
     const named = options.path ? 2 : 1;
     if (words.length < named) throw new UsageError("--path needs two: FROM and TO", 1);
     const filter = words.slice(named).join(" ");
-    const topology = await readTopology(readOptions(context));
+    const topology = await readTopology(readOptions(context)).catch((thrown) => {
+      throw explained(thrown);
+    });
     const [first = "", second = ""] = words;
     const target: Target = options.path
       ? { kind: "links", links: await pathBetween(topology, first, second) }

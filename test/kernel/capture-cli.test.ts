@@ -111,3 +111,23 @@ test("a terminal is not written to, and an unknown name is answered with a near 
   );
   assert.match(failing(`${BINARY} capture bax`), /is named "bax" \(did you mean box\?\)[^\n]*\nstatus 1\n$/);
 });
+
+test("without libpcap a filter is refused with the package's name, and without a filter it goes on", async () => {
+  const library = /=> (.*libpcap\.so\.0\.8)/.exec(sh("ldconfig -p"))?.[1] ?? "";
+  sh(`mount --bind /dev/null "$(realpath ${library})"`);
+  try {
+    const refused = await listening("wire", "icmp");
+    assert.deepEqual([await refused.ended, refused.told.out], [1, ""]);
+    assert.match(refused.told.err, /compiled by libpcap, .*apt-get install libpcap0\.8/);
+    const plain = await listening("wire", "-c", "1");
+    ping(1);
+    assert.equal(await plain.ended, 0);
+  } finally {
+    sh(`umount "$(realpath ${library})"`);
+  }
+});
+
+test("without the right to capture, the rights that are wanted are named", () => {
+  const command = `setpriv --bounding-set=-all --inh-caps=-all ${BINARY} capture host`;
+  assert.match(sh(`${command} 2>&1; echo "status $?"`), /CAP_NET_RAW and CAP_SYS_ADMIN[^\n]*\nstatus 1\n$/);
+});
