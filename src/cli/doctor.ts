@@ -7,7 +7,7 @@ import type { Diagnosis } from "../doctor/types.ts";
 import { readTopology } from "../observe/read.ts";
 import type { Topology } from "../observe/types.ts";
 import type { Context } from "./context.ts";
-import { jsonText, readOptions, styleOf } from "./trace-options.ts";
+import { readOptions, styleOf } from "./trace-options.ts";
 import { flag, verb } from "./verb.ts";
 
 interface Options {
@@ -15,6 +15,8 @@ interface Options {
   readonly json: boolean;
   readonly verbose: boolean;
 }
+
+const jsonText = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
 
 interface Looked {
   readonly topology: Topology;

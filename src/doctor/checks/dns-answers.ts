@@ -1,6 +1,6 @@
 /** Name servers that containers are told to ask, asked from where they would. */
 import { type Address, formatAddress } from "../../lib/ip.ts";
-import { attachmentsOf } from "../facts/networks.ts";
+import { attachmentsOf, isWired } from "../facts/networks.ts";
 import { isLoopback } from "../facts/ports.ts";
 import { EMBEDDED, resolvConfOf } from "../facts/resolv-conf.ts";
 import { containersNamed } from "../facts/text.ts";
@@ -17,6 +17,7 @@ const CODES: Readonly<Record<number, string>> = { [SERVFAIL]: "SERVFAIL", [REFUS
 interface Case {
   readonly server: Address;
   readonly asker: Resident;
+  /** Others of the same network who have the same server. */
   readonly also: Resident[];
 }
 
@@ -43,14 +44,15 @@ export const dnsAnswers: Check = {
 
 function casesOf(patient: Patient): readonly Case[] {
   const cases = new Map<string, Case>();
-  for (const { resident, network } of attachmentsOf(patient)) {
-    // Nothing outside answers there, by wish.
-    if (network.network.internal) continue;
+  for (const attachment of attachmentsOf(patient)) {
+    const { resident, network } = attachment;
+    // Nothing outside answers there, by wish; or nothing gets there, which is told as what it is.
+    if (network.network.internal || !isWired(attachment, patient.host)) continue;
     for (const server of resolvConfOf(patient, resident)?.nameservers ?? []) {
       const shown = formatAddress(server);
       // Leaked loopbacks are told as what they are; the embedded resolver is each container's own.
       if (isLoopback(server) && shown !== EMBEDDED) continue;
-      const key = `${shown} ${network.network.name}`;
+      const key = `${shown} ${shown === EMBEDDED ? resident.of.id : network.network.id}`;
       const known = cases.get(key);
       if (known) known.also.push(resident);
       else cases.set(key, { server, asker: resident, also: [] });

@@ -36,7 +36,9 @@ const hasTable = ({ nft }: Namespace, family: string, name: string): boolean =>
   nft.tables.some((table) => table.family === family && table.name === name && !table.dormant);
 
 const residentsOf = (networks: readonly Network[]): readonly EngineContainer[] =>
-  networks.flatMap(({ residents }) => residents.map(({ of }) => of));
+  networks
+    .filter(({ network }) => !network.internal)
+    .flatMap(({ residents }) => residents.map(({ of }) => of));
 
 /** By its own bridges, which say whose they are: they stay when the engine ends, and so must its rules. */
 function ofDrawbridge(patient: Patient): readonly Finding[] {

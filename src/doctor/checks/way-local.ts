@@ -3,8 +3,8 @@ import type { ObservedLink } from "../../observe/types.ts";
 import type { DropReason } from "../../trace/types.ts";
 import { because, evidenceOf, fixesOf, isDecidedHere } from "../facts/ended.ts";
 import { attachmentsOf } from "../facts/networks.ts";
-import { type Published, publishedPorts, shownPort } from "../facts/ports.ts";
-import { endOf, flowLocal, walkEach } from "../facts/ways.ts";
+import { type Published, shownPort } from "../facts/ports.ts";
+import { endOf, flowLocal, reachablePorts, walkEach } from "../facts/ways.ts";
 import type { Check, Finding, Patient, Resident } from "../types.ts";
 
 const NAME = "way-local";
@@ -24,7 +24,7 @@ export const wayLocal: Check = {
   ],
   looksAt: "both",
   look: (patient) =>
-    walkEach("published ports", publishedPorts(patient), (published) => look(patient, published)),
+    walkEach("published ports", reachablePorts(patient), (published) => look(patient, published)),
 };
 
 function look(patient: Patient, published: Published): Finding | undefined {

@@ -1,5 +1,5 @@
 /** Engines' networks as the kernel has them, and containers' attachments to them. */
-import { sameAddress } from "../../lib/ip.ts";
+import { contains, sameAddress } from "../../lib/ip.ts";
 import type { EngineEndpoint } from "../../observe/engines/types.ts";
 import type { Engine, EngineNetwork, Namespace, ObservedLink } from "../../observe/types.ts";
 import type { Patient, Resident } from "../types.ts";
@@ -93,5 +93,22 @@ function portOf(host: Namespace, link: ObservedLink | undefined, home: Namespace
   return host.links.find(
     ({ ifindex, other }) =>
       ifindex === link.other?.ifindex && other?.ifindex === link.ifindex && other.namespace === home.id,
+  );
+}
+
+const FORWARDING = 3;
+
+/** Whether the wire between container and bridge is whole: what is broken there is told as what it is, and not as what it leads to. */
+export function isWired({ link, port, network, endpoint }: Attachment, host: Namespace): boolean {
+  const { bridge } = network;
+  if (!link?.up || !bridge?.up || (port && (!port.up || port.master !== bridge.ifindex))) return false;
+  if (port?.port !== undefined && port.port.state !== FORWARDING) return false;
+  // Without an address of the subnet the host has no route there.
+  return endpoint.addresses.every(
+    ({ address }) =>
+      isIsolated(network.network) ||
+      host.routes.some(
+        ({ to, hops }) => contains(to, address) && hops.some(({ ifindex }) => ifindex === bridge.ifindex),
+      ),
   );
 }

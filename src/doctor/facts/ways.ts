@@ -22,7 +22,14 @@ import { predict } from "../../trace/predict.ts";
 import type { DropReason, Flow, Path } from "../../trace/types.ts";
 import type { Patient, Resident } from "../types.ts";
 import { addressesOf, defaultRoutes } from "./namespace.ts";
-import { attachmentsOf, bridgeNetworks, isIsolated, type Network } from "./networks.ts";
+import {
+  type Attachment,
+  attachmentsOf,
+  bridgeNetworks,
+  isIsolated,
+  isWired,
+  type Network,
+} from "./networks.ts";
 import { isLoopback, type Published, publishedPorts } from "./ports.ts";
 
 /** Somewhere, as different from a stranger as two hosts of the internet can be: who drops both drops everything. */
@@ -109,7 +116,7 @@ const hasDefault = (host: Namespace, family: Family): boolean =>
 /** One of each network and family that has a way out. */
 export function waysOut(patient: Patient): readonly WayOut[] {
   const one = new Map<string, WayOut>();
-  for (const { network, resident, link } of attachmentsOf(patient)) {
+  for (const { network, resident, link } of wired(patient)) {
     if (network.network.internal || isIsolated(network.network) || !link) continue;
     for (const family of [4, 6] as const) {
       const has = addressesOf(resident.namespace, link).some(
@@ -144,7 +151,7 @@ export interface WayWithin {
 }
 
 export function waysWithin(patient: Patient): readonly WayWithin[] {
-  const all = attachmentsOf(patient);
+  const all = wired(patient);
   return bridgeNetworks(patient).flatMap(({ network }) => {
     if (!network.icc) return [];
     const on = all.filter((one) => one.network.network === network && one.link !== undefined);
@@ -183,7 +190,7 @@ export interface WayIn {
 
 export function waysIn(patient: Patient): readonly WayIn[] {
   const { host } = patient;
-  return publishedPorts(patient).flatMap((published): readonly WayIn[] => {
+  return reachablePorts(patient).flatMap((published): readonly WayIn[] => {
     const { port, host: at, resident } = published;
     const family = at.address?.family ?? familyOf(resident);
     if (port.protocol === "sctp" || family === undefined || (at.address && isLoopback(at.address))) return [];
@@ -199,6 +206,15 @@ export function waysIn(patient: Patient): readonly WayIn[] {
     });
   });
 }
+
+/** Of containers that the host can reach. */
+export function reachablePorts(patient: Patient): readonly Published[] {
+  const residents = new Set(wired(patient).map(({ resident }) => resident));
+  return publishedPorts(patient).filter(({ resident }) => residents.has(resident));
+}
+
+const wired = (patient: Patient): readonly Attachment[] =>
+  attachmentsOf(patient).filter((one) => isWired(one, patient.host));
 
 /** Links that lead elsewhere: no bridges, whose clients are containers, nor what is another link's port. */
 const outward = ({ links }: Namespace): readonly ObservedLink[] =>
