@@ -22,8 +22,8 @@ export const masked = (value: number, mask: number, all = 0xffffffff): string =>
 export const inet = (bytes: Uint8Array, family: Family): string =>
   formatAddress(addressFromBytes(bytes.subarray(0, family === 4 ? 4 : 16)));
 
-/** As iptables-save(8) quotes: only what a shell would split or that holds a quote. */
+/** As iptables-save(8) quotes: all but letters, digits, `_` and `-`. */
 export function quoted(text: string): string {
-  if (text !== "" && !/[^\w%+,./:=@-]/.test(text)) return text;
+  if (text !== "" && !/[^\w-]/.test(text)) return text;
   return `"${text.replace(/["\\']/g, "\\$&")}"`;
 }
