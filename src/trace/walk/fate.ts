@@ -31,7 +31,7 @@ export type Passed =
   | { readonly skb: Skb; readonly fate?: undefined }
   | { readonly fate: Fate; readonly skb?: undefined };
 
-export const UNANSWERED: Fate = { end: "answered", by: [], beyond: false };
+export const UNANSWERED: Extract<Fate, { end: "answered" }> = { end: "answered", by: [], beyond: false };
 
 /** How much a copy's fate says of all copies': the frame that arrives counts, not the ten that nobody wanted. */
 export function weight(fate: Fate): number {

@@ -1,5 +1,5 @@
 /** Which ports a flooded frame need not be followed to: of a thousand containers, one has the address. */
-import { type Address, addressFromBytes, sameAddress, widthOf } from "../../../lib/ip.ts";
+import { type Address, addressFromBytes, sameAddress } from "../../../lib/ip.ts";
 import type { Namespace } from "../../../observe/types.ts";
 import { addressOf, icmpOf, macOfPacket } from "../../packet/packet.ts";
 import { ETHERTYPE, PROTOCOL } from "../../packet/parse.ts";
@@ -20,15 +20,14 @@ const holds = (namespace: Namespace, address: Address): boolean =>
     ? placeOf(namespace).holders(address).length > 0
     : namespace.addresses.some((held) => sameAddress(held.address.address, address));
 
-/** It answers for more than its own addresses: proxies, and local routes that are wider than one address. */
+/** It answers for more than its own addresses: proxies, and local routes to addresses that no link has. */
 const answersForOthers = memoBy(
   (namespace: Namespace): boolean =>
     sysctl(namespace, "net.ipv4.conf.all.proxy_arp") !== 0 ||
     namespace.links.some(({ settings }) => settings?.proxyArp || settings?.proxyNdp) ||
     namespace.neighbours.some(({ proxy }) => proxy) ||
     namespace.routes.some(
-      ({ type, to }) =>
-        type === RTN.local && to.length < widthOf(to.address.family) && !isLoopback4(to.address),
+      ({ type, to }) => type === RTN.local && !isLoopback4(to.address) && !holds(namespace, to.address),
     ),
 );
 

@@ -3,14 +3,15 @@ import { type Address, contains, sameAddress } from "../../../lib/ip.ts";
 import type { Namespace, ObservedLink } from "../../../observe/types.ts";
 import { makeArp } from "../../packet/make.ts";
 import { addressOf, macOfPacket } from "../../packet/packet.ts";
+import type { DropReason } from "../../types.ts";
 import { refOf, transmit } from "../device/transmit.ts";
 import { type Fate, UNANSWERED } from "../fate.ts";
-import { inputRoute } from "../fib/input.ts";
+import { type InputRoute, inputRoute } from "../fib/input.ts";
 import { isLoopback4, isMulticast } from "../fib/output.ts";
 import { RTN } from "../fib/query.ts";
 import { SCOPE_LINK, selectAddress } from "../fib/source4.ts";
 import { passHook } from "../hook.ts";
-import { type Port, placeOf } from "../place.ts";
+import { nameOf, type Port, placeOf } from "../place.ts";
 import { either, forwards4, larger } from "../settings.ts";
 import { PACKET, type Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
@@ -72,7 +73,8 @@ export function arpReceive(walk: Walk, port: Port, skb: Skb): Fate {
       ? { end: "answered", by: [{ ...walk.answering(mac), mac, address: sender }], beyond: false }
       : UNANSWERED;
   }
-  if (!link.mac || !answers(walk, port, sender, target)) return UNANSWERED;
+  const route = routeOf(walk, port, sender, target);
+  if (!link.mac || !answers(port, sender, target, route)) return silent(port, target, route);
   // neigh_event_ns: who asks is known from then on.
   walk.memory.learnNeighbour(refOf(port), sender, mac);
   walk.answers(link.mac, port);
@@ -84,16 +86,30 @@ export function arpReceive(walk: Walk, port: Port, skb: Skb): Fate {
   return arpSend(walk, port, { ...skb, packet: reply, packetType: PACKET.host }, namespace);
 }
 
-/** arp_process: for its own addresses, and as a proxy. */
-function answers(walk: Walk, { namespace, link }: Port, sender: Address, target: Address): boolean {
-  if (isMulticast(target) || (isLoopback4(target) && !either(namespace, link, "routeLocalnet"))) return false;
+function routeOf(walk: Walk, { namespace, link }: Port, sender: Address, target: Address): InputRoute {
   const query = { family: 4, to: target, from: sender, in: link.ifindex, mark: 0 } as const;
-  const route = inputRoute(namespace, link, query, walk.hopOf(namespace));
-  if (route.way === "local")
+  return inputRoute(namespace, link, query, walk.hopOf(namespace));
+}
+
+/** arp_process: for its own addresses, and as a proxy. */
+function answers({ namespace, link }: Port, sender: Address, target: Address, route: InputRoute): boolean {
+  if (isMulticast(target) || (isLoopback4(target) && !either(namespace, link, "routeLocalnet"))) return false;
+  if (route.way === "local") {
     return route.found?.route.type === RTN.local && !ignored(namespace, link, sender, target);
+  }
   if (route.way !== "forward" || !forwards4(namespace, link) || route.out.ifindex === link.ifindex)
     return false;
   return either(namespace, link, "proxyArp") || placeOf(namespace).proxied(link.ifindex, target);
+}
+
+/** Who has the address, and keeps silent: why. */
+function silent(port: Port, target: Address, route: InputRoute): Fate {
+  const { namespace, link } = port;
+  if (placeOf(namespace).holders(target).length === 0) return UNANSWERED;
+  const mode = larger(namespace, link, "arpIgnore");
+  const ignores = `${nameOf(port)} has the address, and does not answer for it (arp_ignore is ${mode})`;
+  const why: DropReason = route.way === "refused" ? route.reason : { code: "no-neighbour", text: ignores };
+  return { ...UNANSWERED, why };
 }
 
 /** arp_ignore */
