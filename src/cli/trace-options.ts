@@ -28,6 +28,4 @@ export function styleOf(terminal: Terminal = process.stdout, environment = proce
   };
 }
 
-/** JSON with the numbers that it has no form for as text. */
-export const jsonText = (value: unknown): string =>
-  `${JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? String(part) : part), 2)}\n`;
+export const jsonText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;

@@ -46,5 +46,7 @@ export function explain(one: Case): Explanation {
     const explanation = cause(one);
     if (explanation) return explanation;
   }
-  return { at: one.reason.code, why: one.reason.text, fixes: [] };
+  // Rules that can't be read drop as well as others.
+  const at = one.reason.code === "rule" ? "the firewall" : one.reason.code;
+  return { at, why: one.reason.text, fixes: [] };
 }
