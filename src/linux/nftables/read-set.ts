@@ -91,10 +91,12 @@ function readElement(bytes: Uint8Array): NftElement {
   };
 }
 
+const NONE: NftElement["expressions"] = [];
 /** Of catch-all elements. */
 const NO_KEY = new Uint8Array();
 
 function expressionsOf(attributes: ReadonlyMap<number, Uint8Array>): NftElement["expressions"] {
   const one = attributes.get(NFTA_SET_ELEM_EXPR);
-  return (one ? [one] : listOf(attributes.get(NFTA_SET_ELEM_EXPRESSIONS))).map(readExpression);
+  const many = attributes.get(NFTA_SET_ELEM_EXPRESSIONS);
+  return one || many ? (one ? [one] : listOf(many)).map(readExpression) : NONE;
 }

@@ -6,7 +6,7 @@
  * ```
  */
 import { readCString } from "../bytes.ts";
-import { attributesOf } from "../netlink/attribute.ts";
+import { attributeOf, attributesOf } from "../netlink/attribute.ts";
 import type { NftVerdict } from "./program.ts";
 import { readBe32 } from "./read-numbers.ts";
 
@@ -36,13 +36,16 @@ export interface NftData {
 
 /** The value of an attribute that holds `enum nft_data_attributes`. */
 export function readData(bytes: Uint8Array | undefined): NftData {
-  const attributes = attributesOf(bytes);
-  const value = attributes.get(NFTA_DATA_VALUE);
+  if (!bytes) return NOTHING;
+  const value = attributeOf(bytes, NFTA_DATA_VALUE);
   if (value) return { value };
-  const verdict = readVerdict(attributes.get(NFTA_DATA_VERDICT));
-  return verdict ? { verdict } : {};
+  const verdict = readVerdict(attributeOf(bytes, NFTA_DATA_VERDICT));
+  return verdict ? { verdict } : NOTHING;
 }
 
+const NOTHING: NftData = {};
+
+/** The value of an attribute that holds `enum nft_verdict_attributes`: of data, and of what is told of traced packets (`trace-message.ts`). */
 export function readVerdict(bytes: Uint8Array | undefined): NftVerdict | undefined {
   const attributes = attributesOf(bytes);
   const word = readBe32(attributes.get(NFTA_VERDICT_CODE));
