@@ -15,7 +15,7 @@ export const acceptRa: Check = {
       url: "https://github.com/docker/for-linux/issues/1373",
     },
     {
-      title: "Enabling IPv6 immediately breaks some hosts' IPv6 networking (accept_ra=1)",
+      title: "Enabling IPv6 Immediately breaks some host's IPv6 networking (accept_ra=1)",
       url: "https://github.com/moby/moby/issues/43466",
     },
     { title: "Docker CE deletes IPv6 Default route", url: "https://github.com/docker/for-linux/issues/844" },

@@ -30,7 +30,8 @@ export const addressConflict: Check = {
       url: "https://github.com/moby/moby/issues/11199",
     },
     {
-      title: "Dangling veth interfaces causing duplicate ARP replies and intermittent connectivity",
+      title:
+        "Dangling (?) veth interfaces causing duplicate packets, duplicate ARP replies, and intermittent connectivity issues",
       url: "https://github.com/moby/moby/issues/31937",
     },
   ],

@@ -13,7 +13,8 @@ export const addressesUsedUp: Check = {
   title: "each network has addresses left",
   reports: [
     {
-      title: "Could not find an available, non-overlapping IPv4 address pool",
+      title:
+        "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
       url: "https://github.com/docker/for-linux/issues/599",
     },
   ],

@@ -25,7 +25,8 @@ export const bridgeAddress: Check = {
       url: "https://github.com/moby/moby/issues/31477",
     },
     {
-      title: "Default bridge network left with no IP after restarting dockerd",
+      title:
+        "Default bridge network (sometimes) left with no IP after restarting dockerd, when default-address-pools configured",
       url: "https://github.com/moby/moby/issues/49596",
     },
   ],

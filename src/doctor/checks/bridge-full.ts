@@ -11,8 +11,13 @@ export const bridgeFull: Check = {
   title: "each bridge has ports left",
   reports: [
     {
-      title: "docker may left orphaned veth interfaces: 1023 interfaces on one bridge",
-      url: "https://github.com/docker/for-linux/issues/109",
+      title: "Docker network failures with more than 1002 containers",
+      url: "https://github.com/moby/moby/issues/44973",
+    },
+    {
+      title:
+        "Error: Start container failed: Cannot start container [containerID]: [8] System error: exchange full",
+      url: "https://github.com/moby/moby/issues/14718",
     },
   ],
   looksAt: "host",

@@ -17,7 +17,7 @@ export const bridgeNetfilter: Check = {
       url: "https://github.com/moby/moby/issues/11404",
     },
     {
-      title: "Setting --icc=false doesn't block connections between containers",
+      title: "Setting --icc=false doesn't block connections between containers.",
       url: "https://github.com/moby/moby/issues/12071",
     },
   ],

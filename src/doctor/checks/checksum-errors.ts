@@ -11,7 +11,13 @@ const SHARE = 0.01;
 export const checksumErrors: Check = {
   name: NAME,
   title: "what arrives has the checksum that it should",
-  reports: [],
+  reports: [
+    {
+      title: "TCP offloading on vxlan.calico adaptor causing 63 second delays in VXLAN communications",
+      url: "https://github.com/projectcalico/calico/issues/3145",
+    },
+    { title: "DHCP sending corrupt UDP checksum", url: "https://github.com/weaveworks/ignite/issues/870" },
+  ],
   looksAt: "both",
   look: ({ host, containers, tools }) =>
     [...new Set([host, ...containers.map(({ namespace }) => namespace)])].flatMap((namespace) =>

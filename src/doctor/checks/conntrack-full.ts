@@ -15,7 +15,7 @@ export const conntrackFull: Check = {
       url: "https://github.com/kubernetes/kubernetes/issues/71261",
     },
     {
-      title: "nf_conntrack: table full, dropping packet (503s under load)",
+      title: "nf_conntrack: table full, dropping packet",
       url: "https://github.com/adobe-platform/porter/issues/124",
     },
   ],

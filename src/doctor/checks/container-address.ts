@@ -11,7 +11,7 @@ export const containerAddress: Check = {
   title: "each container has the addresses that its engine gave it, of its network's subnets",
   reports: [
     {
-      title: "Docker container loses network after first run",
+      title: "Docker container loses network after first run.",
       url: "https://github.com/moby/moby/issues/40170",
     },
   ],

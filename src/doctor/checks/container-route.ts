@@ -16,11 +16,11 @@ export const containerRoute: Check = {
   title: "each container has a default route, by a gateway that is on its network",
   reports: [
     {
-      title: "Host networking of containers breaks: no route to host",
+      title: "containers in bridge network can't access internet (no route to host)",
       url: "https://github.com/docker/cli/issues/2925",
     },
     {
-      title: "The default network bridge is missing its gateway",
+      title: 'The default network "bridge" is missing "Gateway" when docker installed in Virtual machine.',
       url: "https://github.com/docker/for-linux/issues/981",
     },
   ],

@@ -1,10 +1,11 @@
 /** Name servers that containers are told to ask, asked from where they would. */
-import { type Address, formatAddress } from "../../lib/ip.ts";
+import { type Address, formatAddress, sameAddress } from "../../lib/ip.ts";
+import { findProgram } from "../../lib/programs.ts";
 import { attachmentsOf, isWired } from "../facts/networks.ts";
 import { isLoopback } from "../facts/ports.ts";
 import { EMBEDDED, resolvConfOf } from "../facts/resolv-conf.ts";
 import { containersNamed } from "../facts/text.ts";
-import type { Check, Finding, NameAnswer, Patient, Resident } from "../types.ts";
+import type { Check, Finding, Fix, NameAnswer, Patient, Resident } from "../types.ts";
 
 const NAME = "dns-answers";
 /** Answered by every resolver without asking another: RFC 6761, section 6.3. */
@@ -29,7 +30,7 @@ export const dnsAnswers: Check = {
       title: "New embedded DNS server doesn't answer (times out)",
       url: "https://github.com/moby/moby/issues/20029",
     },
-    { title: "127.0.0.11 fails to resolve", url: "https://github.com/docker/for-linux/issues/392" },
+    { title: "`127.0.0.11` fails to resolve", url: "https://github.com/docker/for-linux/issues/392" },
     {
       title: "Containers name resolution timed out with embedded DNS",
       url: "https://github.com/moby/moby/issues/20335",
@@ -61,7 +62,8 @@ function casesOf(patient: Patient): readonly Case[] {
   return [...cases.values()].slice(0, MOST);
 }
 
-async function tried({ tools }: Patient, { server, asker, also }: Case): Promise<readonly Finding[]> {
+async function tried({ tools }: Patient, one: Case): Promise<readonly Finding[]> {
+  const { server, asker, also } = one;
   const { namespace, of } = asker;
   const answer = await tools.askName(namespace.id, server, QUESTION);
   const why = failureOf(answer);
@@ -79,21 +81,43 @@ async function tried({ tools }: Patient, { server, asker, also }: Case): Promise
       evidence: [
         `nsenter --net=${namespace.path} nslookup ${QUESTION} ${shown}: ${answer.answered ? (CODES[answer.code] ?? answer.code) : answer.why}`,
       ],
-      cause: embedded
-        ? answer.answered
-          ? "The engine's resolver is there, and none of the servers that it asks answered it: the host's upstream is out of reach, or refuses."
-          : "The engine serves that address in each container's namespace, by a translation of port 53 there. The engine is down or stuck, or the rules in the container's namespace were flushed."
-        : "The server is out of reach from the container: it is down, it answers only its own network, or the way there is closed. The host may well reach it.",
-      fixes: [
-        {
-          command: "cat /etc/resolv.conf",
-          does: "shows whom the host asks; name another with --dns ADDRESS, of the container or of the engine",
-          safe: false,
-        },
-      ],
+      cause: causeOf(one, answer),
+      fixes: [fixOf(one)],
       about: { namespace: namespace.id, ...(also.length === 0 && { container: of.name }) },
     },
   ];
+}
+
+/** podman's own resolver answers at the gateway of each of its networks. */
+const isPodmans = ({ server, asker: { of } }: Case): boolean =>
+  of.engine === "podman" &&
+  of.endpoints.some(({ gateways }) => gateways.some((one) => sameAddress(one, server)));
+
+function causeOf(one: Case, answer: NameAnswer): string {
+  if (isPodmans(one))
+    return "podman's resolver, aardvark-dns, serves names at the gateway of a network: it is not installed, was killed, or something else has port 53 there.";
+  if (formatAddress(one.server) !== EMBEDDED)
+    return "The server is out of reach from the container: it is down, it answers only its own network, or the way there is closed. The host may well reach it.";
+  return answer.answered
+    ? "The engine's resolver is there, and none of the servers that it asks answered it: the host's upstream is out of reach, or refuses."
+    : "The engine serves that address in each container's namespace, by a translation of port 53 there. The engine is down or stuck, or the rules in the container's namespace were flushed.";
+}
+
+function fixOf(one: Case): Fix {
+  const { name } = one.asker.of;
+  if (isPodmans(one))
+    return findProgram("aardvark-dns") === undefined
+      ? {
+          command: `apt-get install aardvark-dns && podman restart ${name}`,
+          does: "installs the resolver (dnf, zypper or apk elsewhere); it is started with the next container",
+          safe: false,
+        }
+      : { command: "podman network reload --all", does: "starts the resolver again", safe: true };
+  return {
+    command: "cat /etc/resolv.conf",
+    does: "shows whom the host asks; name another with --dns ADDRESS, of the container or of the engine",
+    safe: false,
+  };
 }
 
 function failureOf(answer: NameAnswer): string | undefined {

@@ -16,7 +16,7 @@ export const dnsSearch: Check = {
   reports: [
     { title: "ndots breaks DNS resolving", url: "https://github.com/kubernetes/kubernetes/issues/64924" },
     {
-      title: "musl dns stop further search domain when one returns something unexpected",
+      title: "musl dns stop further search domain when one search domain return something unexpected.",
       url: "https://github.com/gliderlabs/docker-alpine/issues/414",
     },
     {

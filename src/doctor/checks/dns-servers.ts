@@ -21,7 +21,7 @@ export const dnsServers: Check = {
       url: "https://github.com/moby/libnetwork/issues/2187",
     },
     {
-      title: "Fixed clashing embedded DNS with systemd-resolved",
+      title: "Fixed clashing embedded DNS with `systemd-resolved`",
       url: "https://github.com/moby/moby/pull/43705",
     },
   ],

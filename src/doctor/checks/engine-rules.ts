@@ -15,11 +15,15 @@ export const engineRules: Check = {
       title: "iptables failed - No chain/target/match by that name",
       url: "https://github.com/moby/moby/issues/16816",
     },
-    { title: "Docker vs. firewalld on CentOS 7", url: "https://github.com/moby/moby/issues/16137" },
     {
-      title: "firewall-cmd --reload removes the DOCKER-USER iptables chain",
+      title: "firewall-cmd --reload on centos 7.4.1708 removes the DOCKER-USER iptables chain",
       url: "https://github.com/moby/moby/issues/35043",
     },
+    {
+      title: "podman container not responding after reload firewalld",
+      url: "https://github.com/podman-container-tools/podman/issues/8048",
+    },
+    { title: "Handling firewalld reload", url: "https://github.com/containers/netavark/issues/230" },
   ],
   looksAt: "host",
   look: (patient) =>

@@ -12,7 +12,7 @@ export const forwardingOff: Check = {
   title: "the host forwards packets, of each family and by each link that containers need",
   reports: [
     {
-      title: "IPv4 forwarding is disabled after the network is set up anew",
+      title: "IPv4 forwarding fails with static IP address and compose up",
       url: "https://github.com/moby/moby/issues/27319",
     },
     {

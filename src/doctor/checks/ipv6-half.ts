@@ -12,7 +12,7 @@ export const ipv6Half: Check = {
   reports: [
     { title: "IPV6 not forwarded by default", url: "https://github.com/docker/for-linux/issues/359" },
     {
-      title: "Docker IPv6 (ip6tables) support breaks unrelated bridges",
+      title: "Docker IPv6 (ip6tables) support breakes unrelated bridges",
       url: "https://github.com/moby/moby/issues/48365",
     },
   ],

@@ -11,12 +11,12 @@ export const linkDown: Check = {
   title: "the links between each container and its bridge are up, and so is its loopback",
   reports: [
     {
-      title: "Containers lose connectivity after some time",
-      url: "https://github.com/moby/moby/issues/15172",
+      title: "fix(rpi-image): keep NetworkManager off Docker's veth interfaces",
+      url: "https://github.com/mniedermaier/CybICS/pull/224",
     },
     {
-      title: "docker containers are detached from their bridge by a network manager",
-      url: "https://github.com/ehazlett/shipyard/issues/648",
+      title: "Containers lose connectivity to the internet (after some time - trigger unknown)",
+      url: "https://github.com/moby/moby/issues/15172",
     },
   ],
   looksAt: "containers",

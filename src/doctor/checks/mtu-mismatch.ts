@@ -8,12 +8,7 @@ const NAME = "mtu-mismatch";
 export const mtuMismatch: Check = {
   name: NAME,
   title: "a container's link sends no larger packets than its pair's other end takes",
-  reports: [
-    {
-      title: "Change swarm mode ingress network: the MTU of the bridge and of the VPN should match",
-      url: "https://github.com/moby/moby/issues/24220",
-    },
-  ],
+  reports: [{ title: "Change swarm mode ingress network", url: "https://github.com/moby/moby/issues/24220" }],
   looksAt: "containers",
   look: (patient) =>
     attachmentsOf(patient).flatMap(({ resident, link, port }) => {

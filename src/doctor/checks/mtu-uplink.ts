@@ -17,7 +17,7 @@ export const mtuUplink: Check = {
   title: "containers' packets are no larger than the link that they leave by takes",
   reports: [
     {
-      title: "Cannot access some https in docker, when host machine under VPN",
+      title: "Cannot access some https in docker, when host machine under VPN.",
       url: "https://github.com/moby/moby/issues/13475",
     },
     { title: "https requests hang in 1.10.0", url: "https://github.com/moby/moby/issues/20178" },

@@ -13,12 +13,9 @@ export const neighbourTable: Check = {
   name: NAME,
   title: "the neighbour tables have room",
   reports: [
+    { title: "arp_cache: neighbor table overflow!", url: "https://github.com/kubernetes/kops/issues/4533" },
     {
-      title: "arp_cache: neighbor table overflow!",
-      url: "https://github.com/kubernetes/kops/issues/4533",
-    },
-    {
-      title: "Error neighbour: ndisc_cache: neighbor table overflow! (ARP table is full)",
+      title: "Error neighbour: ndisc_cache: neighbor table overflow! (ARP Table is full)",
       url: "https://github.com/canonical/lxd/issues/4799",
     },
   ],

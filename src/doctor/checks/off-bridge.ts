@@ -14,10 +14,13 @@ export const offBridge: Check = {
   title: "each container's pair is a port of its network's bridge, and the port forwards",
   reports: [
     {
-      title: "failed to detach bridge port: a network manager takes veths off docker0",
-      url: "https://github.com/ehazlett/shipyard/issues/648",
+      title: "Some veths created by Docker are not assigned a master bridge",
+      url: "https://github.com/moby/moby/issues/26492",
     },
-    { title: "Can't access internet from containers", url: "https://github.com/moby/moby/issues/13381" },
+    {
+      title: "Work around races from systemd-networkd hijacking the veths",
+      url: "https://github.com/coreos/docker/pull/30",
+    },
   ],
   looksAt: "containers",
   look: (patient) =>

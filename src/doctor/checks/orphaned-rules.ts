@@ -23,7 +23,7 @@ export const orphanedRules: Check = {
       url: "https://github.com/moby/moby/issues/30558",
     },
     {
-      title: "docker run --rm --network leaves behind iptables rules when stopped",
+      title: "`docker run --rm --network` leaves behind `iptables` rules when stopped",
       url: "https://github.com/podman-container-tools/podman/issues/11324",
     },
   ],

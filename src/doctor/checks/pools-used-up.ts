@@ -17,7 +17,8 @@ export const poolsUsedUp: Check = {
   title: "dockerd has subnets left for new networks",
   reports: [
     {
-      title: "could not find an available, non-overlapping IPv4 address pool among the defaults",
+      title:
+        "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
       url: "https://github.com/docker/for-linux/issues/599",
     },
     { title: "Cannot create new network", url: "https://github.com/moby/moby/issues/21847" },

@@ -18,11 +18,11 @@ export const portLoopback: Check = {
   title: "programs listen at an address of their container that a published port leads to",
   reports: [
     {
-      title: "Why do I get connection reset by peer: the service is bound to localhost",
+      title: "Adding info to faq per customer problem: bound to localhost",
       url: "https://github.com/moby/moby/pull/10900",
     },
     {
-      title: "recv failure: connection reset by peer, works inside of the container",
+      title: "python:3 Recv failure: Connection reset by peer",
       url: "https://github.com/docker-library/python/issues/95",
     },
   ],

@@ -10,10 +10,7 @@ export const portNotListening: Check = {
   name: NAME,
   title: "somebody listens in the container at each published port",
   reports: [
-    {
-      title: "Connection reset by peer: published to another port than the program listens at",
-      url: "https://github.com/gliderlabs/logspout/issues/136",
-    },
+    { title: "Connection Reset By Peer", url: "https://github.com/gliderlabs/logspout/issues/136" },
     {
       title: "Connection reset by peer when connecting to published port",
       url: "https://github.com/podman-container-tools/podman/issues/19602",

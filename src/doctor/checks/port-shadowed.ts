@@ -15,7 +15,11 @@ export const portShadowed: Check = {
   title: "no program of the host listens at a port that a container has published",
   reports: [
     {
-      title: "Published port not accessible via localhost",
+      title: "Error when run the docker daemon: bind: address already in use",
+      url: "https://github.com/nginx-proxy/nginx-proxy/issues/540",
+    },
+    {
+      title: "[1.11.2] Published Port not accessible via localhost",
       url: "https://github.com/moby/moby/issues/23730",
     },
   ],

@@ -10,7 +10,17 @@ const SHARE = 0.8;
 export const portsExhausted: Check = {
   name: NAME,
   title: "local ports are left for outgoing connections",
-  reports: [],
+  reports: [
+    {
+      title:
+        "Too many `Cannot assign requested address` error messages from the latest Citrine and Azure runs",
+      url: "https://github.com/TechEmpower/FrameworkBenchmarks/issues/4092",
+    },
+    {
+      title: "{backend-connect}: Cannot assign requested address",
+      url: "https://github.com/varnish/hitch/issues/213",
+    },
+  ],
   looksAt: "both",
   look: ({ host, containers, tools }) =>
     [...new Set([host, ...containers.map(({ namespace }) => namespace)])].flatMap((namespace) => {

@@ -22,7 +22,17 @@ const CONTROLLERS = ["memory", "pids", "cpu"] as const;
 export const runtimeMissing: Check = {
   name: NAME,
   title: "the programs and kernel features that start containers are there",
-  reports: [],
+  reports: [
+    {
+      title: "Changing podman runtime from 'runc' to 'crun'",
+      url: "https://github.com/podman-container-tools/podman/issues/21736",
+    },
+    {
+      title:
+        "kubic xUbuntu_18.04 broken default OCI runtime config? dockerfile RUN lines fail with default installation",
+      url: "https://github.com/podman-container-tools/podman/issues/9365",
+    },
+  ],
   looksAt: "host",
   look: (patient) =>
     patient.container ? [] : [...programs(patient), ...overlay(patient), ...controllers(patient)],

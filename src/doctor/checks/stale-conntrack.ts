@@ -20,7 +20,8 @@ export const staleConntrack: Check = {
       url: "https://github.com/moby/moby/issues/8795",
     },
     {
-      title: "DeleteConntrackEntriesByPort leaves stale UDP conntrack entries",
+      title:
+        "DeleteConntrackEntriesByPort filters on container port instead of host port, leaving stale UDP conntrack entries when hostPort != containerPort",
       url: "https://github.com/moby/moby/issues/53384",
     },
     {

@@ -16,7 +16,8 @@ export const staleVeth: Check = {
       url: "https://github.com/docker/for-linux/issues/109",
     },
     {
-      title: "Dangling veth interfaces causing duplicate packets and intermittent connectivity issues",
+      title:
+        "Dangling (?) veth interfaces causing duplicate packets, duplicate ARP replies, and intermittent connectivity issues",
       url: "https://github.com/moby/moby/issues/31937",
     },
     { title: "leaking veths and sandboxes in 1.11.1", url: "https://github.com/moby/moby/issues/22397" },

@@ -22,11 +22,12 @@ export const subnetOverlap: Check = {
       url: "https://github.com/moby/moby/issues/46615",
     },
     {
-      title: "[openvpn] could not find an available, non-overlapping IPv4 address pool",
+      title:
+        "[openvpn] ERROR: could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
       url: "https://github.com/docker/for-linux/issues/418",
     },
     {
-      title: "Docker interface overlaps with the local LAN",
+      title: "Docker Interface overlap with Local LAN",
       url: "https://github.com/jakeswenson/BitBetter/issues/79",
     },
   ],

@@ -18,7 +18,8 @@ export const wayLocal: Check = {
       url: "https://github.com/moby/moby/issues/23730",
     },
     {
-      title: "route_localnet=1 should only require a MASQUERADE rule for 127.0.0.1, not all host interfaces",
+      title:
+        "`route_localnet=1` should only require a `MASQUERADE` rule for `127.0.0.1`, not all host interfaces",
       url: "https://github.com/moby/moby/issues/45629",
     },
   ],
