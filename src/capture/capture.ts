@@ -14,7 +14,7 @@ export interface CaptureOptions extends CaptureLimits {
   readonly form: Form;
   /** Called once all links are listened to: a refusal leaves no empty file. */
   readonly open: () => Outlet;
-  /** A link went away; `left` are still listened to. */
+  /** A link went away; `left` are still listened to, loopbacks not counted. */
   readonly onGone?: (tapped: Tapped, left: number) => void;
 }
 
@@ -125,9 +125,7 @@ class Run implements Capturing {
     for (let i = 0; i < CALLS_A_TURN && !this.#over; i += 1) {
       const count = tap.receive((packet) => this.#take(packet));
       if (count === "down") this.#look(tap);
-      if (count === 0 || count === "down") return;
-      if (this.#out.length >= PIECE) this.#flush();
-      if (this.#outlet.busy) return;
+      if (count === 0 || count === "down" || this.#outlet.busy) return;
     }
   }
 
@@ -151,6 +149,7 @@ class Run implements Capturing {
     } else {
       this.#packets += 1;
       if (this.#packets === count) this.#end("count");
+      else if (this.#out.length >= PIECE) this.#flush();
     }
   }
 
@@ -190,16 +189,21 @@ class Run implements Capturing {
     if (this.#outlet.busy) this.#expect();
   }
 
-  /** A link that is down comes up again, maybe; one that is gone does not. */
+  /**
+   * A link that is down comes up again, maybe; one that is gone does not. A loopback never goes, since its namespace lives
+   * as long as a socket in it: it alone is nothing to wait for.
+   */
   #look(tap: Tap): void {
+    if (!this.#watches.has(tap)) return;
     if (!tap.gone()) {
       setTimeout(() => this.#guard(() => this.#look(tap)), LOOK).unref();
       return;
     }
     this.#watches.get(tap)?.close();
     this.#watches.delete(tap);
-    this.#options.onGone?.(tap.tapped, this.#watches.size);
-    if (this.#watches.size === 0) this.#finish("gone");
+    const left = [...this.#watches.keys()].filter((one) => !one.loopback).length;
+    this.#options.onGone?.(tap.tapped, left);
+    if (left === 0) this.#finish("gone");
   }
 
   /** What came until now is part of it. */
@@ -222,7 +226,6 @@ class Run implements Capturing {
         if (!late) this.#take(packet);
       });
       if (count === 0 || count === "down") return;
-      if (this.#out.length >= PIECE) this.#flush();
     }
   }
 

@@ -7,6 +7,9 @@ import { openPacketSocket, type PacketSocket } from "../linux/packet-socket.ts";
 import type { NetnsPath } from "../linux/plan.ts";
 import type { Captured, FilterProgram, LinkCount, Tapped } from "./types.ts";
 
+/** linux/if_arp.h. */
+const ARPHRD_LOOPBACK = 772;
+
 export class Tap {
   readonly tapped: Tapped;
   readonly #socket: PacketSocket;
@@ -24,6 +27,10 @@ export class Tap {
     } finally {
       closeSync(fd);
     }
+  }
+
+  get loopback(): boolean {
+    return this.tapped.hardware === ARPHRD_LOOPBACK;
   }
 
   get fd(): number {

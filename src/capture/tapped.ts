@@ -1,5 +1,6 @@
 /** Which links are listened to, for what a user names. Pure: the topology is a value. */
 import { formatPrefix } from "../lib/ip.ts";
+import { linkOf, portsOf } from "../observe/lookup.ts";
 import type { LinkRef, Namespace, NamespaceId, ObservedLink, Topology } from "../observe/types.ts";
 import { isUnderstood } from "./link-types.ts";
 import type { Tapped } from "./types.ts";
@@ -24,16 +25,13 @@ export type Target =
 export function tappedOf(topology: Topology, target: Target): readonly Tapped[] {
   switch (target.kind) {
     case "namespace":
-      return linksOf(topology, target.namespace)
+      return (topology.namespaces.get(target.namespace)?.links ?? [])
         .filter(({ master, up }) => master === undefined && up)
-        .flatMap((link) => tap(topology, { namespace: target.namespace, ifindex: link.ifindex }));
+        .flatMap(({ ifindex }) => tap(topology, { namespace: target.namespace, ifindex }));
     case "bridge": {
-      const { namespace, ifindex } = target.bridge;
-      const ports = linksOf(topology, namespace).filter(({ master }) => master === ifindex);
-      return [
-        ...tap(topology, target.bridge, "out"),
-        ...ports.flatMap((port) => tap(topology, { namespace, ifindex: port.ifindex }, "in")),
-      ];
+      const { namespace } = target.bridge;
+      const ports = portsOf(topology, target.bridge).map(({ ifindex }) => ({ namespace, ifindex }));
+      return [...tap(topology, target.bridge, "out"), ...ports.flatMap((port) => tap(topology, port, "in"))];
     }
     case "links": {
       const once = new Map(target.links.map((link) => [`${link.namespace} ${link.ifindex}`, link]));
@@ -42,13 +40,10 @@ export function tappedOf(topology: Topology, target: Target): readonly Tapped[] 
   }
 }
 
-const linksOf = (topology: Topology, id: NamespaceId): readonly ObservedLink[] =>
-  topology.namespaces.get(id)?.links ?? [];
-
 /** None where the link is not there, or its frames are not understood. */
 function tap(topology: Topology, ref: LinkRef, way?: "in" | "out"): readonly Tapped[] {
   const namespace = topology.namespaces.get(ref.namespace);
-  const link = namespace?.links.find(({ ifindex }) => ifindex === ref.ifindex);
+  const link = linkOf(topology, ref);
   if (!namespace || !link || !isUnderstood(link.hardware)) return [];
   const only = link.loopback ? "in" : way;
   return [

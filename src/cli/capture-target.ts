@@ -1,10 +1,10 @@
 /** From the words of the command line to the links that are meant. */
 import type { Target } from "../capture/tapped.ts";
 import { conflict, notFound } from "../lib/errors.ts";
-import { sameAddress } from "../lib/ip.ts";
 import { didYouMean } from "../lib/nearest.ts";
+import { addressOwners, hostOf, linkByName } from "../observe/lookup.ts";
 import type { EngineNetwork, LinkRef, Namespace, Topology } from "../observe/types.ts";
-import { findPlace, hostOf } from "../trace/ends-places.ts";
+import { findPlace } from "../trace/ends-places.ts";
 
 const SHORTEST_ID = 4;
 
@@ -39,13 +39,8 @@ function linkOfPlace(topology: Topology, word: string): LinkRef | undefined {
   if (colon < 0) return undefined;
   const place = findPlace(topology, word.slice(0, colon));
   if (!place) return undefined;
-  const name = word.slice(colon + 1);
-  const link = linkIn(place.namespace, name);
-  if (link) return link;
-  const names = place.namespace.links.map((one) => one.name);
-  throw notFound(
-    `${place.label} has no link named ${name}${didYouMean(name, names)}: it has ${names.join(", ") || "none"}`,
-  );
+  const { id: namespace } = place.namespace;
+  return { namespace, ifindex: linkByName(place.namespace, word.slice(colon + 1)).ifindex };
 }
 
 /** Its bridge; of one that has none (macvlan), the links of those that are on it. */
@@ -59,19 +54,13 @@ function targetOfNetwork(topology: Topology, network: EngineNetwork): Target {
     .flatMap(({ endpoints }) => endpoints)
     .filter(({ networkId }) => networkId === network.id)
     .flatMap(({ addresses }) => addresses)
-    .flatMap(({ address }) => linksWith(topology, address));
+    .flatMap(({ address }) => addressOwners(topology, address))
+    .map(({ namespace, address }) => ({ namespace: namespace.id, ifindex: address.ifindex }));
   if (links.length > 0) return { kind: "links", links };
   throw conflict(
     `network ${name} (${driver}) has no bridge and no container that runs: there is nothing to listen to`,
   );
 }
-
-const linksWith = (topology: Topology, address: Parameters<typeof sameAddress>[0]): readonly LinkRef[] =>
-  [...topology.namespaces.values()].flatMap(({ id, addresses }) =>
-    addresses
-      .filter((one) => sameAddress(one.address.address, address))
-      .map(({ ifindex }) => ({ namespace: id, ifindex })),
-  );
 
 function unknown(topology: Topology, word: string): Error {
   const names = [
