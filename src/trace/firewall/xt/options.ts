@@ -93,9 +93,10 @@ export class Options {
     if (left) throw this.wrong(`unknown option --${left.name}`);
   }
 
-  /** All that is left, as words. */
+  /** All that is left, as words. Only what would be split is quoted: how it was written is not known any more. */
   rest(): string[] {
-    return this.#left.splice(0).flatMap(({ name, not, args }) => option(name, not, ...args.map(quoted)));
+    const word = (text: string) => (text === "" || /[\s"'\\]/.test(text) ? quoted(text) : text);
+    return this.#left.splice(0).flatMap(({ name, not, args }) => option(name, not, ...args.map(word)));
   }
 
   wrong(why: string): Error {
