@@ -117,7 +117,7 @@ test("from somebody who is not here", async () => {
   const enters = { namespace: host.id, ifindex: link.ifindex };
   const asked = { protocol: "tcp", port: 22, source: parseAddress("10.0.0.3"), enters } as const;
   const byPeer = await proofOf("h", "10.0.0.1", asked);
-  assert.equal(byPeer.reason?.code, "no-socket");
+  assert.equal(byPeer.reason?.code, "closed");
   assert.ok(wordsOf(topology, byPeer.seen).includes("h in vb"));
   assert.equal(wordsOf(topology, byPeer.seen).at(-1), "h answer RST");
   const { source: _, ...unnamed } = asked;
@@ -143,5 +143,5 @@ test("by a link whose other end is not here", async () => {
   const proof = await prove(cut, flow, wayThrough(cut, flow, "h"), { wait: 500 });
   const words = wordsOf(cut, proof.seen);
   assert.deepEqual([words[0], words.at(-1)], ["h in vb", "h answer RST"]);
-  assert.equal(proof.reason?.code, "no-socket");
+  assert.equal(proof.reason?.code, "closed");
 });

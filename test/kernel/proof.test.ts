@@ -100,7 +100,7 @@ test("a port that listens: its program is not bothered", async () => {
 test("a closed port", async () => {
   const proof = await proofOf("10.0.2.2", { protocol: "tcp", port: 82 });
   assert.equal(proof.outcome, "dropped");
-  assert.equal(proof.reason?.code, "no-socket");
+  assert.equal(proof.reason?.code, "closed");
   assert.deepEqual(proof.reason?.kernel, { reason: "NO_SOCKET", at: "tcp_v4_rcv" });
   assert.equal(wordsOf(topology, proof.seen).at(-1), "a answer RST");
 });
@@ -147,7 +147,7 @@ test("routes that lead nowhere", async () => {
   assert.deepEqual(codes, [
     ["unreachable-route", false],
     ["unreachable-route", false],
-    ["rule", true],
+    ["unreachable-route", true],
   ]);
 });
 

@@ -93,7 +93,7 @@ const CASES: Readonly<Record<string, readonly [Case, string]>> = {
   ],
   "a closed port": [
     { seen: [tap(THERE, "in"), drop("NO_SOCKET", THERE)], answer: refused },
-    "dropped: no-socket",
+    "dropped: closed",
   ],
   "a refusal from elsewhere": [{ seen: [tap(HERE, "out")], answer: refused }, "dropped: closed"],
   "a router's word over its kernel's": [

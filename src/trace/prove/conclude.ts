@@ -78,11 +78,19 @@ const ruleReason = ({ rule }: SeenRule): DropReason => ({
 function reasonOf(drop: SeenDrop, rule: SeenRule | undefined, answer: Answer | undefined): DropReason {
   const kernel = { reason: drop.reason, at: drop.at_function };
   const words = wordsOfDrop(drop.reason, drop.at_function);
-  // A router's own words are better than the reason that its kernel notes.
-  const told = words.code !== "rule" && words.code !== "no-socket" && answer?.what === "error";
-  const reason = told ? answer.words : rule ? ruleReason(rule) : words;
+  const reason = rule ? ruleReason(rule) : reasonWithAnswer(words, answer);
   return { ...lost(drop.direction, reason), kernel };
 }
+
+/** A router's own words are better than the reason that its kernel notes. */
+function reasonWithAnswer(words: DropReason, answer: Answer | undefined): DropReason {
+  if (words.code === "no-socket" && answer?.what === "refused") return REFUSED;
+  if (words.code === "rule" || words.code === "no-socket" || answer?.what !== "error") return words;
+  // Where it was no rule that prohibited it, it was a route.
+  return answer.words.code === "rule" ? { code: "unreachable-route", text: answer.words.text } : answer.words;
+}
+
+const REFUSED: DropReason = { code: "closed", text: "nobody listens there: the connection is refused" };
 
 const lost = (direction: Seen["direction"], reason: DropReason): DropReason =>
   direction === "there"

@@ -62,9 +62,11 @@ function ends(numbers: ProbeNumbers): Pick<Marks, "there" | "answers"> {
     return { there: [echo(ECHO[family].request)], answers: [echo(ECHO[family].reply)] };
   }
   const udp = (...fields: Pattern["fields"]): Pattern => ({ protocol: PROTOCOL.udp, fields });
-  if (!question) return { there: [udp(field(8, magic))], answers: [udp(field(2, be16(sourcePort)))] };
+  const toSender = udp(field(2, be16(sourcePort)));
+  if (!question) return { there: [udp(field(8, magic))], answers: [toSender] };
   const asked = field(8 + DNS_HEADER, question.subarray(0, 4));
-  return { there: [udp(field(8, magic), asked)], answers: [udp(field(8, magic.subarray(0, 2)), asked)] };
+  const answer = udp(field(8, magic.subarray(0, 2)), asked);
+  return { there: [udp(field(8, magic), asked)], answers: [answer, toSender] };
 }
 
 /** Routers quote at least eight bytes of what they could not deliver (RFC 792), Linux as many as fit. */

@@ -22,6 +22,7 @@ export interface Probe {
 
 /** A query, recursion desired: the flags of a DNS header, RFC 1035 section 4.1.1. */
 const QUERY_FLAGS = be16(0x0100);
+const DNS = 53;
 const EPHEMERAL = [32_768, 60_999] as const;
 const IP_HEADER = { 4: 20, 6: 40 } as const;
 const TRANSPORT_HEADER = { icmp: 8, tcp: 20, udp: 8 } as const;
@@ -36,7 +37,9 @@ export function chanceFor(flow: Flow): Chance {
 
 export const randomPort = (): number => randomInt(EPHEMERAL[0], EPHEMERAL[1] + 1);
 
-export const isQuery = ({ protocol, query }: Flow): boolean => protocol === "udp" && query !== undefined;
+/** A name server takes nothing but questions: where no name is given, it is asked for the root. */
+export const isQuery = ({ protocol, port, query }: Flow): boolean =>
+  protocol === "udp" && (query !== undefined || port === DNS);
 
 export function makeProbe(flow: Flow, { magic, echo }: Chance, source: Address, sourcePort: number): Probe {
   const { protocol, port = 0, destination } = flow;

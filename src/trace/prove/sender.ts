@@ -83,8 +83,9 @@ export function sendFrom({ id, path }: Namespace, flow: Flow, scope: number | un
 
 function understand(flow: Flow, { marks }: Probe, magic: Uint8Array, bytes: Uint8Array): Answer | undefined {
   if (flow.protocol === "udp") {
-    if (isQuery(flow) && (bytes[0] !== magic[0] || bytes[1] !== magic[1])) return undefined;
-    return { what: "reached", text: isQuery(flow) ? "DNS answer" : "datagram" };
+    const same = isQuery(flow) && bytes[0] === magic[0] && bytes[1] === magic[1];
+    if (!same && flow.query !== undefined) return undefined;
+    return { what: "reached", text: same ? "DNS answer" : "datagram" };
   }
   const protocol = PROTOCOLS[flow.protocol][flow.destination.family];
   if (meaningOfSegment(marks, protocol, bytes) !== "answer") return undefined;

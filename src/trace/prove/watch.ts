@@ -11,7 +11,6 @@ import type { Answer } from "./conclude.ts";
 import { withoutCopies } from "./copies.ts";
 import { type Meaning, meaningAt } from "./marks.ts";
 import { inOrder, type Observations, TRACING } from "./order.ts";
-import { isQuery } from "./probe.ts";
 import type { Sender } from "./sender.ts";
 import { type Asked, Vantage } from "./vantage.ts";
 
@@ -23,7 +22,7 @@ const MOST_NAMESPACES = 24;
 export class Watch {
   /** Where it ends, if here. */
   readonly destination: NamespaceId | undefined;
-  /** Of UDP: programs answer what they understand. */
+  /** Of UDP where no name is asked for: programs answer what they understand. */
   readonly needsNoAnswer: boolean;
   readonly #sender: Sender;
   readonly #table = `${TRACING}${randomBytes(6).toString("hex")}`;
@@ -44,7 +43,7 @@ export class Watch {
   constructor(topology: Topology, flow: Flow, prediction: Prediction, sender: Sender) {
     this.#sender = sender;
     this.destination = flow.to.namespace ?? endOf(prediction);
-    this.needsNoAnswer = flow.protocol === "udp" && !isQuery(flow);
+    this.needsNoAnswer = flow.protocol === "udp" && flow.query === undefined;
     const { marks } = sender.probe;
     this.#nextHops = [flow.destination, ...nextHopsOf(prediction)];
     const ids = [...new Set([sender.namespace, flow.to.namespace, ...onTheWay(prediction)])];
