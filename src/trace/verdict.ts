@@ -24,13 +24,18 @@ export function verdictOf(
   proof: Proof | undefined,
   path: Path | undefined,
 ): Verdict {
-  const made = proof ? proven(topology, prediction, proof, path) : predicted(topology, prediction, path);
-  if (!proof || !disagree(prediction, proof)) return made;
+  // One that could not be sent proves nothing: why, its `blind` tells.
+  const sent = proof && wasSent(proof);
+  const made = sent ? proven(topology, prediction, proof, path) : predicted(topology, prediction, path);
+  if (!sent || !disagree(prediction, proof)) return made;
   return {
     ...made,
     sentence: `${made.sentence}; the prediction was another: ${PREDICTED[prediction.outcome]}`,
   };
 }
+
+const wasSent = ({ outcome, seen, reason, blind }: Proof): boolean =>
+  outcome !== "silent" || seen.length > 0 || reason !== undefined || blind.length === 0;
 
 const PREDICTED: Readonly<Record<Prediction["outcome"], string>> = {
   reached: "that it is reached",
@@ -71,7 +76,7 @@ function proven(topology: Topology, prediction: Prediction, proof: Proof, path: 
     case "leaves":
       return {
         outcome: "unsure",
-        sentence: `unsure: it left this machine${lastSeen(topology, proof)}, and nothing came back within ${took}`,
+        sentence: `unsure: it left this machine${lastSeen(topology, proof)}, and nothing came back`,
         fixes: [],
       };
     case "dropped": {
@@ -120,8 +125,7 @@ function silence(topology: Topology, prediction: Prediction, proof: Proof, path:
   const reason = reasonOf(proof, path);
   if (reason) return ended(caseOfProof(topology, flow, proof, reason, path));
   const where = lastSeen(topology, proof);
-  const waited = `no answer came within ${proof.took.toFixed(0)} ms`;
-  // With somebody blind, what was not seen may be there all the same.
+  const waited = "no answer came";
   if (flow.protocol === "udp" && prediction.outcome !== "dropped") {
     return {
       outcome: "unsure",
@@ -129,11 +133,12 @@ function silence(topology: Topology, prediction: Prediction, proof: Proof, path:
       fixes: [],
     };
   }
+  const word = prediction.outcome === "leaves" ? "unsure" : "not reached";
   return {
-    outcome: prediction.outcome === "leaves" ? "unsure" : "not reached",
+    outcome: word,
     sentence: where
-      ? `not reached: ${waited}; it was last seen${where}`
-      : `not reached: ${waited}, and no tap saw it`,
+      ? `${word}: ${waited}; it was last seen${where}`
+      : `${word}: ${waited}, and no tap saw it`,
     fixes: [],
   };
 }

@@ -227,10 +227,13 @@ describe("a verdict", () => {
   test("of silence: where it was last seen", () => {
     const verdict = of(world(), reaches, proof("silent", seenOf(start), { took: 1000 }));
     assert.equal(verdict.outcome, "not reached");
-    assert.match(
-      verdict.sentence,
-      /no answer came within 1000 ms; it was last seen after it came in by br-net-a of host/,
-    );
+    assert.match(verdict.sentence, /no answer came; it was last seen after it came in by br-net-a of host/);
+  });
+
+  test("of a probe that could not be sent is the prediction's", () => {
+    const unsent = proof("silent", [], { blind: ["no probe was sent: EPERM"], took: 0 });
+    assert.deepEqual(of(world(), reaches, unsent), of(world(), reaches));
+    assert.deepEqual(of(world(), drops, unsent), of(world(), drops));
   });
 
   test("of what leaves, and of what can't be decided, is unsure", () => {
