@@ -266,6 +266,18 @@ export class Place {
     this.neighbours.push({ ifindex, address: parseAddress(address), mac: mac as Mac, state, proxy: false });
   }
 
+  /** An entry of a bridge's table. */
+  entry(bridge: string, mac: string, port: string): void {
+    const [at, to] = [this.at(bridge), this.at(port)];
+    this.forwarding.push({
+      mac: mac as Mac,
+      ifindex: to.ifindex,
+      bridge: at.ifindex,
+      local: false,
+      permanent: false,
+    });
+  }
+
   observed(host: boolean): Namespace {
     return {
       id: this.id,

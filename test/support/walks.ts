@@ -75,12 +75,11 @@ export function onlyPath({ paths, unsure }: Prediction): Path {
   return path;
 }
 
+type OfKind<K, E = Event> = E extends { readonly kind: infer Kinds } ? (K extends Kinds ? E : never) : never;
+
 /** Events of one kind, in order. */
-export const events = <K extends Event["kind"]>(
-  path: Path,
-  kind: K,
-): readonly Extract<Event, { kind: K }>[] =>
-  path.hops.flatMap(({ event }) => (event.kind === kind ? [event as Extract<Event, { kind: K }>] : []));
+export const events = <K extends Event["kind"]>(path: Path, kind: K): readonly OfKind<K>[] =>
+  path.hops.flatMap(({ event }) => (event.kind === kind ? [event as OfKind<K>] : []));
 
 /** `out eth0`, `in veth-web`: by which links it goes, there and back. */
 export const links = (path: Path, direction: "there" | "back" = "there"): readonly string[] =>

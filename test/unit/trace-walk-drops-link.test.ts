@@ -65,13 +65,7 @@ const CASES: readonly Case[] = [
     breaks({ host, web, db }) {
       web.change("eth0", { up: false });
       db.neighbour("eth0", "172.17.0.2", "02:42:ac:11:00:02");
-      host.forwarding.push({
-        mac: "02:42:ac:11:00:02" as never,
-        ifindex: host.at("veth-web").ifindex,
-        bridge: host.at("docker0").ifindex,
-        local: false,
-        permanent: false,
-      });
+      host.entry("docker0", "02:42:ac:11:00:02", "veth-web");
     },
   },
   {
@@ -100,13 +94,7 @@ const CASES: readonly Case[] = [
       host.enslave("veth-db", "docker0", { isolated: true });
       host.enslave("veth-web", "docker0", { isolated: true });
       db.neighbour("eth0", "172.17.0.2", "02:42:ac:11:00:02");
-      host.forwarding.push({
-        mac: "02:42:ac:11:00:02" as never,
-        ifindex: host.at("veth-web").ifindex,
-        bridge: host.at("docker0").ifindex,
-        local: false,
-        permanent: false,
-      });
+      host.entry("docker0", "02:42:ac:11:00:02", "veth-web");
     },
   },
   {

@@ -51,12 +51,12 @@ function stepsOf(walk: Walk, where: Where): readonly Step[] {
   const { namespace, layer, hook } = where;
   const stages = walk.firewall.stagesOf(namespace, layer, hook);
   const builtins = [...(where.builtins ?? []), ...ownOf(walk, where)];
-  if (stages.length === 0 && builtins.length === 0) return [];
   const nat = stages.filter(({ type }) => type === "nat");
   const steps: Step[] = stages
     .filter(({ type }) => type !== "nat")
     .map((stage) => ({ priority: stage.priority, stage }));
   for (const { priority, run } of builtins) steps.push({ priority, builtin: run });
+  // What was translated once is translated on, at hooks as well where no chain of type nat stands.
   if (isIp(layer) && (ENTRY.has(hook) || EXIT.has(hook))) {
     steps.push({ priority: ENTRY.has(hook) ? DESTINATION_NAT : SOURCE_NAT, nat });
   }
