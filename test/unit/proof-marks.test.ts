@@ -5,7 +5,7 @@ import { type Address, type Family, parseAddress } from "../../src/lib/ip.ts";
 import { type Carried, makePacket } from "../../src/trace/packet/make.ts";
 import type { Packet } from "../../src/trace/packet/types.ts";
 import { viewOf } from "../../src/trace/packet/view.ts";
-import { type Marks, meaningOf } from "../../src/trace/prove/marks.ts";
+import { type Marks, meaningOf, meaningOfBeginning } from "../../src/trace/prove/marks.ts";
 import { chanceFor, makeProbe, questionOf } from "../../src/trace/prove/probe.ts";
 import type { Flow } from "../../src/trace/types.ts";
 
@@ -58,6 +58,8 @@ describe("marks", () => {
         const { packet, marks } = probeOf(family, kind);
         assert.equal(meaningOf(marks, packet), "probe");
         assert.equal(meaning(marks, family, answerTo(kind, packet)), "answer");
+        const header = packet.bytes.slice(packet.transport, (packet.transport ?? 0) + 20);
+        assert.equal(meaningOfBeginning(marks, packet.protocol ?? 0, header), "probe");
         const error = { kind: "icmp-error", type: family === 4 ? 3 : 1, code: 1 } as const;
         assert.equal(meaning(marks, family, { ...error, about: packet }), "error");
         const short = packet.bytes.subarray(0, (packet.transport ?? 0) + 8);

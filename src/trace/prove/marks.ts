@@ -100,6 +100,22 @@ export function meaningOfSegment(marks: Marks, protocol: number, segment: Uint8A
   return found < 0 ? undefined : meaningAt(marks, found);
 }
 
+/** The same by a beginning of that, which may end before all of a pattern is told: what is told has to match. */
+export function meaningOfBeginning(
+  marks: Marks,
+  protocol: number,
+  beginning: Uint8Array,
+): Meaning | undefined {
+  const told = ({ fields, ...pattern }: Pattern): Pattern => ({
+    ...pattern,
+    fields: fields.filter(({ offset, bytes }) => offset + bytes.length <= beginning.length),
+  });
+  const found = marks.all
+    .map(told)
+    .findIndex((pattern) => pattern.fields.length > 0 && matches(pattern, protocol, beginning));
+  return found < 0 ? undefined : meaningAt(marks, found);
+}
+
 /** The same by its number among all patterns. */
 export function meaningAt({ there, answers }: Marks, index: number): Meaning {
   if (index < there.length) return "probe";

@@ -8,7 +8,7 @@ import type { Namespace, NamespaceId } from "../../observe/types.ts";
 import { PROTOCOL } from "../packet/parse.ts";
 import { sightOf } from "../packet/sight.ts";
 import type { RuleRef, Seen } from "../types.ts";
-import { type Direction, directionOf, type Marks, type Meaning, meaningOfSegment } from "./marks.ts";
+import { type Direction, directionOf, type Marks, type Meaning, meaningOfBeginning } from "./marks.ts";
 import type { FrameSeen } from "./vantage.ts";
 
 export interface Observations {
@@ -100,7 +100,7 @@ function passOf(
   const { network, transport } = message;
   if (!network) return before;
   const protocol = (network[0] ?? 0) >> 4 === 4 ? network[9] : network[6];
-  const meaning = transport && protocol !== undefined && meaningOfSegment(marks, protocol, transport);
+  const meaning = transport && protocol !== undefined && meaningOfBeginning(marks, protocol, transport);
   // Of an error's packet too little is told to know whose it is: ours, where a link carried ours.
   const mayBe = error && transport?.[0] !== undefined && isError(protocol, transport[0]);
   const direction = meaning ? directionOf(meaning) : mayBe ? "back" : undefined;
