@@ -1,6 +1,6 @@
 /** Which links are listened to, for what a user names. Pure: the topology is a value. */
 import { formatPrefix } from "../lib/ip.ts";
-import { linkOf, portsOf } from "../observe/lookup.ts";
+import { linkOf, otherEnd, portsOf } from "../observe/lookup.ts";
 import type { LinkRef, Namespace, NamespaceId, ObservedLink, Topology } from "../observe/types.ts";
 import { isUnderstood } from "./link-types.ts";
 import type { Tapped } from "./types.ts";
@@ -46,6 +46,8 @@ function tap(topology: Topology, ref: LinkRef, way?: "in" | "out"): readonly Tap
   const link = linkOf(topology, ref);
   if (!namespace || !link || !isUnderstood(link.hardware)) return [];
   const only = link.loopback ? "in" : way;
+  const far = farEndOf(topology, ref);
+  const container = [namespace, far?.namespace].find((one) => one?.container)?.name;
   return [
     {
       link: ref,
@@ -55,7 +57,8 @@ function tap(topology: Topology, ref: LinkRef, way?: "in" | "out"): readonly Tap
       path: namespace.path,
       hardware: link.hardware,
       addresses: addressesOf(namespace, link),
-      comment: commentOf(topology, namespace, link),
+      comment: commentOf(namespace, link, far),
+      ...(container !== undefined && { container }),
       ...(link.mac !== undefined && { mac: link.mac }),
       ...(only !== undefined && { only }),
     },
@@ -65,16 +68,29 @@ function tap(topology: Topology, ref: LinkRef, way?: "in" | "out"): readonly Tap
 const addressesOf = (namespace: Namespace, link: ObservedLink) =>
   namespace.addresses.filter(({ ifindex }) => ifindex === link.ifindex).map(({ address }) => address);
 
-/** `web: eth0, 172.17.0.2/16, peer of veth1a2b in host`; of a bridge's port, whom it leads to: `host: veth1a2b, port of docker0, peer of eth0 in web`. */
-function commentOf(topology: Topology, namespace: Namespace, link: ObservedLink): string {
+interface FarEnd {
+  readonly namespace: Namespace;
+  readonly link: ObservedLink;
+}
+
+function farEndOf(topology: Topology, ref: LinkRef): FarEnd | undefined {
+  const other = otherEnd(topology, ref);
+  const namespace = other && topology.namespaces.get(other.namespace);
+  const link = other && linkOf(topology, other);
+  return namespace && link && { namespace, link };
+}
+
+/**
+ * `web: eth0, 172.17.0.2/16, peer of veth1a2b in host`; of a bridge's port, whom it leads to: `host: veth1a2b, port of
+ * docker0, peer of eth0 in web`.
+ */
+function commentOf(namespace: Namespace, link: ObservedLink, far: FarEnd | undefined): string {
   const master = namespace.links.find(({ ifindex }) => ifindex === link.master);
-  const other = link.other && topology.namespaces.get(link.other.namespace ?? namespace.id);
-  const end = other?.links.find(({ ifindex }) => ifindex === link.other?.ifindex);
   const relation = link.kind === "veth" ? "peer of" : "on";
   return [
     `${namespace.name}: ${link.name}`,
     ...addressesOf(namespace, link).map(formatPrefix),
     ...(master ? [`port of ${master.name}`] : []),
-    ...(other && end ? [`${relation} ${end.name} in ${other.name}`] : []),
+    ...(far ? [`${relation} ${far.link.name} in ${far.namespace.name}`] : []),
   ].join(", ");
 }

@@ -11,6 +11,8 @@ export interface Tapped {
   readonly namespace: NamespaceId;
   /** What people call the namespace: `web`, `host`. */
   readonly place: string;
+  /** Whose it is, or whom it leads to: the container at this end of the pair, or at the other. */
+  readonly container?: string;
   /** To enter the namespace by. */
   readonly path: string;
   /** ARPHRD_*, linux/if_arp.h. */

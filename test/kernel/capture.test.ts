@@ -25,8 +25,13 @@ isolated(import.meta);
 
 const sh = (command: string): string => execFileSync("sh", ["-c", command], { encoding: "utf8" });
 
+/** A shell's word: wait until a link of a namespace carries what it is given, which comes a while after its carrier. */
+const READY = `
+ready() { until ip $1 link show $2 | grep -q 'qdisc noqueue.* state UP '; do sleep 0.01; done; }
+`;
+
 /** Two on a bridge, as an engine would have them; nothing speaks unless it is told to. */
-sh(`
+sh(`${READY}
 set -e
 sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
 ip link add br0 type bridge
@@ -41,6 +46,7 @@ for n in 2 3; do
   ip -n box$n addr add 10.9.0.$n/24 dev eth0
   ip -n box$n link set eth0 up
 done
+for n in 2 3; do ready "-n box$n" eth0; ready "" port$n; done; ready "" br0
 # Everybody knows everybody: nobody asks in between.
 bridge=$(cat /sys/class/net/br0/address)
 for n in 2 3; do
@@ -256,7 +262,7 @@ test("a link that goes down comes back; one that goes away is told, and the last
     filter: "",
     onGone: ({ name }, left) => gone.push(`${name}, ${left} left`),
   });
-  sh("ip link set gone0 down; ip link set gone0 up");
+  sh(`${READY} ip link set gone0 down; ip link set gone0 up; ready "" gone0; ready "" gone1`);
   const socket = openPacketSocket({ protocol: 0xffff });
   socket.send(datagram(1), links[0]?.ifindex ?? 0);
   socket.close();

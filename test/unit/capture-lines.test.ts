@@ -170,5 +170,7 @@ test("a line has the time, the link, the way and the packet", () => {
     lineOf(capturedAs(raw, frame.subarray(14), { way: "out" }), named),
     / host:tun0 out IP web\.1 > db\.2/,
   );
+  assert.equal(labelOf(tappedAs({ container: "web" })), "web:eth0");
+  assert.equal(labelOf(tappedAs({ place: "host", name: "veth1", container: "web" })), "host:veth1(web)");
   assert.equal(labelOf(tappedAs({ place: "sh\u001b[2J (pid 4)" })), "sh\\u{1b}[2J (pid 4):eth0");
 });

@@ -92,6 +92,14 @@ test("a link's comment tells its addresses, its bridge and its other end", () =>
   assert.deepEqual(comments("web:eth0"), ["web: eth0, 10.1.0.2/24, peer of veth-web in host"]);
 });
 
+test("a link tells which container it is of, or leads to", () => {
+  const containers = (word: string) =>
+    tappedOf(topology, targetOf(topology, word)).map(({ container }) => container);
+  assert.deepEqual(containers("web"), ["web", "web"]);
+  assert.deepEqual(containers("net-b"), [undefined, "db"]);
+  assert.deepEqual(containers("eth0"), [undefined]);
+});
+
 test("addresses are called by whose they are, and those of two by nobody's name", () => {
   const names = (of: Topology) =>
     Object.fromEntries([...namesOf(of)].map(([text, [, name]]) => [text, name]));

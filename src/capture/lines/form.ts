@@ -18,8 +18,11 @@ export function timeOf(at: bigint): string {
   return `${clock.map(two).join(":")}.${String(micros).padStart(6, "0")}`;
 }
 
-/** `web:eth0`. */
-export const labelOf = ({ place, name }: Tapped): string => harmless(`${place}:${name}`);
+/** `web:eth0`; of a link that leads to a container, `host:veth1a2b(web)`. */
+export const labelOf = ({ place, name, container }: Tapped): string =>
+  harmless(
+    container === undefined || container === place ? `${place}:${name}` : `${place}:${name}(${container})`,
+  );
 
 /** Without a line's end. @param width of the column of links */
 export function lineOf({ tapped, at, way, bytes }: Captured, nameOf: NameOf, width = 0): string {

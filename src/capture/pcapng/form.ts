@@ -42,7 +42,7 @@ export class Pcapng implements Form {
         snapLength,
         name: `${one.place}:${one.name}`,
         description: one.comment,
-        comment: one.place,
+        comment: one.container ?? one.place,
         addresses: one.addresses,
         ...(one.mac !== undefined && { mac: one.mac }),
         ...(filter !== undefined && { filter }),
