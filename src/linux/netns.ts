@@ -60,7 +60,7 @@ function leave(): void {
 }
 
 /** Work that gives no promise: nothing may run in the namespace after the call. */
-type Now<T> = T extends PromiseLike<unknown> ? never : T;
+export type Now<T> = T extends PromiseLike<unknown> ? never : T;
 
 /**
  * Run `work` in the namespace that `fd` has open; `path` names it in errors.

@@ -67,7 +67,7 @@ export class Mirror {
         if (read.size % TURN === 0) await nextTurn();
         this.#readOne(reader, id);
       }
-      this.#numbers = findNumbers(this.#all, this.#known(reader.numbers));
+      this.#numbers = findNumbers(this.#all, this.#known(reader.numbers), this.#host);
     } finally {
       reader.close();
     }
@@ -132,7 +132,7 @@ export class Mirror {
       this.#onChange();
     };
     try {
-      this.#subscriptions.set(id, new Subscription(this.#reactor, found, heard));
+      this.#subscriptions.set(id, new Subscription(this.#reactor, found, id === this.#host, heard));
     } catch (thrown) {
       this.#troubles.set(id, `network namespace ${found.path} can't be listened to: ${messageOf(thrown)}`);
     }

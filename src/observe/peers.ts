@@ -4,12 +4,11 @@
  * as each is read; of what is left, those are asked about in which a link could be the one.
  */
 import { closeSync } from "node:fs";
-import { codeOf } from "../lib/errors.ts";
+import { KernelError } from "../linux/ffi.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "../linux/netlink/socket.ts";
 import { openNamespace, within } from "../linux/netns.ts";
-import { askNamespaceId } from "../linux/rtnetlink/dump/nsid.ts";
 import type { FoundNamespace } from "./find-namespaces.ts";
-import type { Reading, ReadLink } from "./read-inside.ts";
+import { nsidOf, type Reading, type ReadLink } from "./read-inside.ts";
 import type { NamespaceId, ObservedLink } from "./types.ts";
 
 /** By namespace: what it calls which others. */
@@ -20,16 +19,19 @@ export interface Read {
   readonly reading: Reading;
 }
 
-/** The numbers that links use and `known` has not, found by asking. What can't be asked stays unknown. */
-export function findNumbers(all: ReadonlyMap<NamespaceId, Read>, known: Numbers): Numbers {
+/**
+ * The numbers that links use and `known` has not, found by asking. What can't be asked stays unknown.
+ * @param host the reader's own, which was asked about each as that was read
+ */
+export function findNumbers(all: ReadonlyMap<NamespaceId, Read>, known: Numbers, host: NamespaceId): Numbers {
   const numbers = new Map([...known].map(([id, some]) => [id, new Map(some)]));
   for (const [id, { found, reading }] of all) {
     const own = numbers.get(id) ?? new Map<number, NamespaceId>();
     numbers.set(id, own);
+    if (id === host) continue;
     const open = reading.links.filter(({ peer }) => peer?.nsid !== undefined && !own.has(peer.nsid));
     if (open.length === 0) continue;
-    const candidates = candidatesFor(id, open, all);
-    for (const [nsid, other] of ask(found, candidates)) own.set(nsid, other);
+    for (const [nsid, other] of ask(found, candidatesFor(id, open, all))) own.set(nsid, other);
   }
   return numbers;
 }
@@ -52,43 +54,31 @@ const couldHold = (reading: Reading, { ifindex, kind, peer }: ReadLink): boolean
 
 function ask(from: FoundNamespace, others: readonly FoundNamespace[]): Map<number, NamespaceId> {
   const told = new Map<number, NamespaceId>();
-  const opened: number[] = [];
+  if (others.length === 0) return told;
+  const socket = unlessGone(from, (fd) => within(fd, from.path, () => new NetlinkSocket(NETLINK_ROUTE)));
+  if (!socket) return told;
   try {
-    const own = open(from);
-    if (own === undefined) return told;
-    opened.push(own);
-    const socket = within(own, from.path, () => new NetlinkSocket(NETLINK_ROUTE));
-    try {
-      for (let at = 0; at < others.length; at += AT_ONCE) {
-        const requests = others.slice(at, at + AT_ONCE).flatMap((other) => {
-          const fd = open(other);
-          if (fd === undefined) return [];
-          opened.push(fd);
-          const hear = (nsid: number | undefined) => void (nsid !== undefined && told.set(nsid, other.id));
-          return [askNamespaceId("ask what a namespace is called", fd, hear)];
-        });
-        socket.transact(requests);
-        for (const fd of opened.splice(1)) closeSync(fd);
-      }
-    } finally {
-      socket.close();
+    for (const other of others) {
+      const nsid = unlessGone(other, (fd) => nsidOf(socket, fd));
+      if (nsid !== undefined) told.set(nsid, other.id);
     }
   } finally {
-    for (const fd of opened) closeSync(fd);
+    socket.close();
   }
   return told;
 }
 
-/** So many descriptors are open at a time. */
-const AT_ONCE = 64;
-
-/** Undefined where it went since it was read. */
-function open({ path }: FoundNamespace): number | undefined {
+/** What `work` gives with the namespace open; undefined where that went since it was read. */
+function unlessGone<T>({ path }: FoundNamespace, work: (fd: number) => T): T | undefined {
+  let fd: number | undefined;
   try {
-    return openNamespace(path);
+    fd = openNamespace(path);
+    return work(fd);
   } catch (thrown) {
-    if (codeOf(thrown) === "ENOENT" || codeOf(thrown) === "ESRCH") return undefined;
+    if (thrown instanceof KernelError) return undefined;
     throw thrown;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }
 

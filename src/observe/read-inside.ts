@@ -8,7 +8,7 @@ import { FAMILIES } from "../lib/ip.ts";
 import { askConnections, countConnections } from "../linux/conntrack/connection.ts";
 import { readObservedConnection } from "../linux/conntrack/dump.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, type Request } from "../linux/netlink/socket.ts";
-import { within } from "../linux/netns.ts";
+import { type Now, within } from "../linux/netns.ts";
 import { EMPTY_RULESET } from "../linux/nftables/program.ts";
 import { readRuleset } from "../linux/nftables/read-ruleset.ts";
 import type { NetnsPath } from "../linux/plan.ts";
@@ -58,6 +58,10 @@ export interface Asked {
 /** Whether `fd` has the namespace open that was meant: a process may have gone, and another have its number. */
 export const isNamespace = (fd: number, id: NamespaceId): boolean => fstatSync(fd).ino === id;
 
+/** Run `work` in a namespace; the own one need not be entered, which takes CAP_SYS_ADMIN. @throws as `within` */
+export const inside = <T>(own: boolean, fd: number, path: NetnsPath, work: () => Now<T>): T =>
+  own ? work() : within(fd, path, work);
+
 /**
  * Read all of the namespace that `fd` has open, from outside. What can't be read is a sentence in `unread`.
  * @throws KernelError where it can't be entered
@@ -74,7 +78,7 @@ export function readInside(fd: number, path: NetnsPath, asked: Asked): Reading {
     }
   };
   const sockets = new Map<number, NetlinkSocket>();
-  const { xtables, sysctls } = within(fd, path, () => {
+  const { xtables, sysctls } = inside(asked.host, fd, path, () => {
     for (const protocol of [NETLINK_ROUTE, NETLINK_NETFILTER, NETLINK_SOCK_DIAG]) {
       const socket = part("what netlink tells", undefined, () => new NetlinkSocket(protocol));
       if (socket) sockets.set(protocol, socket);

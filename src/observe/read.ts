@@ -99,7 +99,7 @@ export async function readKernel(options: ReadOptions = {}): Promise<KernelReadi
       if (typeof read === "string") unread.push(read);
       else all.set(found.id, read);
     }
-    return { readAt: Date.now(), all, host, numbers: findNumbers(all, reader.numbers), unread };
+    return { readAt: Date.now(), all, host, numbers: findNumbers(all, reader.numbers, host), unread };
   } finally {
     reader.close();
   }

@@ -2,11 +2,11 @@
 import { closeSync } from "node:fs";
 import { MulticastSocket } from "../linux/netlink/multicast.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE } from "../linux/netlink/socket.ts";
-import { openNamespace, within } from "../linux/netns.ts";
+import { openNamespace } from "../linux/netns.ts";
 import { NFNLGRP_NFTABLES } from "../linux/nftables/announcement.ts";
 import type { Reactor, Watch } from "../linux/reactor.ts";
 import type { FoundNamespace } from "./find-namespaces.ts";
-import { isNamespace } from "./read-inside.ts";
+import { inside, isNamespace } from "./read-inside.ts";
 
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
@@ -40,14 +40,14 @@ export class Subscription {
   readonly #sources: { readonly socket: MulticastSocket; readonly watch: Watch }[] = [];
 
   /**
-   * Listen in the namespace; `onChange` is called at the first announcement, and not again until `clear`.
+   * Listen in the namespace, the own one or another; `onChange` is called at the first announcement, and not again until `clear`.
    * @throws KernelError where it can't be entered, or is another by now
    */
-  constructor(reactor: Reactor, found: FoundNamespace, onChange: () => void) {
+  constructor(reactor: Reactor, found: FoundNamespace, own: boolean, onChange: () => void) {
     const fd = openNamespace(found.path);
     try {
       if (!isNamespace(fd, found.id)) throw new Error(`${found.path} is another namespace by now`);
-      const sockets = within(fd, found.path, () => {
+      const sockets = inside(own, fd, found.path, () => {
         const route = new MulticastSocket(NETLINK_ROUTE, Object.values(ROUTE_GROUPS));
         return [route, new MulticastSocket(NETLINK_NETFILTER, [NFNLGRP_NFTABLES])];
       });

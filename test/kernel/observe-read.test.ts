@@ -3,10 +3,13 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { closeSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { before, test } from "node:test";
 import { formatAddress, formatPrefix } from "../../src/lib/ip.ts";
+import { NETLINK_ROUTE, NetlinkSocket } from "../../src/linux/netlink/socket.ts";
+import { makeNamespace } from "../../src/linux/netns.ts";
+import { changeLink } from "../../src/linux/rtnetlink/link.ts";
 import { readNamespace, readTopology } from "../../src/observe/read.ts";
 import type { Namespace, NextHop, ObservedRoute, Topology } from "../../src/observe/types.ts";
 import { isolated } from "../support/isolated.ts";
@@ -109,6 +112,44 @@ test("a pair across namespaces leads from each end to the other", () => {
     readNamespace("/run/netns/blue").links.map(({ other }) => other),
     blue?.links.map(({ other }) => other),
   );
+});
+
+test("what stands on a link of another namespace leads there; to one that can't be found, nowhere", async () => {
+  execFileSync("ip", ["link", "add", "link", "v1", "name", "mv1", "netns", "blue", "type", "macvlan"]);
+  execFileSync("ip", ["link", "add", "lost0", "type", "veth", "peer", "name", "lost1"]);
+  // Only this descriptor keeps it: neither a process nor a file shows it.
+  const { fd } = makeNamespace(() => undefined);
+  const socket = new NetlinkSocket(NETLINK_ROUTE);
+  socket.request(changeLink("move", { ifindex: socket.ifindex("find", "lost1"), netnsFd: fd }));
+  socket.close();
+  const { namespaces, unread } = await readTopology({ engines: [] });
+  closeSync(fd);
+  const links = [...namespaces.values()].flatMap((one) => one.links);
+  const v1 = links.find(({ name }) => name === "v1")?.ifindex;
+  assert.deepEqual(links.find(({ name }) => name === "mv1")?.other, { ifindex: v1, namespace: host.id });
+  const lost = links.find(({ name }) => name === "lost0");
+  assert.deepEqual(Object.keys(lost?.other ?? {}), ["ifindex"]);
+  assert.deepEqual(unread, []);
+  execFileSync("ip", ["-n", "blue", "link", "del", "mv1"]);
+  // The pair goes with its namespace, in a while of the kernel's own.
+  execFileSync("sh", [
+    "-c",
+    "for i in $(seq 200); do ip link show lost0 >/dev/null 2>&1 || exit 0; sleep 0.02; done; exit 1",
+  ]);
+});
+
+test("who may not enter namespaces reads the own one, and is told what is missing", async () => {
+  process.seteuid?.(65534);
+  const partly = await readTopology({ engines: [] }).finally(() => process.seteuid?.(0));
+  const own = partly.namespaces.get(partly.host);
+  assert.deepEqual(
+    own?.links.map(({ name }) => name),
+    host.links.map(({ name }) => name),
+  );
+  assert.equal(own?.routes.length, host.routes.length);
+  assert.match(own?.unread.join() ?? "", /rules of nftables can't be read: .*EPERM/);
+  assert.equal(partly.namespaces.size, 1);
+  assert.match(partly.unread.join(), /netns\/blue can't be read: .*EPERM/);
 });
 
 test("settings of links, each as its file has it", () => {
