@@ -43,7 +43,8 @@ export async function prove(
     const refused = watch.send();
     await follow(watch, options.wait ?? WAIT, refused !== undefined);
     const seen = watch.seen();
-    const conclusion = conclude({ topology, watch, seen });
+    const predicted = prediction.paths.flatMap(({ reason }) => (reason ? [reason] : []));
+    const conclusion = conclude({ topology, watch, seen, predicted });
     const proof = { flow, seen, took: tookOf(seen) };
     if (refused === undefined || conclusion.outcome !== "silent")
       return { ...proof, ...conclusion, blind: watch.blind };

@@ -5,7 +5,7 @@ import { parseAddress } from "../../src/lib/ip.ts";
 import type { NamespaceId, Topology } from "../../src/observe/types.ts";
 import { type Answer, conclude } from "../../src/trace/prove/conclude.ts";
 import { wordsOfError } from "../../src/trace/prove/reasons.ts";
-import type { Seen, Sight } from "../../src/trace/types.ts";
+import type { DropReason, Seen, Sight } from "../../src/trace/types.ts";
 
 const HERE = 1 as NamespaceId;
 const THERE = 2 as NamespaceId;
@@ -22,13 +22,18 @@ const tap = (namespace: NamespaceId, way: "in" | "out", direction: Seen["directi
   way,
   packet,
 });
-const drop = (reason: string, namespace: NamespaceId, direction: Seen["direction"] = "there"): Seen => ({
+const drop = (
+  reason: string,
+  namespace: NamespaceId,
+  direction: Seen["direction"] = "there",
+  at_function = "somewhere",
+): Seen => ({
   kind: "drop",
   at: 2n,
   namespace,
   direction,
   reason,
-  at_function: "somewhere",
+  at_function,
 });
 const rule = (verdict: string, namespace: NamespaceId, handle: number): Seen => ({
   kind: "rule",
@@ -45,6 +50,7 @@ interface Case {
   readonly answer?: Answer;
   readonly needsNoAnswer?: boolean;
   readonly unanswered?: readonly string[];
+  readonly predicted?: readonly DropReason[];
   /** The only link that leads out of both. */
   readonly link?: object;
 }
@@ -54,6 +60,7 @@ function outcomeOf({
   answer,
   needsNoAnswer = false,
   unanswered = [],
+  predicted = [],
   link = { other: { namespace: HERE } },
 }: Case) {
   const place = { links: [{ ifindex: 2, ...link }] };
@@ -64,7 +71,7 @@ function outcomeOf({
     ]),
   } as unknown as Topology;
   const watch = { answer, destination: THERE, needsNoAnswer, unanswered: () => unanswered };
-  const { outcome, reason } = conclude({ topology, seen, watch });
+  const { outcome, reason } = conclude({ topology, seen, watch, predicted });
   return reason ? `${outcome}: ${reason.code}` : outcome;
 }
 
@@ -109,6 +116,17 @@ const CASES: Readonly<Record<string, readonly [Case, string]>> = {
   "a neighbour that nobody is": [{ seen: [], unanswered: ["10.0.0.3"] }, "dropped: no-neighbour"],
   "a frame for somebody else": [{ seen: [tap(THERE, "in"), drop("OTHERHOST", THERE)] }, "dropped: wrong-mac"],
   "what leaves the machine": [{ seen: [tap(HERE, "out")], link: {} }, "leaves"],
+  "no reason, but a place where it was expected": [
+    {
+      seen: [drop("NOT_SPECIFIED", THERE, "there", "br_forward.part.0")],
+      predicted: [{ code: "port-state", text: "the port is blocked" }],
+    },
+    "dropped: port-state",
+  ],
+  "no reason, and a place": [
+    { seen: [drop("NOT_SPECIFIED", THERE, "there", "br_flood")], predicted: [{ code: "ttl", text: "" }] },
+    "dropped: isolated-port",
+  ],
   "a reason that has no word here": [{ seen: [drop("XDP", THERE)] }, "dropped: kernel"],
 };
 
@@ -120,7 +138,7 @@ test("the rule is that of the namespace where it was dropped", () => {
   const seen = [rule("drop", THERE, 7), rule("drop", HERE, 8), drop("NETFILTER_DROP", THERE)];
   const topology = { namespaces: new Map() } as unknown as Topology;
   const watch = { answer: undefined, destination: THERE, needsNoAnswer: false, unanswered: () => [] };
-  const { reason } = conclude({ topology, seen, watch });
+  const { reason } = conclude({ topology, seen, watch, predicted: [] });
   assert.equal(reason?.rule?.in === "nft" && reason.rule.handle, 7);
   assert.deepEqual(reason?.kernel, { reason: "NETFILTER_DROP", at: "somewhere" });
 });

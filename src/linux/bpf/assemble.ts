@@ -16,8 +16,8 @@ import { Writer } from "../bytes.ts";
 export type Register = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10;
 /** Bytes of a load or a store. */
 export type Width = 1 | 2 | 4 | 8;
-/** Unsigned comparison of the lower 32 bits. */
-export type Condition = "==" | "!=" | "<" | ">=";
+/** Of the lower 32 bits. */
+export type Condition = "==" | "!=";
 
 /** enum bpf_func_id, linux/bpf.h. */
 export const HELPERS = { ktimeGetNs: 5, mapPush: 87, probeReadKernel: 113 } as const;
@@ -34,7 +34,7 @@ const [ADD, AND, LSH, RSH, MOV] = [0x00, 0x50, 0x60, 0x70, 0xb0] as const;
 const FROM_REGISTER = 0x08;
 const JMP = 0x05;
 const JMP32 = 0x06;
-const CONDITIONS = { "==": 0x10, "!=": 0x50, "<": 0xa0, ">=": 0x30 } as const;
+const CONDITIONS = { "==": 0x10, "!=": 0x50 } as const;
 const CALL = 0x85;
 const EXIT = 0x95;
 
@@ -54,15 +54,15 @@ export class Assembler {
   readonly #labels = new Map<string, number>();
 
   load(width: Width, to: Register, from: Register, offset = 0): this {
-    return this.#add({ code: LDX_MEM + sizeOf(width), to, from, offset });
+    return this.#add({ code: LDX_MEM + SIZE[width], to, from, offset });
   }
 
   store(width: Width, to: Register, offset: number, from: Register): this {
-    return this.#add({ code: STX_MEM + sizeOf(width), to, from, offset });
+    return this.#add({ code: STX_MEM + SIZE[width], to, from, offset });
   }
 
   storeValue(width: Width, to: Register, offset: number, value: number): this {
-    return this.#add({ code: ST_MEM + sizeOf(width), to, offset, value });
+    return this.#add({ code: ST_MEM + SIZE[width], to, offset, value });
   }
 
   move(to: Register, from: Register): this {
@@ -153,4 +153,3 @@ export class Assembler {
   }
 }
 
-const sizeOf = (width: Width): number => SIZE[width];

@@ -14,6 +14,8 @@ export type Answer =
 export interface Evidence {
   readonly topology: Topology;
   readonly seen: readonly Seen[];
+  /** Why it might be dropped: where the kernel's words leave that open, it is what was predicted. */
+  readonly predicted: readonly DropReason[];
   readonly watch: Pick<Watch, "answer" | "destination" | "needsNoAnswer" | "unanswered">;
 }
 
@@ -22,13 +24,13 @@ type SeenDrop = Extract<Seen, { kind: "drop" }>;
 type SeenRule = Extract<Seen, { kind: "rule" }>;
 type SeenTap = Extract<Seen, { kind: "tap" }>;
 
-export function conclude({ topology, seen, watch }: Evidence): Conclusion {
+export function conclude({ topology, seen, watch, predicted }: Evidence): Conclusion {
   const { answer } = watch;
   if (answer?.what === "reached") return { outcome: "reached" };
   // What answered did get it, and was heard: whatever happened to it later, or to copies of the answer.
   const drop = decisiveDrop(answer ? seen.filter(({ direction }) => direction === "there") : seen);
   const rule = decidingRule(seen, drop);
-  if (drop) return { outcome: "dropped", reason: reasonOf(drop, rule, answer) };
+  if (drop) return { outcome: "dropped", reason: reasonOf(drop, rule, answer, predicted) };
   if (answer)
     return { outcome: "dropped", reason: { ...wordsOf(answer, seen), ...(rule && { rule: rule.rule }) } };
   if (rule) return { outcome: "dropped", reason: lost(rule.direction, ruleReason(rule)) };
@@ -40,7 +42,7 @@ export function conclude({ topology, seen, watch }: Evidence): Conclusion {
   }
   const misled = seen.findLast((one) => one.kind === "drop");
   if (misled && !leftBy(topology, seen))
-    return { outcome: "dropped", reason: reasonOf(misled, undefined, answer) };
+    return { outcome: "dropped", reason: reasonOf(misled, undefined, answer, predicted) };
   return { outcome: leftBy(topology, seen) ? "leaves" : "silent" };
 }
 
@@ -75,9 +77,14 @@ const ruleReason = ({ rule }: SeenRule): DropReason => ({
   rule,
 });
 
-function reasonOf(drop: SeenDrop, rule: SeenRule | undefined, answer: Answer | undefined): DropReason {
+function reasonOf(
+  drop: SeenDrop,
+  rule: SeenRule | undefined,
+  answer: Answer | undefined,
+  predicted: readonly DropReason[],
+): DropReason {
   const kernel = { reason: drop.reason, at: drop.at_function };
-  const words = wordsOfDrop(drop.reason, drop.at_function);
+  const words = wordsOfDrop(drop.reason, drop.at_function, predicted);
   const reason = rule ? ruleReason(rule) : reasonWithAnswer(words, answer);
   return { ...lost(drop.direction, reason), kernel };
 }

@@ -133,6 +133,8 @@ function ruleOf(
   return { rule: { ...rule, handle }, verdict: text };
 }
 
+const COMING: ReadonlySet<string> = new Set(["ingress", "prerouting", "input", "forward"]);
+
 function place(
   moments: readonly Moment[],
   first: Seen[],
@@ -153,6 +155,21 @@ function place(
   const wentOut = tapped("out", out);
   if (wentOut) {
     wentOut.before.push(seen(wentOut.seen.at));
+    return;
+  }
+  // Of links that no tap sees it at, as a bridge's, for what br_netfilter shows to IP's rules between two of its ports.
+  const anyTap =
+    (way: "in" | "out") =>
+    ({ seen: one }: Moment) =>
+      one.kind === "tap" && one.way === way;
+  const entered = COMING.has(hook) ? here.find(anyTap("in")) : undefined;
+  const left = COMING.has(hook) ? undefined : here.findLast(anyTap("out"));
+  if (entered) {
+    entered.after.push(seen(entered.seen.at));
+    return;
+  }
+  if (left) {
+    left.before.push(seen(left.seen.at));
     return;
   }
   // It ended here before any link saw it go: between what it came of and its drop.

@@ -11,6 +11,7 @@ const NO_ROUTE = words("no-route", "there is no route to the destination");
 const MARTIAN = words("martian", "an address that can't be there: it is refused as a martian");
 const LINK_DOWN = words("link-down", "the link is down");
 const RULE = words("rule", "a rule of the firewall dropped it");
+const NO_SOCKET = words("no-socket", "nothing listens there");
 const BACKLOG = words(
   "backlog-full",
   "the program that listens does not accept fast enough: its queue is full",
@@ -19,7 +20,7 @@ const BACKLOG = words(
 /** By SKB_DROP_REASON_*. */
 const KERNEL: Readonly<Record<string, Words>> = {
   NETFILTER_DROP: RULE,
-  NO_SOCKET: words("no-socket", "nothing listens there"),
+  NO_SOCKET,
   IP_RPFILTER: words("reverse-path", "the way back to its source is by another link (rp_filter)"),
   IP_OUTNOROUTES: NO_ROUTE,
   IP_INNOROUTES: NO_ROUTE,
@@ -36,19 +37,76 @@ const KERNEL: Readonly<Record<string, Words>> = {
   DEV_READY: LINK_DOWN,
   OTHERHOST: words("wrong-mac", "the frame is for another MAC address"),
   IPV6DISABLED: words("ipv6-off", "IPv6 is off at that link"),
-  BRIDGE_INGRESS_STP_STATE: words("port-state", "the bridge's port does not forward"),
-  BRIDGE_NON_FORWARDING_STATE: words("port-state", "the bridge's port does not forward"),
   LOCAL_MAC: words("duplicate-address", "it came in with a source MAC address that is the bridge's own"),
   SOCKET_RCVBUFF: BACKLOG,
   SOCKET_BACKLOG: BACKLOG,
   TCP_LISTEN_OVERFLOW: BACKLOG,
 };
 
-/** The functions that take packets for closed ports, where a kernel gives no reason. */
-export function wordsOfDrop(reason: string, inFunction: string): Words {
+/** What the kernel says may have one of several causes. The first is meant where none of them was predicted. */
+interface Ambiguous {
+  readonly codes: readonly DropReason["code"][];
+  readonly text: string;
+}
+
+const NO_PORT: Ambiguous = {
+  codes: ["isolated-port", "port-state", "wrong-mac", "link-down"],
+  text: "the bridge passes it on to no port",
+};
+const NOT_TAKEN: Ambiguous = {
+  codes: ["too-big", "link-down"],
+  text: "the link's other end does not take it: it is too large for that, or that is down",
+};
+
+/** By SKB_DROP_REASON_*. */
+const AMBIGUOUS: Readonly<Record<string, Ambiguous>> = {
+  BRIDGE_INGRESS_STP_STATE: {
+    codes: ["port-state", "link-down"],
+    text: "the bridge's port does not forward, or the bridge is down",
+  },
+  NO_TX_TARGET: NO_PORT,
+};
+
+/** Where no reason is given: by the function. */
+const PLACES: Readonly<Record<string, Ambiguous>> = {
+  br_handle_frame_finish: NO_PORT,
+  br_forward: NO_PORT,
+  br_flood: NO_PORT,
+  __dev_forward_skb2: NOT_TAKEN,
+  __dev_forward_skb: NOT_TAKEN,
+  veth_xmit: NOT_TAKEN,
+};
+
+/** Of kernels before 5.17, and of what has no reason still. */
+const UNREASONED: Readonly<Record<string, Words>> = {
+  nf_hook_slow: RULE,
+  tcp_v4_rcv: NO_SOCKET,
+  tcp_v6_rcv: NO_SOCKET,
+  __udp4_lib_rcv: NO_SOCKET,
+  __udp6_lib_rcv: NO_SOCKET,
+};
+
+/**
+ * @param inFunction empty where it is not known
+ * @param predicted reasons that were thought of: where one of them may be the kernel's, it is
+ */
+export function wordsOfDrop(
+  reason: string,
+  inFunction: string,
+  predicted: readonly DropReason[] = [],
+): Words {
   const known = KERNEL[reason];
   if (known) return known;
-  if (reason === "NOT_SPECIFIED" && inFunction === "nf_hook_slow") return RULE;
+  // The compiler names a function's parts: `br_forward.part.0`.
+  const [name = ""] = inFunction.split(".");
+  const ambiguous = AMBIGUOUS[reason] ?? (reason === "NOT_SPECIFIED" ? PLACES[name] : undefined);
+  if (ambiguous) {
+    const [first = "kernel", ...others] = ambiguous.codes;
+    const meant = predicted.find(({ code }) => code === first || others.includes(code));
+    return meant ? words(meant.code, meant.text) : words(first, ambiguous.text);
+  }
+  const unreasoned = reason === "NOT_SPECIFIED" ? UNREASONED[name] : undefined;
+  if (unreasoned) return unreasoned;
   const where = inFunction ? ` in ${inFunction}` : "";
   return words("kernel", `the kernel dropped it${where}: ${reason.toLowerCase().replaceAll("_", " ")}`);
 }
