@@ -62,8 +62,11 @@ function readSelector(family: Family, entry: Uint8Array): XtSelector {
   const field = (offset: number, size: number) => entry.subarray(offset, offset + size);
   const addresses = (at: number, mask: number, bit: number) =>
     readAddresses(field(at, layout.addressSize), field(mask, layout.addressSize), (inverted & bit) !== 0);
+  // Most rules leave most of it unasked: a mask that begins with zero is a link's that is not.
   const link = (name: number, mask: number, bit: number) =>
-    linkOf(readPattern(field(name, 16), field(mask, 16)), (inverted & bit) !== 0);
+    entry[mask] || inverted & bit
+      ? linkOf(readPattern(field(name, 16), field(mask, 16)), (inverted & bit) !== 0)
+      : undefined;
   const source = addresses(layout.source, layout.sourceMask, INVERTED.source);
   const destination = addresses(layout.destination, layout.destinationMask, INVERTED.destination);
   const into = link(layout.inName, layout.inMask, INVERTED.in);
@@ -86,15 +89,20 @@ function linkOf(pattern: string | undefined, not: boolean): XtSelector["in"] {
 }
 
 function readAddresses(address: Uint8Array, mask: Uint8Array, not: boolean): XtAddresses | undefined {
-  const { bits, family } = addressFromBytes(mask);
+  const length = lengthOf(mask);
   // `! -s 0.0.0.0/0` is a question as well: it matches nothing.
-  if (bits === 0n && !not) return undefined;
-  const width = widthOf(family);
-  const ones = bits.toString(2).padStart(width, "0");
-  const length = ones.lastIndexOf("1") + 1;
+  if (length === 0 && !not) return undefined;
   const of = addressFromBytes(address);
-  if (ones.slice(0, length).includes("0")) {
-    return { prefix: { address: of, length: width }, mask: bits, not };
-  }
-  return { prefix: { address: of, length }, not };
+  if (length !== undefined) return { prefix: { address: of, length }, not };
+  return { prefix: { address: of, length: widthOf(of.family) }, mask: addressFromBytes(mask).bits, not };
+}
+
+/** How many ones a mask has, all at its beginning; undefined where they are elsewhere as well. */
+function lengthOf(mask: Uint8Array): number | undefined {
+  const whole = mask.findIndex((byte) => byte !== 0xff);
+  if (whole < 0) return 8 * mask.length;
+  const ones = Math.clz32(~((mask[whole] ?? 0) << 24));
+  const plain =
+    ((mask[whole] ?? 0) << ones) % 256 === 0 && mask.subarray(whole + 1).every((byte) => byte === 0);
+  return plain ? 8 * whole + ones : undefined;
 }

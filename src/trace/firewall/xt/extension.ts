@@ -57,11 +57,8 @@ export const matchText = (extension: XtExtension, family: Family): string =>
 export const targetText = (extension: XtExtension, family: Family): string =>
   textOf("-j", extension, readyTarget(extension, family));
 
-const textOf = (
-  flag: string,
-  { name, written }: XtExtension,
-  ready?: { readonly words: readonly string[] },
-) => [flag, ...(ready?.words ?? written ?? [name])].join(" ");
+const textOf = (flag: string, { name, written }: XtExtension, ready?: Pick<ReadyMatch, "words">) =>
+  [flag, ...(ready?.words() ?? written ?? [name])].join(" ");
 
 /** What is taken for granted where a match can't be decided: a sentence. */
 export function assumption(extension: XtExtension, family: Family, matched: boolean): string {

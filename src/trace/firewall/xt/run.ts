@@ -47,18 +47,16 @@ function walk(table: XtTable, start: State, budget: Budget): Outcome[] {
   let state = start;
   let look = lookAt(state.packet, state.around);
   for (;;) {
-    const rule = state.chain.rules[state.next];
-    if (!rule) {
+    const found = firstMatch(state, look);
+    if (!found) {
       const caller = state.callers.at(-1);
       if (!caller) return [policy(table, state)];
       state = { ...state, ...caller, callers: state.callers.slice(0, -1) };
       continue;
     }
-    const { answer, unsure } = asks(rule, look, state);
-    state = { ...state, next: state.next + 1 };
-    if (answer === false) continue;
-    if (answer === "unknown" && harmless(rule.action)) continue;
-    if (answer === "unknown") return fork(table, rule, state, unsure, budget);
+    const { rule, unsure } = found;
+    state = { ...state, next: rule.number };
+    if (unsure.length > 0) return fork(table, rule, state, unsure, budget);
     const after = act(table, rule, state);
     if ("verdict" in after) return [after];
     if (after.packet !== state.packet) look = lookAt(after.packet, after.around);
@@ -66,15 +64,22 @@ function walk(table: XtTable, start: State, budget: Budget): Outcome[] {
   }
 }
 
-/** Whether a rule takes the packet, and by which matches that can't be told. */
-function asks(
-  rule: XtRule,
-  look: Look,
-  { packet, around }: State,
-): { answer: Answer; unsure: XtRule["matches"] } {
-  if (!selects(rule.selector, look)) return { answer: false, unsure: [] };
+/** The next rule of the chain that takes the packet, or may take it and would do something to it. */
+function firstMatch(state: State, look: Look): { rule: XtRule; unsure: XtRule["matches"] } | undefined {
+  const { rules } = state.chain;
+  for (let index = state.next; index < rules.length; index += 1) {
+    const rule = rules[index];
+    if (!rule || !selects(rule.selector, look)) continue;
+    const { answer, unsure } = asks(rule, state);
+    if (answer === true || (answer === "unknown" && !harmless(rule.action))) return { rule, unsure };
+  }
+  return undefined;
+}
+
+/** Whether a rule's matches take the packet, and by which of them that can't be told. */
+function asks({ matches }: XtRule, { packet, around }: State): { answer: Answer; unsure: XtRule["matches"] } {
   const unsure = [];
-  for (const match of rule.matches) {
+  for (const match of matches) {
     const answer = matchExtension(match, packet, around);
     if (answer === false) return { answer, unsure: [] };
     if (answer === "unknown") unsure.push(match);

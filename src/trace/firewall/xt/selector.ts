@@ -29,18 +29,20 @@ export const lookAt = (packet: Packet, around: Surroundings): Look => ({
 
 export function selects(selector: XtSelector, look: Look): boolean {
   const { source, destination, in: into, out, protocol, fragment } = selector;
+  // Addresses last: numbers of any length are slow.
   return (
-    (!source || isAmong(source, look.source, look.family)) &&
-    (!destination || isAmong(destination, look.destination, look.family)) &&
+    (!protocol || (protocol.number === look.protocol) !== protocol.not) &&
     (!into || fitsPattern(into.pattern, look.in) !== into.not) &&
     (!out || fitsPattern(out.pattern, look.out) !== out.not) &&
-    (!protocol || (protocol.number === look.protocol) !== protocol.not) &&
-    (!fragment || look.fragment !== fragment.not)
+    (!fragment || look.fragment !== fragment.not) &&
+    (!source || isAmong(source, look.source, look.family)) &&
+    (!destination || isAmong(destination, look.destination, look.family))
   );
 }
 
 function isAmong({ prefix, mask, not }: XtAddresses, bits: bigint, family: Family): boolean {
   if (prefix.address.family !== family) return false;
+  if (mask === undefined && prefix.length === widthOf(family)) return (bits === prefix.address.bits) !== not;
   const differs = bits ^ prefix.address.bits;
   const counts = mask === undefined ? differs >> BigInt(widthOf(family) - prefix.length) : differs & mask;
   return (counts === 0n) !== not;

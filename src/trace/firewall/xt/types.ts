@@ -68,7 +68,7 @@ export interface Kind<R extends Ready> {
 
 interface Ready {
   /** With its name. */
-  readonly words: readonly string[];
+  words(): readonly string[];
 }
 
 /** A match as it stands in a rule, decoded. */
@@ -90,7 +90,7 @@ export const defineMatch = <Value>(definition: MatchDefinition<Value>): MatchKin
     return value === undefined
       ? undefined
       : {
-          words: named(definition, value, family),
+          words: () => named(definition, value, family),
           matches: (packet, around) => definition.matches(value, packet, around),
         };
   },
@@ -103,7 +103,7 @@ export const defineTarget = <Value>(definition: TargetDefinition<Value>): Target
     return value === undefined
       ? undefined
       : {
-          words: named(definition, value, family),
+          words: () => named(definition, value, family),
           apply: (packet, around) => definition.apply(value, packet, around),
         };
   },
@@ -129,7 +129,7 @@ const kindOf = <Value>({ name, encode, parse }: Definition<Value>) => ({
  */
 export const defineOpaque = (name: string, matches: ReadyMatch["matches"] = () => "unknown"): MatchKind => ({
   name,
-  prepare: ({ written }) => ({ words: written ?? [name], matches }),
+  prepare: ({ written }) => ({ words: () => written ?? [name], matches }),
   parse: (options) => opaque(name, options),
 });
 
@@ -145,7 +145,7 @@ export const opaque = (name: string, options: Options): XtExtension => ({
 export const defineQuiet = (name: string): TargetKind => ({
   name,
   prepare: ({ written }) => ({
-    words: written ?? [name],
+    words: () => written ?? [name],
     apply: () => ({ next: { do: "continue" }, does: name }),
   }),
   parse: (options) => opaque(name, options),

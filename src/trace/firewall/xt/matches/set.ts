@@ -26,7 +26,7 @@ export const set: typeof decoded = {
   ...decoded,
   prepare: (extension, family) =>
     extension.written
-      ? { words: extension.written, matches: () => "unknown" }
+      ? { words: () => extension.written ?? [], matches: () => "unknown" }
       : decoded.prepare(extension, family),
   parse: (options) => opaque("set", options),
 };
