@@ -193,6 +193,8 @@ export interface Asked {
   readonly extensions?: Extensions;
   /** False where tracking has not looked at the packet. */
   readonly tracked?: boolean;
+  /** It was made here: it came in by no link. */
+  readonly from?: "here";
 }
 
 /** It came in by eth0, the first of its connection, unless it is said otherwise. */
@@ -204,13 +206,14 @@ function surroundings(
     layer = packet.etherType === 0x86dd ? "ip6" : "ip",
     around = {},
     tracked = true,
+    from,
   }: Asked = {},
 ): Surroundings {
   return {
     namespace: namespaceWith(ruleset),
     layer,
     hook,
-    in: LINKS.eth0,
+    ...(from !== "here" && { in: LINKS.eth0 }),
     packetType: 0,
     routes,
     ...(tracked && { connection: newConnection(packet) }),

@@ -11,14 +11,16 @@ const pick = <T>(...values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(..
 const few = <T>(one: fc.Arbitrary<T>, maxLength = 4) => fc.uniqueArray(one, { minLength: 1, maxLength });
 
 // Few values, so that rules and packets meet.
-const last = pick(1, 2, 7, 8);
-const bits4 = fc
-  .tuple(pick(10n, 10n, 172n), pick(0n, 0n, 1n), last)
-  .map(([a, b, d]) => (a << 24n) | (b << 16n) | BigInt(d));
-const address4: fc.Arbitrary<Address> = bits4.map((bits) => ({ family: 4, bits }));
-const address6: fc.Arbitrary<Address> = fc
-  .tuple(pick(0xfd00n, 0x2001n), last)
-  .map(([net, low]) => ({ family: 6, bits: (net << 112n) | BigInt(low) }));
+const LAST = [1, 2, 7, 8];
+const addresses = (family: 4 | 6, nets: readonly bigint[]): Address[] =>
+  nets.flatMap((net) => LAST.map((low) => ({ family, bits: net | BigInt(low) })));
+const FOUR = addresses(4, [0x0a000000n, 0x0a010000n, 0xac000000n]);
+const SIX = addresses(6, [0xfd00n << 112n, 0x2001n << 112n]);
+/** All that packets come from and go to. */
+export const ADDRESSES: readonly Address[] = [...FOUR, ...SIX];
+
+const address4 = fc.oneof({ weight: 2, arbitrary: pick(...FOUR.slice(0, 4)) }, pick(...FOUR));
+const address6 = pick(...SIX);
 const port = pick(22, 80, 81, 8080, 65535);
 const mark = pick(0, 1, 2, 3, 0x10, 0x8001);
 const protocol = pick("tcp", "udp", "icmp", "icmpv6");
@@ -50,6 +52,19 @@ export const packets: fc.Arbitrary<PacketSpec> = pick(4 as const, 4 as const, 6 
     ttl: pick(1, 5, 64, 255),
     tos,
   });
+});
+
+/** Such as a program's socket sends. */
+export interface Datagram {
+  readonly source: Address;
+  readonly destination: Address;
+  readonly destinationPort: number;
+  readonly data: Uint8Array;
+}
+
+export const datagrams: fc.Arbitrary<Datagram> = pick(4 as const, 4 as const, 6 as const).chain((family) => {
+  const address = family === 4 ? address4 : address6;
+  return fc.record({ source: address, destination: address, destinationPort: port, data });
 });
 
 const text4 = address4.map(formatAddress);
@@ -160,8 +175,13 @@ const statements: fc.Arbitrary<string> = fc.oneof(
   words("ip6 dscp set ", pick("cs0", "ef")),
   words("tcp dport set ", port),
   words("udp dport set ", port),
-  words("ip daddr set ", text4),
 );
+
+/** Another destination would be another way. */
+const statementsAt = (hook: Hook): fc.Arbitrary<string> =>
+  hook === "output"
+    ? statements
+    : fc.oneof({ weight: 9, arbitrary: statements }, words("ip daddr set ", text4));
 
 /** A chain may jump to those behind it alone. */
 const verdict = (index: number, chains: number): fc.Arbitrary<string> => {
@@ -196,12 +216,28 @@ const agree = ([all, does]: readonly [readonly string[], string, string]): boole
   !(/^ip|ip saddr/.test(does) && all.some((one) => /nfproto|iiftype/.test(one))) &&
   !(all.length > 1 && all.some((one) => /nfproto|iiftype/.test(one)));
 
-const rule = (index: number, chains: number): fc.Arbitrary<string> =>
+/** Of a hook where a packet is made: who made it, and where it goes. */
+const made: fc.Arbitrary<string> = fc.oneof(
+  words("meta skuid ", pick("0", "!= 0", "1000", "{ 0, 7 }")),
+  words("meta skgid < ", pick(1, 0)),
+  words("oifname ", pick('"lo"', '!= "lo"', '"l*"')),
+  words("oif ", pick('"lo"', '!= "lo"')),
+  words("iifname ", pick('"lo"', '!= "lo"')),
+  words("ether saddr ", not, "00:00:00:00:00:00"),
+);
+const conditionsAt = (hook: Hook): fc.Arbitrary<string> =>
+  hook === "output"
+    ? fc.oneof({ weight: 6, arbitrary: conditions }, { weight: 1, arbitrary: made })
+    : conditions;
+
+export type Hook = "prerouting" | "output" | "input";
+
+const rule = (hook: Hook, index: number, chains: number): fc.Arbitrary<string> =>
   fc.oneof(
     fc
       .tuple(
-        fc.array(conditions, { maxLength: 2 }),
-        fc.option(statements, { nil: "", freq: 3 }),
+        fc.array(conditionsAt(hook), { maxLength: 2 }),
+        fc.option(statementsAt(hook), { nil: "", freq: 3 }),
         verdict(index, chains),
       )
       .filter(agree)
@@ -209,11 +245,14 @@ const rule = (index: number, chains: number): fc.Arbitrary<string> =>
     vmap(index, chains),
   );
 
-const chain = (index: number, chains: number, priority: number): fc.Arbitrary<string> =>
+const chain = (hook: Hook, index: number, chains: number, priority: number): fc.Arbitrary<string> =>
   fc
-    .tuple(fc.array(rule(index, chains), { minLength: 2, maxLength: 6 }), pick("accept", "accept", "drop"))
+    .tuple(
+      fc.array(rule(hook, index, chains), { minLength: 2, maxLength: 6 }),
+      pick("accept", "accept", "drop"),
+    )
     .map(([rules, policy]) => {
-      const base = index === 0 ? `type filter hook prerouting priority ${priority}; policy ${policy};` : "";
+      const base = index === 0 ? `type filter hook ${hook} priority ${priority}; policy ${policy};` : "";
       return `chain c${index} { ${base}\n${rules.map((one) => `  ${one}`).join("\n")}\n }`;
     });
 
@@ -248,19 +287,21 @@ const sets: fc.Arbitrary<string> = fc
   );
 
 const CHAINS = 3;
-const table = (name: string, priority: number): fc.Arbitrary<string> =>
+const table = (name: string, hook: Hook, priority: number): fc.Arbitrary<string> =>
   fc
-    .tuple(sets, ...Array.from({ length: CHAINS }, (_, index) => chain(index, CHAINS, priority)))
+    .tuple(sets, ...Array.from({ length: CHAINS }, (_, index) => chain(hook, index, CHAINS, priority)))
     .map(([first, ...chains]) => `table inet ${name} {\n ${first}\n ${chains.reverse().join("\n ")}\n}`);
 
 /** Nothing gets past the last: no packet is answered. */
-const END = `table inet end {
+const end = (hook: Hook): string => `table inet end {
  chain end {
-  type filter hook prerouting priority 2000
+  type filter hook ${hook} priority 2000
   counter drop
  }
 }`;
 
-export const rulesets: fc.Arbitrary<string> = fc
-  .tuple(table("a", -100), table("b", 0), table("c", 10))
-  .map((tables) => [...tables, END].join("\n"));
+/** Three tables at these hooks, one after another, and the end of all packets at the last. */
+export const rulesetsAt = (first: Hook, second: Hook, third: Hook): fc.Arbitrary<string> =>
+  fc
+    .tuple(table("a", first, -100), table("b", second, 0), table("c", third, 10))
+    .map((tables) => [...tables, end(third)].join("\n"));
