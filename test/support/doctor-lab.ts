@@ -2,8 +2,17 @@
 
 import { patientOf } from "../../src/doctor/patient.ts";
 import type { Check, Finding, Tools } from "../../src/doctor/types.ts";
-import { parseAddress, parseMac, parsePrefix, subnetOf } from "../../src/lib/ip.ts";
+import {
+  formatAddress,
+  macFromBytes,
+  parseAddress,
+  parseMac,
+  parsePrefix,
+  subnetOf,
+  widthOf,
+} from "../../src/lib/ip.ts";
 import { EMPTY_RULESET } from "../../src/linux/nftables/program.ts";
+import type { XtChain, XtHook, XtTable } from "../../src/linux/xtables/types.ts";
 import type {
   Engine,
   EngineContainer,
@@ -14,6 +23,7 @@ import type {
   ObservedLink,
   ObservedNeighbour,
   ObservedRoute,
+  PolicyRule,
   Topology,
 } from "../../src/observe/types.ts";
 
@@ -52,7 +62,7 @@ export const link = (ifindex: number, name: string, more: Partial<ObservedLink> 
   ifindex,
   name,
   hardware: 1,
-  mac: parseMac(`02:00:00:00:00:${ifindex.toString(16).padStart(2, "0")}`),
+  mac: macFromBytes(Uint8Array.of(2, 0, 0, 0, ifindex >> 8, ifindex & 0xff)),
   mtu: 1500,
   up: true,
   carrier: true,
@@ -122,6 +132,62 @@ export const neighbour = (
   proxy: false,
 });
 
+/** What a namespace begins with, ip-rule(8). */
+const POLICY: readonly PolicyRule[] = ([4, 6] as const).flatMap((family) =>
+  (
+    [
+      [0, 255],
+      [32766, 254],
+      [32767, 253],
+    ] as const
+  ).map(([priority, table]) => ({
+    family,
+    priority,
+    not: false,
+    vrf: false,
+    action: { do: "table" as const, table },
+  })),
+);
+
+/** What the kernel adds with each address: who has it takes what is for it. */
+const withLocalRoutes = (of: Namespace): Namespace => ({
+  ...of,
+  routes: [
+    ...of.routes,
+    ...of.addresses.map(({ ifindex, address: { address: ip } }) =>
+      route(`${formatAddress(ip)}/${widthOf(ip.family)}`, ifindex, undefined, {
+        table: 255,
+        type: 2,
+        scope: 254,
+        preferredSource: ip,
+      }),
+    ),
+  ],
+});
+
+const chain = (
+  name: string,
+  hook?: XtHook,
+  policy: "accept" | "drop" = "accept",
+): readonly [string, XtChain] => [name, { name, ...(hook && { base: { hook, policy } }), rules: [] }];
+
+/** As dockerd leaves them, as far as checks look: its chains are there, and nothing is dropped. */
+export const DOCKERS: readonly XtTable[] = [
+  {
+    family: 4,
+    name: "filter",
+    chains: new Map([chain("FORWARD", "forward"), chain("DOCKER"), chain("DOCKER-USER")]),
+  },
+  { family: 4, name: "nat", chains: new Map([chain("PREROUTING", "prerouting"), chain("DOCKER")]) },
+];
+
+/** The policy of FORWARD that dockerd sets, without the rules that make up for it. */
+export const FORWARD_DROP: readonly XtTable[] = DOCKERS.map((table) =>
+  table.name === "filter"
+    ? { ...table, chains: new Map([...table.chains, chain("FORWARD", "forward", "drop")]) }
+    : table,
+);
+
 export const namespace = (id: NamespaceId, name: string, more: Partial<Namespace> = {}): Namespace => ({
   id,
   name,
@@ -132,7 +198,7 @@ export const namespace = (id: NamespaceId, name: string, more: Partial<Namespace
   links: [],
   addresses: [],
   routes: [],
-  rules: [],
+  rules: POLICY,
   neighbours: [],
   forwarding: [],
   sockets: [],
@@ -209,7 +275,7 @@ export function lab(changes: Changes = {}): Topology {
           other: { ifindex: port, namespace: HOST },
         }),
       ],
-      addresses: [address(2, `${ip}/16`)],
+      addresses: [address(1, "127.0.0.1/8", { scope: 254 }), address(2, `${ip}/16`)],
       routes: [route("0.0.0.0/0", 2, "172.17.0.1"), route("172.17.0.0/16", 2)],
       sysctls: new Map([["net.ipv4.ip_forward", "0"]]),
     });
@@ -224,8 +290,13 @@ export function lab(changes: Changes = {}): Topology {
       link(4, "vethweb", { ...port, other: { ifindex: 2, namespace: WEB } }),
       link(5, "vethdb", { ...port, other: { ifindex: 2, namespace: DB } }),
     ],
-    addresses: [address(2, "203.0.113.2/24"), address(3, "172.17.0.1/16")],
+    addresses: [
+      address(1, "127.0.0.1/8", { scope: 254 }),
+      address(2, "203.0.113.2/24"),
+      address(3, "172.17.0.1/16"),
+    ],
     routes: [route("0.0.0.0/0", 2, "203.0.113.1"), route("203.0.113.0/24", 2), route("172.17.0.0/16", 3)],
+    xtables: DOCKERS,
     sysctls: new Map([
       ["net.ipv4.ip_forward", "1"],
       ["net.ipv6.conf.all.forwarding", "1"],
@@ -237,7 +308,7 @@ export function lab(changes: Changes = {}): Topology {
     (changes.web ?? same)(home(WEB, "web", "172.17.0.2", 4, of)),
     (changes.db ?? same)(home(DB, "db", "172.17.0.3", 5, db)),
     ...(changes.more ?? []),
-  ];
+  ].map(withLocalRoutes);
   const engine: Engine = {
     kind: "docker",
     socket: "/var/run/docker.sock",

@@ -45,7 +45,7 @@ export const staleConntrack: Check = {
         {
           check: NAME,
           severity: "broken" as const,
-          title: `${hurt.length === 1 ? "a client" : `${hurt.length} clients`} of port ${at.port}/udp of ${resident.of.name} are still led to a container that is gone`,
+          title: `${hurt.length === 1 ? "a client" : `${hurt.length} clients`} of port ${at.port}/udp of ${resident.of.name} ${hurt.length === 1 ? "is" : "are"} still led to a container that is gone`,
           evidence: hurt.slice(0, 5).map(shown),
           cause:
             "UDP has no end: the kernel keeps leading a client's datagrams where the first one went, as long as they keep coming. The container was replaced meanwhile, and the entries were not forgotten.",
