@@ -74,6 +74,11 @@ COMMIT
 -A INPUT -p tcp -m tcp --sport 0:1024 ! --dport 80:65535 ! --tcp-flags SYN,RST SYN
 -A INPUT -m comment --comment "it\\'s a \\"comment\\" x"
 -A INPUT -m comment --comment "plain;"
+-A INPUT -m hashlimit --hashlimit-upto 5/sec --hashlimit-burst 7 --hashlimit-mode srcip,dstport --hashlimit-name foo
+-A INPUT -m recent --set --name foo --mask 255.255.255.255 --rsource
+-A INPUT -m recent --rcheck --seconds 20 --hitcount 3 --name bar --mask 255.255.255.255 --rdest
+-A INPUT -m socket --transparent --nowildcard
+-A INPUT -m helper --helper ftp
 -A INPUT -s 10.0.0.1/255.0.0.255 ! -p udp -f
 -A INPUT -p 99
 -A INPUT -p esp

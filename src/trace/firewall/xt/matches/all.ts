@@ -20,6 +20,7 @@ import { set } from "./set.ts";
 import { statistic } from "./statistic.ts";
 import { tcp } from "./tcp.ts";
 import { udp } from "./udp.ts";
+import { UNDECIDED } from "./undecided.ts";
 
 export const MATCHES: readonly MatchKind[] = [
   tcp,
@@ -49,8 +50,7 @@ export const MATCHES: readonly MatchKind[] = [
   dscp,
   tos,
   ...HEADERS6,
+  ...UNDECIDED,
   // They ask for a time, for what came before, or for more of the packet than is told.
-  ...["hashlimit", "recent", "socket", "string", "u32", "bpf", "time", "helper", "quota", "connbytes"].map(
-    (name) => defineOpaque(name),
-  ),
+  ...["string", "u32", "bpf", "time", "quota", "connbytes"].map((name) => defineOpaque(name)),
 ];

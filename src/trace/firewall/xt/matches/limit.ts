@@ -17,10 +17,10 @@ import { option } from "../words.ts";
 const RATE = struct({ period: u32, burst: u32, previous: u64, own: array(u32, 3), master: kernelPointer });
 const SCALE = 10_000;
 const UNITS: readonly (readonly [string, number])[] = [
-  ["day", SCALE * 86_400],
-  ["hour", SCALE * 3_600],
-  ["min", SCALE * 60],
-  ["sec", SCALE],
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["min", 60],
+  ["sec", 1],
 ];
 const USUAL_BURST = 5;
 const USUAL_RATE = "3/hour";
@@ -31,7 +31,7 @@ export const limit = defineMatch({
   encode: (value) => ({ revision: 0, info: RATE.encode(value) }),
   matches: () => "unknown",
   words: ({ period, burst }) => [
-    ...option("limit", false, rateText(period)),
+    ...option("limit", false, rateText(period, SCALE)),
     ...(burst === USUAL_BURST ? [] : option("limit-burst", false, burst)),
   ],
   parse(options) {
@@ -47,22 +47,28 @@ export const limit = defineMatch({
   },
 });
 
-/** In the smallest unit in which it is a whole number, or nearly. */
-function rateText(period: number): string {
+/**
+ * In the smallest unit in which it is a whole number, or nearly.
+ * @param scale of the period: so many are a second
+ */
+export function rateText(period: number, scale: number): string {
   if (period === 0) return "inf";
   const tooSmall = UNITS.findIndex(
-    ([, unit], i) => i > 0 && (period > unit || Math.floor(unit / period) < unit % period),
+    ([, seconds], i) =>
+      i > 0 &&
+      (period > seconds * scale || Math.floor((seconds * scale) / period) < (seconds * scale) % period),
   );
-  const [name, unit] = UNITS[(tooSmall < 0 ? UNITS.length : tooSmall) - 1] ?? ["day", SCALE * 86_400];
-  return `${Math.floor(unit / period)}/${name}`;
+  const [name, seconds] = UNITS[(tooSmall < 0 ? UNITS.length : tooSmall) - 1] ?? ["day", 86_400];
+  return `${Math.floor((seconds * scale) / period)}/${name}`;
 }
 
 /** `3/min`, `3/minute`, `3/m`; a number alone is a second's. */
 function periodOf(options: Options, text: string): number {
   const [count = "", unit = "second"] = text.split("/");
   const long = ["day", "hour", "minute", "second"].findIndex((name) => unit !== "" && name.startsWith(unit));
-  const length = UNITS[long]?.[1];
-  if (length === undefined) throw options.wrong(`${text} is no rate`);
+  const seconds = UNITS[long]?.[1];
+  if (seconds === undefined) throw options.wrong(`${text} is no rate`);
+  const length = seconds * SCALE;
   const times = options.number(count);
   if (times === 0 || times > length) throw options.wrong(`${text} is no rate that can be kept`);
   return Math.floor(length / times);
