@@ -207,11 +207,17 @@ function placeAsSeen(topology: Topology, sender: Sender, place: Place, options: 
   const wanted = family ?? sender.source?.family;
   if (network !== undefined) return { end, address: addressOn(topology, place, network, wanted) };
   if (place.namespace === sender.namespace) return { end, address: LOOPBACK[wanted ?? 4] };
-  const address = addressBetween(sender.namespace, place.namespace, wanted);
+  const address = addressBetween(sender.namespace, place.namespace, wanted) ?? addressToBe(place, wanted);
   if (address) return { end, address };
   const kind = wanted === undefined ? "" : ` of IPv${wanted}`;
   throw notFound(`${place.label} has no address${kind}: nothing can be sent there`);
 }
+
+/** The one that its engine gave it, where it has none any more: what becomes of a packet to there is worth knowing. */
+const addressToBe = ({ container }: Place, family: Family | undefined): Address | undefined =>
+  container?.endpoints
+    .flatMap(({ addresses }) => addresses)
+    .find(({ address }) => family === undefined || address.family === family)?.address;
 
 /** @throws not-found */
 function addressOn(topology: Topology, place: Place, name: string, family: Family | undefined): Address {

@@ -15,7 +15,7 @@ export function caseOfPath(topology: Topology, flow: Flow, path: Path, reason: D
     ({ event, namespace }) => namespace === hop?.namespace && (event.kind === "in" || event.kind === "out"),
   );
   const name = link && "name" in link.event ? link.event.name : undefined;
-  return makeCase(topology, flow, reason, {
+  return makeCase(topology, flow, innermost(reason, hop), {
     direction: hop?.direction ?? "there",
     ...(hop && { namespace: hop.namespace, packet: hop.packet }),
     ...(name !== undefined && { link: name }),
@@ -38,13 +38,31 @@ export function caseOfProof(
   const place = end?.namespace ?? reason.rule?.namespace ?? hop?.namespace;
   const packet = tap?.kind === "tap" ? tap.packet : hop?.packet;
   const known = hop && hop.namespace === place ? hop.packet : packet;
-  return makeCase(topology, flow, reason, {
-    direction: end?.direction ?? tap?.direction ?? "there",
+  const told = innermost(reason, hop?.namespace === place ? hop : undefined);
+  return makeCase(topology, flow, told, {
+    direction: directionOf(told, end ?? tap, hop),
     ...(place !== undefined && { namespace: place }),
     ...(known && { packet: known }),
     ...(tap?.kind === "tap" && tap.namespace === place && { link: tap.name }),
   });
 }
+
+/** That the answer is lost is no reason: the hop where that happened has it. */
+function innermost(reason: DropReason, hop: Hop | undefined): DropReason {
+  if (reason.code !== "reply-lost" || hop?.event.kind !== "drop" || hop.event.reason.code === "reply-lost")
+    return reason;
+  return { ...hop.event.reason, ...(reason.kernel && { kernel: reason.kernel }) };
+}
+
+/** By the last that was seen, unless it was lost before it was a packet that could be seen. */
+const directionOf = (
+  reason: DropReason,
+  seen: { readonly direction: Hop["direction"] } | undefined,
+  hop: Hop | undefined,
+): Hop["direction"] => {
+  if (hop?.event.kind === "drop" && hop.event.reason.code === reason.code) return hop.direction;
+  return seen?.direction ?? "there";
+};
 
 interface Place {
   readonly direction: Hop["direction"];

@@ -1,6 +1,7 @@
 /** Ends in the kernel itself, one a reason: routing, neighbours, links, bridges. Pure. */
-import { formatAddress } from "../lib/ip.ts";
+import { formatAddress, sameAddress } from "../lib/ip.ts";
 import type { Namespace } from "../observe/types.ts";
+import { ownerOf, reachableAddresses } from "./ends-places.ts";
 import { gatewayOf } from "./ends-uplink.ts";
 import type { Case, Explain, Explanation } from "./fixes-types.ts";
 import { fix, inside } from "./fixes-words.ts";
@@ -43,10 +44,14 @@ const reversePath: Told = (one) => {
 
 const noRoute: Told = (one) => {
   const { namespace, topology } = one;
+  // Routes go with the link that they lead by.
+  const down = namespace?.links.find(({ up, loopback }) => !up && !loopback);
+  if (namespace && down) return linkUp({ ...one, link: down.name });
   const family = familyOf(one);
   const gateway = namespace && !namespace.host ? gatewayToBe(one) : undefined;
   if (!namespace || !gateway || gatewayOf(namespace, family)) return told("routing", one);
   const named = topology.namespaces.get(topology.host)?.name ?? "host";
+  if (reachableAddresses(namespace, family).length === 0) return { ...noAddress(one), at: "routing" };
   return told(
     "routing",
     one,
@@ -65,8 +70,19 @@ function gatewayToBe(one: Case): string | undefined {
   return gateway && formatAddress(gateway);
 }
 
-const noNeighbour: Told = (one) =>
-  told(
+const noNeighbour: Told = (one) => {
+  const destination = one.packet?.destination ?? one.flow.destination;
+  const owner = ownerOf(one.topology, destination);
+  const at = owner?.addresses.find(({ address }) => sameAddress(address.address, destination))?.ifindex;
+  const link = owner?.links.find(({ ifindex }) => ifindex === at);
+  if (owner && link && !link.up) {
+    return told(
+      "neighbours",
+      one,
+      fix(`${inside(owner)}ip link set ${link.name} up`, `sets ${link.name} of ${owner.name} up`),
+    );
+  }
+  return told(
     "neighbours",
     one,
     fix(
@@ -74,6 +90,7 @@ const noNeighbour: Told = (one) =>
       "shows what is known of that address: nobody may have it any more, or its owner is down",
     ),
   );
+};
 
 const linkUp: Told = (one) =>
   told(

@@ -39,14 +39,26 @@ export const ruleText = (rule: RuleRef): string => {
   return text ? `rule ${name}: ${text}` : `rule ${name}`;
 };
 
+const passing = ({ chain }: RuleRef): string => `lets pass whatever no rule of ${chain} speaks of`;
+
+/** Tables that iptables-nft makes, with its built-in chains: its own command is what their owner knows. */
+const isOfIptables = ({ family, table, chain }: RuleRef): boolean =>
+  (family === "ip" || family === "ip6") &&
+  /^(filter|nat|mangle|raw|security)$/.test(table) &&
+  /^(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING)$/.test(chain);
+
 /** The command that takes a rule away, and opens what it closes. */
 export function withoutRule(rule: RuleRef, namespace: Namespace | undefined): Fix {
   const enter = inside(namespace);
   if (rule.in === "nft") {
+    if (rule.handle === undefined && isOfIptables(rule)) {
+      const tool = rule.family === "ip" ? "iptables" : "ip6tables";
+      return fix(`${enter}${tool} -t ${rule.table} -P ${rule.chain} ACCEPT`, passing(rule));
+    }
     return rule.handle === undefined
       ? fix(
           `${enter}nft 'add chain ${rule.family} ${rule.table} ${rule.chain} { policy accept; }'`,
-          `lets pass whatever no rule of ${rule.chain} speaks of`,
+          passing(rule),
         )
       : fix(
           `${enter}nft delete rule ${rule.family} ${rule.table} ${rule.chain} handle ${rule.handle}`,
@@ -55,6 +67,6 @@ export function withoutRule(rule: RuleRef, namespace: Namespace | undefined): Fi
   }
   const tool = `${enter}${rule.family === 4 ? "iptables" : "ip6tables"}-legacy -t ${rule.table}`;
   return rule.number === undefined
-    ? fix(`${tool} -P ${rule.chain} ACCEPT`, `lets pass whatever no rule of ${rule.chain} speaks of`)
+    ? fix(`${tool} -P ${rule.chain} ACCEPT`, passing(rule))
     : fix(`${tool} -D ${rule.chain} ${rule.number}`, "takes the rule away, and opens all that it closes");
 }

@@ -12,7 +12,7 @@ import { engineSockets } from "./sockets.ts";
 import type { Engine, EngineContainer } from "./types.ts";
 
 /** Milliseconds. Whether anybody is there is told at once; a list of a thousand containers takes its time. */
-const PATIENCE = { greeting: 300, list: 1_500 };
+const PATIENCE = { greeting: 1_000, list: 1_500 };
 
 export interface EnginesRead {
   readonly engines: readonly Engine[];
