@@ -77,6 +77,23 @@ test("links", () => {
   assert.deepEqual(ours, theirs);
 });
 
+test("counters", () => {
+  execFileSync("ping", ["-c", "3", "-i", "0.01", "-q", "127.0.0.1"]);
+  const lo = readNamespace("/proc/self/ns/net").links.find(({ name }) => name === "lo");
+  const [{ stats64 }] = told("ip -j -s link show lo");
+  assert.deepEqual(Object.values(lo?.counters ?? {}).map(Number), [
+    stats64.rx.packets,
+    stats64.tx.packets,
+    stats64.rx.bytes,
+    stats64.tx.bytes,
+    0,
+    0,
+    0,
+    0,
+  ]);
+  assert.ok(stats64.rx.packets >= 6);
+});
+
 test("kinds of links, and what is peculiar to them", () => {
   const link = (name: string) => host.links.find((one) => one.name === name);
   assert.deepEqual(link("br0")?.bridge, {
