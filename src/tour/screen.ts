@@ -28,8 +28,7 @@ export const means = (screen: Screen, text: string): void =>
   screen.write(`  ${styled(screen, "green", "→")} ${text}\n`);
 
 /** What a terminal would take for commands of its own, from whatever a container printed. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
-const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f]/g;
+const CONTROLS = /[^\P{Cc}\t\n]/gu;
 
 /** Output of a command, indented; parts that `marks` matches stand out. */
 export function output(screen: Screen, text: string, marks?: RegExp): void {

@@ -55,7 +55,7 @@ export const otherEnd: Chapter = {
     },
     {
       will: {
-        en: "Which addresses has the bridge learnt, and on which port? It forwards by these, as any switch does:",
+        en: "Which addresses has the bridge learnt, and on which port? It forwards by these, as switches do:",
         zh: "网桥在哪个端口上学到了哪些 MAC 地址？它和任何交换机一样，按这张表转发：",
       },
       command: ({ veth1, veth2, address2 }) =>
