@@ -203,9 +203,10 @@ function ended(one: Case): Verdict {
   };
 }
 
-/** Not every command mends: some show what a person must. */
+/** Not every command mends: some show what a person must, or where there is a way. */
 function purpose({ reason }: Case, { does }: Fix): string {
   if (does.startsWith("shows ")) return "to look closer";
+  if (does.startsWith("goes by ")) return "another way";
   return reason.code === "rule" ? "to allow it" : "to mend it";
 }
 
