@@ -80,21 +80,30 @@ export interface Port {
   readonly link: ObservedLink;
 }
 
+/** Up to so many links a search is quicker than an index is made: a container has two. */
+const FEW = 8;
+
+const linkOf = (namespace: Namespace, ifindex: number): ObservedLink | undefined =>
+  namespace.links.length > FEW
+    ? placeOf(namespace).link(ifindex)
+    : namespace.links.find((link) => link.ifindex === ifindex);
+
 export function portAt(
   topology: Topology,
   namespace: NamespaceId | undefined,
   ifindex: number,
 ): Port | undefined {
   const there = namespace === undefined ? undefined : topology.namespaces.get(namespace);
-  const link = there && placeOf(there).link(ifindex);
+  const link = there && linkOf(there, ifindex);
   return there && link && { namespace: there, link };
 }
 
 /** Links that stand upon another one (macvlan, vlan), by that one. */
 const stackedIn = memoBy((topology: Topology): ReadonlyMap<string, readonly Port[]> => {
-  const all = [...topology.namespaces.values()].flatMap((namespace) =>
-    namespace.links.filter(stands).map((link) => ({ namespace, link })),
-  );
+  const all: Port[] = [];
+  for (const namespace of topology.namespaces.values()) {
+    for (const link of namespace.links) if (stands(link)) all.push({ namespace, link });
+  }
   return grouped(
     all,
     ({ namespace, link }) => `${link.other?.namespace ?? namespace.id} ${link.other?.ifindex}`,
@@ -105,8 +114,12 @@ const stands = (link: ObservedLink): boolean =>
   link.other !== undefined &&
   (link.macvlanMode !== undefined || link.vlanId !== undefined || link.kind === "ipvlan");
 
-export const stackedOn = (topology: Topology, { namespace, link }: Port): readonly Port[] =>
-  stackedIn(topology).get(`${namespace.id} ${link.ifindex}`) ?? [];
+const NOTHING: readonly Port[] = [];
+
+export function stackedOn(topology: Topology, { namespace, link }: Port): readonly Port[] {
+  const stacked = stackedIn(topology);
+  return stacked.size === 0 ? NOTHING : (stacked.get(`${namespace.id} ${link.ifindex}`) ?? NOTHING);
+}
 
 /** `eth0 of web`: a link for people. */
 export const nameOf = ({ namespace, link }: Port): string => `${link.name} of ${namespace.name}`;

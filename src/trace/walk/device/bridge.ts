@@ -13,7 +13,7 @@ import {
   shownToIp,
 } from "./bridge-netfilter.ts";
 import { copies } from "./copies.ts";
-import { leadsNowhere } from "./flood.ts";
+import { portsWorthwhile } from "./flood.ts";
 import { receive } from "./receive.ts";
 import { fits, refOf, sizeOf, transmit } from "./transmit.ts";
 
@@ -144,14 +144,13 @@ function undeliverable(bridge: Port, to: Port, from: Port | undefined) {
   return undefined;
 }
 
-/** To all ports but the one that it came by: one copy each. */
+/** To all ports but the one that it came by, one copy each; those that nothing can come of are passed over. */
 function floodWays(walk: Walk, bridge: Port, skb: Skb, from?: Port): readonly (() => Fate)[] {
   const unicast = !isGroup(macOfPacket(skb.packet, "destination") ?? NO_MAC);
-  return placeOf(bridge.namespace)
-    .ports(bridge.link.ifindex)
+  return portsWorthwhile(walk, bridge, skb)
     .map((link): Port => ({ namespace: bridge.namespace, link }))
     .filter((to) => !(unicast && to.link.port?.unicastFlood === false) && to.link.up)
-    .filter((to) => !undeliverable(bridge, to, from) && !leadsNowhere(walk, to, skb))
+    .filter((to) => !undeliverable(bridge, to, from))
     .map((to) => () => {
       tellBridge(walk, bridge, skb, to.link.name, "flood");
       return outOf(walk, bridge, skb, to, from);

@@ -1,24 +1,24 @@
 /** Which ports a flooded frame need not be followed to: of a thousand containers, one has the address. */
 import { type Address, addressFromBytes, sameAddress } from "../../../lib/ip.ts";
-import type { Namespace } from "../../../observe/types.ts";
+import type { Namespace, ObservedLink, Topology } from "../../../observe/types.ts";
 import { addressOf, icmpOf, macOfPacket } from "../../packet/packet.ts";
 import { ETHERTYPE, PROTOCOL } from "../../packet/parse.ts";
 import { isLoopback4 } from "../fib/output.ts";
 import { RTN } from "../fib/query.ts";
 import { memoBy } from "../memo.ts";
-import { type Port, placeOf, portAt } from "../place.ts";
+import { type Port, placeOf, portAt, stackedOn } from "../place.ts";
 import { sysctl } from "../settings.ts";
 import type { Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
-import { isPlainEnd } from "./transmit.ts";
 
-/** Above this many addresses an index is worth its making. */
-const MANY = 16;
-
-const holds = (namespace: Namespace, address: Address): boolean =>
-  namespace.addresses.length > MANY
-    ? placeOf(namespace).holders(address).length > 0
-    : namespace.addresses.some((held) => sameAddress(held.address.address, address));
+/** Ports of a bridge by what lies behind them. */
+interface Ports {
+  readonly all: readonly ObservedLink[];
+  /** Behind which there may be anybody: hardware, other bridges, proxies. */
+  readonly open: readonly ObservedLink[];
+  /** Behind which there is one end, and nobody else. */
+  readonly ends: readonly { readonly link: ObservedLink; readonly end: Port }[];
+}
 
 /** It answers for more than its own addresses: proxies, and local routes to addresses that no link has. */
 const answersForOthers = memoBy(
@@ -31,26 +31,58 @@ const answersForOthers = memoBy(
     ),
 );
 
+/** The other end of a pair that leads to nobody but its own namespace's IP: a frame to another MAC address ends there. */
+function plainEnd(topology: Topology, namespace: Namespace, link: ObservedLink): Port | undefined {
+  if (link.kind !== "veth" || !link.other) return undefined;
+  const end = portAt(topology, link.other.namespace ?? namespace.id, link.other.ifindex);
+  if (!end || end.link.master !== undefined || end.link.promiscuous) return undefined;
+  return stackedOn(topology, end).length > 0 || answersForOthers(end.namespace) ? undefined : end;
+}
+
+function portsOf(topology: Topology, { namespace, link: bridge }: Port): Ports {
+  const all = placeOf(namespace).ports(bridge.ifindex);
+  const found = all.map((link) => ({ link, end: plainEnd(topology, namespace, link) }));
+  return {
+    all,
+    open: found.flatMap(({ link, end }) => (end ? [] : [link])),
+    ends: found.flatMap(({ link, end }) => (end ? [{ link, end }] : [])),
+  };
+}
+
+const known = memoBy((_: Topology) => new Map<ObservedLink, Ports>());
+
+function remembered(topology: Topology, bridge: Port): Ports {
+  const bridges = known(topology);
+  const ports = bridges.get(bridge.link) ?? portsOf(topology, bridge);
+  bridges.set(bridge.link, ports);
+  return ports;
+}
+
 const ND_TARGET = 8;
+const SOLICITATION = 135;
 
 /** Whom a question to neighbours asks for. */
-function askedFor({ packet }: Skb): Address | undefined {
+function askedFor({ packet, bears }: Skb): Address | undefined {
+  if (bears !== "discovery") return undefined;
   if (packet.etherType === ETHERTYPE.arp) return addressOf(packet, "destination");
   if (packet.protocol !== PROTOCOL.icmp6 || packet.transport === undefined) return undefined;
-  if (icmpOf(packet)?.type !== 135) return undefined;
+  if (icmpOf(packet)?.type !== SOLICITATION) return undefined;
   const at = packet.transport + ND_TARGET;
   return addressFromBytes(packet.bytes.subarray(at, at + 16));
 }
 
-/** Whether nothing can come of a copy that leaves by this port. */
-export function leadsNowhere(walk: Walk, { namespace, link }: Port, skb: Skb): boolean {
-  if (link.kind !== "veth" || !link.other) return false;
-  const end = portAt(walk.topology, link.other.namespace ?? namespace.id, link.other.ifindex);
-  if (!end || !isPlainEnd(walk, end)) return false;
+/** The ports by which something may come of a frame to all, or to a MAC address that the bridge does not know. */
+export function portsWorthwhile(walk: Walk, bridge: Port, skb: Skb): readonly ObservedLink[] {
+  const { all, open, ends } = remembered(walk.topology, bridge);
   const to = macOfPacket(skb.packet, "destination");
-  const group = to !== undefined && (Number.parseInt(to.slice(0, 2), 16) & 1) !== 0;
-  if (!group) return end.link.mac !== to;
-  if (skb.bears !== "discovery") return false;
+  if (to === undefined) return all;
+  const unicast = (Number.parseInt(to.slice(0, 2), 16) & 1) === 0;
   const address = askedFor(skb);
-  return address !== undefined && !holds(end.namespace, address) && !answersForOthers(end.namespace);
+  if (!unicast && !address) return all;
+  const concerned = ends.filter(({ end }) => (address ? holds(end.namespace, address) : end.link.mac === to));
+  return [...concerned.map(({ link }) => link), ...open];
 }
+
+/** A search: in most namespaces there are a few addresses, and this is asked of each of them once. */
+const holds = ({ addresses }: Namespace, address: Address): boolean =>
+  addresses.some((held) => sameAddress(held.address.address, address));

@@ -4,7 +4,7 @@ import { lengthOf, macOfPacket } from "../../packet/packet.ts";
 import type { DropReason } from "../../types.ts";
 import type { Fate } from "../fate.ts";
 import { passHook } from "../hook.ts";
-import { nameOf, type Port, placeOf, portAt, stackedOn } from "../place.ts";
+import { nameOf, type Port, portAt } from "../place.ts";
 import { PACKET, type Skb, scrubbed } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 import { bridgeTransmit } from "./bridge.ts";
@@ -115,12 +115,6 @@ function acrossPair(walk: Walk, port: Port, skb: Skb): Fate {
     return walk.drop(peer.namespace, skb, { code: "too-big", text });
   }
   return arrive(walk, peer, scrubbed(skb, peer.namespace !== namespace));
-}
-
-/** Whether a link leads to nobody but its own namespace's IP, so that a frame to another MAC address ends there. */
-export function isPlainEnd(walk: Walk, { namespace, link }: Port): boolean {
-  const master = link.master === undefined ? undefined : placeOf(namespace).link(link.master);
-  return !master && !link.promiscuous && stackedOn(walk.topology, { namespace, link }).length === 0;
 }
 
 /** eth_type_trans: whose a frame is, as the link sees it that takes it in. */

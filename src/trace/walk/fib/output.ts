@@ -33,10 +33,10 @@ export interface NoOutput {
   readonly lookup?: NotFound;
 }
 
-const LOOPBACK = parsePrefix("127.0.0.0/8");
 const MULTICAST = parsePrefix("224.0.0.0/4");
 
-export const isLoopback4 = (address: Address): boolean => contains(LOOPBACK, address);
+/** Of 127.0.0.0/8. */
+export const isLoopback4 = ({ family, bits }: Address): boolean => family === 4 && bits >> 24n === 127n;
 export const isMulticast = (address: Address): boolean =>
   address.family === 4 ? contains(MULTICAST, address) : isMulticast6(address);
 export const isLoopback = (address: Address): boolean =>

@@ -1,5 +1,5 @@
 /** Whose MAC address a packet goes to: neigh_resolve_output (net/core/neighbour.c). */
-import { type Address, addressBytes, formatAddress, type Mac } from "../../../lib/ip.ts";
+import { type Address, addressBytes, formatAddress, type Mac, sameAddress } from "../../../lib/ip.ts";
 import { BROADCAST_MAC, multicastMac } from "../../packet/make.ts";
 import type { DropReason } from "../../types.ts";
 import { refOf } from "../device/transmit.ts";
@@ -116,7 +116,7 @@ function unanswered(walk: Walk, port: Port, address: Address, why: DropReason | 
 /** Somebody here who has the address, though he did not hear the question. */
 function holderOf(walk: Walk, address: Address): string | undefined {
   for (const namespace of walk.topology.namespaces.values()) {
-    const held = placeOf(namespace).holders(address)[0];
+    const held = namespace.addresses.find((one) => sameAddress(one.address.address, address));
     const there = held && portAt(walk.topology, namespace.id, held.ifindex);
     if (there && held) return `${nameOf(there)} has it${held.tentative ? ", not yet confirmed" : ""}`;
   }
