@@ -5,10 +5,12 @@
 import { setTimeout as after } from "node:timers/promises";
 import { messageOf } from "../lib/errors.ts";
 import { NotSent } from "../linux/raw-socket.ts";
+import { stampFrames } from "../linux/stamping.ts";
 import type { Topology } from "../observe/types.ts";
 import { conclude } from "./prove/conclude.ts";
+import { sendInto } from "./prove/inject.ts";
 import { wordsOfSending } from "./prove/reasons.ts";
-import { type Sender, sendFrom, sendInto } from "./prove/sender.ts";
+import { type Sender, sendFrom } from "./prove/sender.ts";
 import { Watch } from "./prove/watch.ts";
 import type { Flow, Prediction, Proof, ProofOptions, Seen } from "./types.ts";
 
@@ -18,7 +20,6 @@ const QUIET = 50;
 /** Milliseconds between two looks, first and later: the kernel stamps what happens, so looking late loses no time of it. */
 const [OFTEN, SELDOM] = [1, 5];
 const OFTEN_FOR = 20;
-const STAMPS = 2;
 
 /**
  * Send one probe and see what becomes of it. It ends with the answer, or once nothing more is to be expected, or after
@@ -36,10 +37,10 @@ export async function prove(
   } catch (thrown) {
     return { flow, seen: [], took: 0, ...unsent(thrown) };
   }
+  const stamped = stampFrames();
   const watch = new Watch(topology, flow, prediction, sender);
   try {
-    // The kernel begins to stamp frames a moment after the first socket asks for that (net_enable_timestamp).
-    await after(STAMPS);
+    await stamped;
     const refused = watch.send();
     await follow(watch, options.wait ?? WAIT, refused !== undefined);
     const seen = watch.seen();

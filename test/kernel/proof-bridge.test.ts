@@ -6,7 +6,7 @@ import type { Topology } from "../../src/observe/types.ts";
 import { prove } from "../../src/trace/prove.ts";
 import type { Proof } from "../../src/trace/types.ts";
 import { isolated } from "../support/isolated.ts";
-import { flowOf, labTopology, placeNamed, sh, wayThrough, wordsOf } from "../support/lab.ts";
+import { flowOf, labTopology, linksUp, placeNamed, sh, wayThrough, wordsOf } from "../support/lab.ts";
 
 isolated(import.meta);
 
@@ -41,6 +41,7 @@ table ip o {
   }
 }
 RULES`);
+  linksUp("h", "a", "b", "c");
   topology = await labTopology();
 });
 
@@ -144,4 +145,37 @@ test("by a link whose other end is not here", async () => {
   const words = wordsOf(cut, proof.seen);
   assert.deepEqual([words[0], words.at(-1)], ["h in vb", "h answer RST"]);
   assert.equal(proof.reason?.code, "closed");
+});
+
+test("what br_netfilter shows to IP's rules", async () => {
+  sh(`nsenter --net=/run/netns/h nft -f - <<'RULES'
+table ip shown {
+  chain fw { type filter hook forward priority 0; policy accept; icmp type echo-request counter
+  }
+}
+RULES
+nsenter --net=/run/netns/h sysctl -qw net.bridge.bridge-nf-call-iptables=1`);
+  topology = await labTopology();
+  const { outcome, seen } = await proofOf("b", "10.0.0.3", { protocol: "icmp" });
+  sh(`nsenter --net=/run/netns/h nft delete table ip shown`);
+  assert.equal(outcome, "reached");
+  const there = wordsOf(
+    topology,
+    seen.filter(
+      ({ direction, namespace }) => direction === "there" && namespace === placeNamed(topology, "h").id,
+    ),
+  );
+  assert.deepEqual([there[0], there.at(-1)], ["h in va", "h out vb"]);
+  assert.ok(there.includes("h forward fw 2 continue"), there.join("\n"));
+});
+
+test("isolated ports: the kernel gives no reason", async () => {
+  const [mac] = placeNamed(topology, "b").links.flatMap((link) => (link.name === "e0" ? [link.mac] : []));
+  sh(`
+    for n in a b; do ip -n h link set v$n type bridge_slave isolated on; done
+    ip -n a neigh replace 10.0.0.3 lladdr ${mac} dev e0`);
+  const { reason, seen } = await proofOf("b", "10.0.0.3", { protocol: "icmp" });
+  sh("for n in a b; do ip -n h link set v$n type bridge_slave isolated off; done");
+  assert.equal(reason?.code, "isolated-port");
+  assert.equal(wordsOf(topology, seen).at(-1), "h drop NOT_SPECIFIED");
 });

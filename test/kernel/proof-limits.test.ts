@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Topology } from "../../src/observe/types.ts";
 import { prove } from "../../src/trace/prove.ts";
 import { isolated } from "../support/isolated.ts";
-import { flowOf, labTopology, sh, wayThrough, wordsOf } from "../support/lab.ts";
+import { flowOf, labTopology, linksUp, sh, wayThrough, wordsOf } from "../support/lab.ts";
 
 isolated(import.meta);
 
@@ -26,6 +26,7 @@ before(async () => {
     ip -n a addr add 10.0.0.1/24 dev e0; ip -n b addr add 10.0.0.2/24 dev e0
     nsenter --net=/run/netns/a nft 'add table ip t; add chain ip t out { type filter hook output priority 0; }'
     ip link set lo up`);
+  linksUp("a", "b");
   topology = await labTopology();
 });
 

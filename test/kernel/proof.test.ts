@@ -7,7 +7,7 @@ import type { Topology } from "../../src/observe/types.ts";
 import { prove } from "../../src/trace/prove.ts";
 import type { Flow, Proof } from "../../src/trace/types.ts";
 import { isolated } from "../support/isolated.ts";
-import { flowOf, labTopology, sh, wayThrough, wordsOf } from "../support/lab.ts";
+import { flowOf, labTopology, linksUp, sh, wayThrough, wordsOf } from "../support/lab.ts";
 import { heard, serve } from "../support/probe.ts";
 
 isolated(import.meta);
@@ -47,6 +47,7 @@ before(async () => {
 ${ROUTER_RULES}
 RULES`);
   await serve({ name: "b", netns: "/run/netns/b" as NetnsPath }, "80/tcp", "53/udp");
+  linksUp("a", "r", "b");
   topology = await labTopology();
 });
 

@@ -9,6 +9,20 @@ import type { Flow, Hop, Prediction, Seen } from "../../src/trace/types.ts";
 export const sh = (script: string): string =>
   execFileSync("sh", ["-ec", script], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
+/**
+ * Wait until links of these namespaces can carry something: a veth that is set up has its carrier, and a bridge its port,
+ * up to a second later.
+ * @throws Error after ten seconds
+ */
+export function linksUp(...names: readonly string[]): void {
+  const down = () =>
+    names.map((name) => sh(`ip -n ${name} -br link | grep -vw UP | grep -v '^lo ' || true`)).join("");
+  for (let i = 0; down() !== ""; i += 1) {
+    if (i === 200) throw new Error(`links that don't come up: ${down()}`);
+    sh("sleep 0.05");
+  }
+}
+
 /** Of all namespaces there are, by the names that `ip netns` gave them. */
 export const labTopology = (): Promise<Topology> => readTopology({ engines: [] });
 

@@ -72,15 +72,23 @@ function tapOf({ at, namespace, ifindex, way, packet, meaning }: Observations["f
   };
 }
 
-/** What was at no link and no socket is where it was seen last. */
+/**
+ * What was at no link and no socket is where it was seen last. It ends after it came in, whatever the stamps of the two
+ * clocks say.
+ */
 function dropOf(drop: Observations["drops"][number], taps: readonly Seen[]): Seen {
   const before = taps.filter(({ at }) => at <= drop.at).toSorted((a, b) => Number(b.at - a.at))[0];
   const namespace = (drop.namespace ?? before?.namespace ?? 0) as NamespaceId;
+  const direction = directionOf(drop.meaning);
+  const cameIn = taps.findLast(
+    (one) =>
+      one.kind === "tap" && one.way === "in" && one.namespace === namespace && one.direction === direction,
+  );
   return {
     kind: "drop",
-    at: drop.at,
+    at: cameIn && cameIn.at > drop.at ? cameIn.at : drop.at,
     namespace,
-    direction: directionOf(drop.meaning),
+    direction,
     reason: drop.reason,
     at_function: drop.inFunction,
     ...(drop.ifindex !== undefined && { ifindex: drop.ifindex }),
