@@ -39,13 +39,17 @@ export type Operation = (machine: Machine) => Result;
 export const REGISTERS = 64;
 const REGISTER = 4;
 
-/** Where a register lies in all of them; -1 for that of the verdict. */
+/** Where a register lies in all of them; -1 for that of the verdict, and for those that there are not. */
 export function registerAt(attribute: Uint8Array | undefined): number {
   const number = be32Or0(attribute);
-  if (number === 0) return -1;
-  // NFT_REG_1 to NFT_REG_4 are 16 bytes each, NFT_REG32_00 (8) and its followers the same memory in words.
-  return number < 8 ? (number - 1) * 16 : (number - 8) * REGISTER;
+  // NFT_REG_1 to NFT_REG_4 are 16 bytes each, NFT_REG32_00 and its followers the same memory in words.
+  if (number >= 1 && number <= 4) return (number - 1) * 16;
+  return number >= FIRST_WORD && number <= LAST ? (number - FIRST_WORD) * REGISTER : -1;
 }
+
+/** NFT_REG32_00, NFT_REG32_15. */
+const FIRST_WORD = 8;
+const LAST = 23;
 
 export class Machine {
   readonly table: NftTable;

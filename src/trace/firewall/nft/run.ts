@@ -13,7 +13,7 @@ import { merged } from "./merge.ts";
 
 /** Ways that are followed; of more than these one stands for the rest. */
 const MOST_WAYS = 16;
-/** NFT_JUMP_STACK_SIZE; the kernel takes no rules that go deeper. */
+/** NFT_JUMP_STACK_SIZE; the kernel takes no rules that go deeper, by `jump` or by `goto`. */
 const DEEPEST = 16;
 
 interface Place {
@@ -21,6 +21,8 @@ interface Place {
   /** The rule, and the expression in it, that are next. */
   readonly rule: number;
   readonly expression: number;
+  /** How many chains led here, one from the other. */
+  readonly depth: number;
 }
 
 /** A way that is not yet gone to its end. */
@@ -52,8 +54,8 @@ export function runChain(
   return merged(course.ended);
 }
 
-const beginOf = (chain: NftChain): Place => ({ chain, rule: 0, expression: 0 });
-const nextOf = ({ chain, rule }: Place): Place => ({ chain, rule: rule + 1, expression: 0 });
+const beginOf = (chain: NftChain, depth = 0): Place => ({ chain, rule: 0, expression: 0, depth });
+const nextOf = (place: Place): Place => ({ ...place, rule: place.rule + 1, expression: 0 });
 
 /** To its end, or to where it forks. */
 function follow(course: Course, start: Way): void {
@@ -118,8 +120,10 @@ function decided(course: Course, way: Way, rule: NftRule, verdict: NftVerdict): 
     case "goto": {
       const chain = machine.table.chains.get(verdict.chain);
       met(machine, ref, `${verdict.code} ${verdict.chain}`);
-      const deeper = verdict.code === "jump" ? [...callers, nextOf(at)] : callers;
-      if (chain && deeper.length <= DEEPEST) return { machine, at: beginOf(chain), callers: deeper };
+      if (chain && at.depth < DEEPEST) {
+        const back = verdict.code === "jump" ? [...callers, nextOf(at)] : callers;
+        return { machine, at: beginOf(chain, at.depth + 1), callers: back };
+      }
       const assumption = `chain ${verdict.chain} of ${chainName(machine.table, at.chain)} does nothing: it can't be followed`;
       machine.assumptions = [...machine.assumptions, assumption];
       return { machine, at: nextOf(at), callers };
