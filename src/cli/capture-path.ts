@@ -1,5 +1,5 @@
 import type { LinkRef, Topology } from "../observe/types.ts";
-import { findEnds } from "../trace/ends.ts";
+import { findEnds } from "../trace/ends/find.ts";
 import { predict } from "../trace/predict.ts";
 import { ExitError } from "./errors.ts";
 

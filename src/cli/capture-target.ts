@@ -4,7 +4,7 @@ import { conflict, notFound } from "../lib/errors.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { addressOwners, hostOf, linkByName } from "../observe/lookup.ts";
 import type { EngineNetwork, LinkRef, Namespace, Topology } from "../observe/types.ts";
-import { findPlace } from "../trace/ends-places.ts";
+import { findPlace } from "../trace/ends/places.ts";
 
 const SHORTEST_ID = 4;
 

@@ -8,7 +8,7 @@ import type {
   ObservedLink,
   Topology,
 } from "../observe/types.ts";
-import { cut, legible, paint, type Style, wrap } from "../trace/render-style.ts";
+import { cut, legible, paint, type Style, wrap } from "../trace/render/style.ts";
 
 /** A line: what stands left, in columns, and what is told of it. */
 interface Line {

@@ -1,7 +1,7 @@
 /** What the verbs that look at this machine's network have in common: which engines to ask for names, and what can be shown. */
 import { engineSockets } from "../observe/engines/sockets.ts";
 import type { ReadOptions } from "../observe/types.ts";
-import type { Style } from "../trace/render-style.ts";
+import type { Style } from "../trace/render/style.ts";
 import type { Context } from "./context.ts";
 
 /** The engine that `-H` and the environment name, and others that are there. */

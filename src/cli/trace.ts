@@ -1,11 +1,11 @@
 import type { Family } from "../lib/ip.ts";
 import { readTopology } from "../observe/read.ts";
-import { type EndsOptions, findEnds, UnresolvedError } from "../trace/ends.ts";
-import { renderReport, verdictText } from "../trace/render-report.ts";
-import { reportToJson } from "../trace/report-json.ts";
-import { traceFlow } from "../trace/report-trace.ts";
+import { type EndsOptions, findEnds, UnresolvedError } from "../trace/ends/find.ts";
+import { renderReport, verdictText } from "../trace/render/report.ts";
+import { reportToJson } from "../trace/report/json.ts";
+import { traceFlow } from "../trace/report/trace.ts";
+import { EXIT_CODES } from "../trace/report/verdict.ts";
 import type { Verdict } from "../trace/types.ts";
-import { EXIT_CODES } from "../trace/verdict.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./errors.ts";
 import { jsonText, readOptions, styleOf } from "./trace-options.ts";

@@ -1,5 +1,5 @@
 /** A diagnosis as text for people. Pure. */
-import { legible, paint, type Style, wrap } from "../trace/render-style.ts";
+import { legible, paint, type Style, wrap } from "../trace/render/style.ts";
 import { ALL_CHECKS } from "./checks/all.ts";
 import type { Diagnosis, Finding, Fix, Severity } from "./types.ts";
 

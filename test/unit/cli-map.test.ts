@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { byteText, mapText } from "../../src/cli/map-text.ts";
 import { parseAddress } from "../../src/lib/ip.ts";
 import type { Topology } from "../../src/observe/types.ts";
-import type { Style } from "../../src/trace/render-style.ts";
+import type { Style } from "../../src/trace/render/style.ts";
 import { address, id, link, namespace, network, on, world } from "./trace-world.ts";
 
 const GOLDEN = join(import.meta.dirname, "cli-map.golden");

@@ -10,7 +10,7 @@ import { answerOf, question } from "../../src/doctor/tools/frames.ts";
 import { between } from "../../src/doctor/tools/path-mtu.ts";
 import type { Check, Diagnosis, Finding } from "../../src/doctor/types.ts";
 import { formatAddress, parseAddress, parseMac } from "../../src/lib/ip.ts";
-import { PLAIN } from "../../src/trace/render-style.ts";
+import { PLAIN } from "../../src/trace/render/style.ts";
 import { HOST, lab, SILENT } from "../support/doctor-lab.ts";
 
 const finding = (title: string, more: Partial<Finding> = {}): Finding => ({

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { parseAddress } from "../../src/lib/ip.ts";
 import type { NamespaceId, Topology } from "../../src/observe/types.ts";
-import { reportOf } from "../../src/trace/report.ts";
+import { reportOf } from "../../src/trace/report/report.ts";
 import type { DropReason, Event, Flow, Hop, Path, RuleRef } from "../../src/trace/types.ts";
 import { DB, HOST, sight, tapHop, WEB, world } from "./trace-world.ts";
 

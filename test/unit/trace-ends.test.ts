@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { formatAddress, parseAddress } from "../../src/lib/ip.ts";
 import type { Topology } from "../../src/observe/types.ts";
-import { type EndsOptions, findEnds, UnresolvedError } from "../../src/trace/ends.ts";
-import { decodeAnswer, encodeQuestion, isName } from "../../src/trace/ends-dns.ts";
-import { inHosts, namesToAsk, parseResolvConf } from "../../src/trace/ends-files.ts";
-import { parseTo } from "../../src/trace/ends-words.ts";
+import { decodeAnswer, encodeQuestion, isName } from "../../src/trace/ends/dns.ts";
+import { inHosts, namesToAsk, parseResolvConf } from "../../src/trace/ends/files.ts";
+import { type EndsOptions, findEnds, UnresolvedError } from "../../src/trace/ends/find.ts";
+import { parseTo } from "../../src/trace/ends/words.ts";
 import { address, container, DB, HOST, id, link, namespace, OUTSIDE, on, WEB, world } from "./trace-world.ts";
 
 const noNames: NonNullable<EndsOptions["resolve"]> = async (_, name) => ({ why: `nobody knows ${name}` });

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { parseAddress, parseMac } from "../../src/lib/ip.ts";
-import { renderReport } from "../../src/trace/render-report.ts";
-import { PLAIN, type Style, wrap } from "../../src/trace/render-style.ts";
-import { reportOf } from "../../src/trace/report.ts";
-import { align } from "../../src/trace/report-align.ts";
-import { reportToJson } from "../../src/trace/report-json.ts";
-import { withRuleTexts } from "../../src/trace/report-rules.ts";
+import { renderReport } from "../../src/trace/render/report.ts";
+import { PLAIN, type Style, wrap } from "../../src/trace/render/style.ts";
+import { align } from "../../src/trace/report/align.ts";
+import { reportToJson } from "../../src/trace/report/json.ts";
+import { reportOf } from "../../src/trace/report/report.ts";
+import { withRuleTexts } from "../../src/trace/report/rules.ts";
 import type { DropReason, Flow, Hop, Path, Prediction, Proof, Seen } from "../../src/trace/types.ts";
 import { DB, HOST, network, nftRule, on, sight, tapHop, tapSeen, WEB, world } from "./trace-world.ts";
 

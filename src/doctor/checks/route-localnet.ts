@@ -1,7 +1,7 @@
 /** Services at the host's 127.0.0.1 that a neighbour can reach (CVE-2020-8558). */
 import type { Address } from "../../lib/ip.ts";
 import { parseAddress } from "../../lib/ip.ts";
-import { uplinkOf } from "../../trace/ends-uplink.ts";
+import { uplinkOf } from "../../trace/ends/uplink.ts";
 import { predict } from "../../trace/predict.ts";
 import { addressesOf, linkAt, sysctlOf } from "../facts/namespace.ts";
 import { isLoopback, shownSocket } from "../facts/ports.ts";

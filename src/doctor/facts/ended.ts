@@ -1,6 +1,6 @@
 /** A way that ends too early, as a finding tells it. */
 import { formatAddress } from "../../lib/ip.ts";
-import { ruleText } from "../../trace/fixes-words.ts";
+import { ruleText } from "../../trace/fixes/words.ts";
 import type { DropReason } from "../../trace/types.ts";
 import type { Fix, Patient } from "../types.ts";
 import type { Ended } from "./ways.ts";

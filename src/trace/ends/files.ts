@@ -1,5 +1,5 @@
 /** hosts(5) and resolv.conf(5) as a program in a container reads them. Pure. */
-import { type Address, type Family, tryParseAddress } from "../lib/ip.ts";
+import { type Address, type Family, tryParseAddress } from "../../lib/ip.ts";
 
 export interface ResolverSettings {
   readonly servers: readonly Address[];

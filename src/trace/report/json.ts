@@ -1,7 +1,7 @@
 /** A report as JSON for programs: `docs/trace.md` has its form, which stays. Pure. */
-import { formatAddress } from "../lib/ip.ts";
-import type { LinkRef, NamespaceId, Topology } from "../observe/types.ts";
-import type { DropReason, Event, Hop, Path, Report, RuleRef, Seen, Sight } from "./types.ts";
+import { formatAddress } from "../../lib/ip.ts";
+import type { LinkRef, NamespaceId, Topology } from "../../observe/types.ts";
+import type { DropReason, Event, Hop, Path, Report, RuleRef, Seen, Sight } from "../types.ts";
 import { EXIT_CODES } from "./verdict.ts";
 
 /** Addresses are text, namespaces are told by name and inode, times are numbers. */

@@ -1,11 +1,11 @@
 /** Ends in the kernel itself, one a reason: routing, neighbours, links, bridges. Pure. */
-import { formatAddress, sameAddress } from "../lib/ip.ts";
-import type { Namespace } from "../observe/types.ts";
-import { ownerOf, reachableAddresses } from "./ends-places.ts";
-import { gatewayOf } from "./ends-uplink.ts";
-import type { Case, Explain, Explanation } from "./fixes-types.ts";
-import { fix, inside } from "./fixes-words.ts";
-import type { DropReason } from "./types.ts";
+import { formatAddress, sameAddress } from "../../lib/ip.ts";
+import type { Namespace } from "../../observe/types.ts";
+import { ownerOf, reachableAddresses } from "../ends/places.ts";
+import { gatewayOf } from "../ends/uplink.ts";
+import type { DropReason } from "../types.ts";
+import type { Case, Explain, Explanation } from "./types.ts";
+import { fix, inside } from "./words.ts";
 
 type Told = (one: Case) => Explanation;
 

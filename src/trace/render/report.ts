@@ -1,9 +1,9 @@
 /** A report as text for people: the table of hops, what could not be seen, the verdict. Pure. */
-import { formatAddress } from "../lib/ip.ts";
-import type { NamespaceId, Topology } from "../observe/types.ts";
-import { directionOf, packetText, rowWords } from "./render-events.ts";
-import { arrow, cut, legible, paint, type Style, wrap } from "./render-style.ts";
-import type { Flow, Report, Row, Verdict } from "./types.ts";
+import { formatAddress } from "../../lib/ip.ts";
+import type { NamespaceId, Topology } from "../../observe/types.ts";
+import type { Flow, Report, Row, Verdict } from "../types.ts";
+import { directionOf, packetText, rowWords } from "./events.ts";
+import { arrow, cut, legible, paint, type Style, wrap } from "./style.ts";
 
 /** Letters; longer names are cut. */
 const WIDEST = { namespace: 18, link: 20 };

@@ -1,12 +1,12 @@
 /** A flow predicted, tried and told: all of a trace but its ends. */
-import type { Topology } from "../observe/types.ts";
-import { describeNft } from "./firewall/nft/describe.ts";
-import { describeXt } from "./firewall/xt/describe.ts";
-import { predict } from "./predict.ts";
-import { prove } from "./prove.ts";
+import type { Topology } from "../../observe/types.ts";
+import { describeNft } from "../firewall/nft/describe.ts";
+import { describeXt } from "../firewall/xt/describe.ts";
+import { predict } from "../predict.ts";
+import { prove } from "../prove.ts";
+import type { Flow, ProofOptions, Report, RuleRef } from "../types.ts";
 import { reportOf } from "./report.ts";
-import { withRuleTexts } from "./report-rules.ts";
-import type { Flow, ProofOptions, Report, RuleRef } from "./types.ts";
+import { withRuleTexts } from "./rules.ts";
 
 export interface TraceOptions extends ProofOptions {
   /** Nothing is sent. */

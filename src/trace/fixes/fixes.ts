@@ -1,6 +1,6 @@
 /** Causes that are known, and what to do about each. The first that it is, is told. */
-import { administrator, foreignFirewall } from "./fixes-firewall.ts";
-import { kernelReason } from "./fixes-kernel.ts";
+import { administrator, foreignFirewall } from "./firewall.ts";
+import { kernelReason } from "./kernel.ts";
 import {
   engineRule,
   hostGuard,
@@ -11,15 +11,9 @@ import {
   notPublished,
   outsideTheHost,
   spoofGuard,
-} from "./fixes-networks.ts";
-import {
-  backlogFull,
-  boundElsewhere,
-  boundToLoopback,
-  notListening,
-  unpublishedPort,
-} from "./fixes-ports.ts";
-import type { Case, Explain, Explanation } from "./fixes-types.ts";
+} from "./networks.ts";
+import { backlogFull, boundElsewhere, boundToLoopback, notListening, unpublishedPort } from "./ports.ts";
+import type { Case, Explain, Explanation } from "./types.ts";
 
 const CAUSES: readonly Explain[] = [
   spoofGuard,

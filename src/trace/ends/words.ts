@@ -1,6 +1,6 @@
 /** The grammar of ends: `FROM`, and `TO[:PORT][/PROTOCOL]`. */
-import { invalid } from "../lib/errors.ts";
-import type { Protocol } from "./types.ts";
+import { invalid } from "../../lib/errors.ts";
+import type { Protocol } from "../types.ts";
 
 export interface Asked {
   /** A container, `host`, `outside`, an address without its brackets, a name. */

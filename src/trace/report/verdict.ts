@@ -1,11 +1,11 @@
 /** What came of it, in one sentence, and what would change it. Pure. */
-import { formatAddress } from "../lib/ip.ts";
-import type { Topology } from "../observe/types.ts";
-import { explain } from "./fixes.ts";
-import { caseOfPath, caseOfProof } from "./fixes-case.ts";
-import type { Case, Fix } from "./fixes-types.ts";
-import { ruleText } from "./fixes-words.ts";
-import type { DropReason, Flow, Path, Prediction, Proof, Verdict } from "./types.ts";
+import { formatAddress } from "../../lib/ip.ts";
+import type { Topology } from "../../observe/types.ts";
+import { caseOfPath, caseOfProof } from "../fixes/case.ts";
+import { explain } from "../fixes/fixes.ts";
+import type { Case, Fix } from "../fixes/types.ts";
+import { ruleText } from "../fixes/words.ts";
+import type { DropReason, Flow, Path, Prediction, Proof, Verdict } from "../types.ts";
 
 /** Exit codes of `drawbridge trace`. */
 export const EXIT_CODES: Readonly<Record<Verdict["outcome"], number>> = {

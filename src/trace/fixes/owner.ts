@@ -1,6 +1,6 @@
 /** Whose rules they are: by what programs call their tables and chains. Pure. */
-import type { Namespace } from "../observe/types.ts";
-import type { RuleRef } from "./types.ts";
+import type { Namespace } from "../../observe/types.ts";
+import type { RuleRef } from "../types.ts";
 
 export type RuleOwner =
   | "drawbridge"

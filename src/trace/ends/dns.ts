@@ -1,5 +1,5 @@
 /** A question of DNS and what is answered, RFC 1035 section 4: addresses of one name. */
-import { type Address, addressFromBytes, type Family } from "../lib/ip.ts";
+import { type Address, addressFromBytes, type Family } from "../../lib/ip.ts";
 
 const HEADER = 12;
 const RECURSION_DESIRED = 0x0100;

@@ -1,10 +1,10 @@
 /** Ends that an engine means: networks kept apart, `icc=false`, internal networks, guards. Pure. */
-import { formatAddress } from "../lib/ip.ts";
-import type { EngineContainer, EngineNetwork } from "../observe/types.ts";
-import { networksOf } from "./fixes-case.ts";
-import { isPolicy, ownerOfRule } from "./fixes-owner.ts";
-import type { Case, Explain, Fix } from "./fixes-types.ts";
-import { fix, portText, programOf } from "./fixes-words.ts";
+import { formatAddress } from "../../lib/ip.ts";
+import type { EngineContainer, EngineNetwork } from "../../observe/types.ts";
+import { networksOf } from "./case.ts";
+import { isPolicy, ownerOfRule } from "./owner.ts";
+import type { Case, Explain, Fix } from "./types.ts";
+import { fix, portText, programOf } from "./words.ts";
 
 const ENGINES: ReadonlySet<string> = new Set(["drawbridge", "docker", "podman"]);
 

@@ -1,7 +1,7 @@
 /** The way between this machine and the world. Pure. */
-import { type Address, type Family, type Mac, parseAddress, sameAddress } from "../lib/ip.ts";
-import type { LinkRef, Namespace, ObservedRoute, Topology } from "../observe/types.ts";
-import { hostOf } from "./ends-places.ts";
+import { type Address, type Family, type Mac, parseAddress, sameAddress } from "../../lib/ip.ts";
+import type { LinkRef, Namespace, ObservedRoute, Topology } from "../../observe/types.ts";
+import { hostOf } from "./places.ts";
 
 export interface Uplink {
   readonly link: LinkRef;

@@ -1,7 +1,7 @@
 /** Words that sentences and commands are made of. Pure. */
-import type { EngineContainer, Namespace } from "../observe/types.ts";
-import type { Case, Fix } from "./fixes-types.ts";
-import type { RuleRef } from "./types.ts";
+import type { EngineContainer, Namespace } from "../../observe/types.ts";
+import type { RuleRef } from "../types.ts";
+import type { Case, Fix } from "./types.ts";
 
 export const fix = (command: string, does: string): Fix => ({ command, does });
 

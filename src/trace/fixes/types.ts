@@ -1,6 +1,6 @@
 /** A packet that ended, with everything that a reason for it may be found in. */
-import type { EngineContainer, EngineNetwork, Namespace, Topology } from "../observe/types.ts";
-import type { DropReason, Flow, Hop, Sight, Verdict } from "./types.ts";
+import type { EngineContainer, EngineNetwork, Namespace, Topology } from "../../observe/types.ts";
+import type { DropReason, Flow, Hop, Sight, Verdict } from "../types.ts";
 
 /** Somebody at an end of the packet's way. */
 export interface Party {

@@ -1,14 +1,14 @@
 /** From the words of the command line to a flow: who sends, from where, to which address. */
-import { invalid, notFound } from "../lib/errors.ts";
-import { type Address, type Family, formatAddress, tryParseAddress } from "../lib/ip.ts";
-import type { Namespace, Topology } from "../observe/types.ts";
-import { findPlace, hostOf, ownerOf, unknownPlace } from "./ends-places.ts";
-import { type ReceiverOptions, receiverOf, type Sender } from "./ends-receiver.ts";
-import { strangerOf, uplinkOf } from "./ends-uplink.ts";
-import { parseFrom, parseTo } from "./ends-words.ts";
-import type { Flow } from "./types.ts";
+import { invalid, notFound } from "../../lib/errors.ts";
+import { type Address, type Family, formatAddress, tryParseAddress } from "../../lib/ip.ts";
+import type { Namespace, Topology } from "../../observe/types.ts";
+import type { Flow } from "../types.ts";
+import { findPlace, hostOf, ownerOf, unknownPlace } from "./places.ts";
+import { type ReceiverOptions, receiverOf, type Sender } from "./receiver.ts";
+import { strangerOf, uplinkOf } from "./uplink.ts";
+import { parseFrom, parseTo } from "./words.ts";
 
-export { UnresolvedError } from "./ends-receiver.ts";
+export { UnresolvedError } from "./receiver.ts";
 
 export interface EndsOptions extends ReceiverOptions {
   readonly sourcePort?: number;

@@ -1,12 +1,12 @@
 /** Questions of DNS sent from a namespace: what the resolver there says of a name. */
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
-import { messageOf } from "../lib/errors.ts";
-import { type Address, FAMILIES, type Family, formatAddress } from "../lib/ip.ts";
-import { connectDatagram, sendDatagram } from "../linux/datagram.ts";
-import { inNamespace } from "../linux/netns.ts";
-import type { NetnsPath } from "../linux/plan.ts";
-import { type DnsAnswer, decodeAnswer, encodeQuestion } from "./ends-dns.ts";
+import { messageOf } from "../../lib/errors.ts";
+import { type Address, FAMILIES, type Family, formatAddress } from "../../lib/ip.ts";
+import { connectDatagram, sendDatagram } from "../../linux/datagram.ts";
+import { inNamespace } from "../../linux/netns.ts";
+import type { NetnsPath } from "../../linux/plan.ts";
+import { type DnsAnswer, decodeAnswer, encodeQuestion } from "./dns.ts";
 
 const DNS_PORT = 53;
 

@@ -1,9 +1,9 @@
 /** From a path that ended, or a proof that did, to the case. Pure. */
-import { type Address, contains, subnetOf } from "../lib/ip.ts";
-import type { EngineNetwork, Namespace, NamespaceId, Topology } from "../observe/types.ts";
-import { ownerOf } from "./ends-places.ts";
-import type { Case, Party } from "./fixes-types.ts";
-import type { DropReason, Flow, Hop, Path, Proof, Sight } from "./types.ts";
+import { type Address, contains, subnetOf } from "../../lib/ip.ts";
+import type { EngineNetwork, Namespace, NamespaceId, Topology } from "../../observe/types.ts";
+import { ownerOf } from "../ends/places.ts";
+import type { DropReason, Flow, Hop, Path, Proof, Sight } from "../types.ts";
+import type { Case, Party } from "./types.ts";
 
 /** The hop that a path ended at. */
 const lastHop = (path: Path | undefined): Hop | undefined =>

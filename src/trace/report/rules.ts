@@ -1,6 +1,7 @@
 /** Rules as people write them, in whatever tells of rules. */
-import { ruleKey } from "./report-align.ts";
-import type { DropReason, Event, Hop, Path, Prediction, Proof, RuleRef, Seen } from "./types.ts";
+
+import type { DropReason, Event, Hop, Path, Prediction, Proof, RuleRef, Seen } from "../types.ts";
+import { ruleKey } from "./align.ts";
 
 /** Fills in the text of rules: asked once, with each rule once. */
 export type DescribeRules = (rules: readonly RuleRef[]) => readonly RuleRef[];

@@ -1,7 +1,7 @@
 /** One hop, or one thing seen, in words. Pure. */
-import { formatAddress } from "../lib/ip.ts";
-import { ruleText } from "./fixes-words.ts";
-import type { Event, Hop, Row, RuleRef, Seen, Sight } from "./types.ts";
+import { formatAddress } from "../../lib/ip.ts";
+import { ruleText } from "../fixes/words.ts";
+import type { Event, Hop, Row, RuleRef, Seen, Sight } from "../types.ts";
 
 /** What a line of the table says of one. */
 export interface Words {

@@ -1,11 +1,11 @@
 /** A name's address as a program in a namespace would find it: its hosts file, then its resolver. */
-import { codeOf } from "../lib/errors.ts";
-import { type Address, type Family, formatAddress } from "../lib/ip.ts";
-import { readIfThere } from "../lib/read-if-there.ts";
-import type { Namespace } from "../observe/types.ts";
-import { askServer } from "./ends-ask.ts";
-import { isName } from "./ends-dns.ts";
-import { inHosts, namesToAsk, parseResolvConf } from "./ends-files.ts";
+import { codeOf } from "../../lib/errors.ts";
+import { type Address, type Family, formatAddress } from "../../lib/ip.ts";
+import { readIfThere } from "../../lib/read-if-there.ts";
+import type { Namespace } from "../../observe/types.ts";
+import { askServer } from "./ask.ts";
+import { isName } from "./dns.ts";
+import { inHosts, namesToAsk, parseResolvConf } from "./files.ts";
 
 /** Milliseconds for a server: the system's own resolver waits five seconds, twice. */
 const PATIENCE = 1_000;

@@ -1,6 +1,7 @@
 /** The lines of the table: hops and what was seen side by side, and what to make of one without the other. Pure. */
-import { align, hopKey, type Pair, seenKey } from "./report-align.ts";
-import type { Hop, Path, Prediction, Proof, Row, Seen } from "./types.ts";
+
+import type { Hop, Path, Prediction, Proof, Row, Seen } from "../types.ts";
+import { align, hopKey, type Pair, seenKey } from "./align.ts";
 
 const NANOSECONDS_A_MICROSECOND = 1_000;
 

@@ -1,7 +1,7 @@
 /** Prediction and proof side by side, and what to make of them. */
-import type { Topology } from "../observe/types.ts";
-import { likeliest, rowsOf } from "./report-rows.ts";
-import type { Prediction, Proof, Report } from "./types.ts";
+import type { Topology } from "../../observe/types.ts";
+import type { Prediction, Proof, Report } from "../types.ts";
+import { likeliest, rowsOf } from "./rows.ts";
 import { verdictOf } from "./verdict.ts";
 
 /** Pure. Rules are told with the text that they come with: `withRuleTexts` fills it in. */

@@ -1,5 +1,5 @@
 /** Whom a packet is for, and at which address: of several, the one that its sender would use. */
-import { invalid, notFound } from "../lib/errors.ts";
+import { invalid, notFound } from "../../lib/errors.ts";
 import {
   type Address,
   contains,
@@ -8,10 +8,11 @@ import {
   sameAddress,
   subnetOf,
   tryParseAddress,
-} from "../lib/ip.ts";
-import { nearest } from "../lib/nearest.ts";
-import type { EngineNetwork, Namespace, Topology } from "../observe/types.ts";
-import { type Resolve, resolveFrom } from "./ends-names.ts";
+} from "../../lib/ip.ts";
+import { nearest } from "../../lib/nearest.ts";
+import type { EngineNetwork, Namespace, Topology } from "../../observe/types.ts";
+import type { End } from "../types.ts";
+import { type Resolve, resolveFrom } from "./names.ts";
 import {
   addressBetween,
   findPlace,
@@ -20,10 +21,9 @@ import {
   type Place,
   reachableAddresses,
   unknownPlace,
-} from "./ends-places.ts";
-import { gatewayOf, uplinkOf } from "./ends-uplink.ts";
-import type { Asked } from "./ends-words.ts";
-import type { End } from "./types.ts";
+} from "./places.ts";
+import { gatewayOf, uplinkOf } from "./uplink.ts";
+import type { Asked } from "./words.ts";
 
 /** Who sends. */
 export interface Sender {

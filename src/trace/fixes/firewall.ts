@@ -1,9 +1,9 @@
 /** Rules that no engine of the traffic's own made: the administrator's, a host firewall's, another engine's. Pure. */
-import type { Namespace, ObservedLink } from "../observe/types.ts";
-import { isPolicy, ownerOfRule, type RuleOwner } from "./fixes-owner.ts";
-import type { Case, Explain, Explanation, Fix } from "./fixes-types.ts";
-import { fix, portText, withoutRule } from "./fixes-words.ts";
-import type { RuleRef } from "./types.ts";
+import type { Namespace, ObservedLink } from "../../observe/types.ts";
+import type { RuleRef } from "../types.ts";
+import { isPolicy, ownerOfRule, type RuleOwner } from "./owner.ts";
+import type { Case, Explain, Explanation, Fix } from "./types.ts";
+import { fix, portText, withoutRule } from "./words.ts";
 
 /** Bridges of the host that the packet comes from or goes to: by their networks. */
 function bridgesOf({ from, to }: Case): readonly string[] {

@@ -1,8 +1,8 @@
 /** Who is who in a topology: containers by name or id, namespaces, and whose an address is. Pure. */
-import { conflict, notFound } from "../lib/errors.ts";
-import { type Address, contains, type Family, type Prefix, sameAddress } from "../lib/ip.ts";
-import { nearest } from "../lib/nearest.ts";
-import type { EngineContainer, Namespace, ObservedAddress, Topology } from "../observe/types.ts";
+import { conflict, notFound } from "../../lib/errors.ts";
+import { type Address, contains, type Family, type Prefix, sameAddress } from "../../lib/ip.ts";
+import { nearest } from "../../lib/nearest.ts";
+import type { EngineContainer, Namespace, ObservedAddress, Topology } from "../../observe/types.ts";
 
 /** A namespace, and the container of it that was meant. */
 export interface Place {

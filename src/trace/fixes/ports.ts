@@ -1,8 +1,8 @@
 /** Packets that arrived and that nobody took. Pure. */
-import { type Address, formatAddress } from "../lib/ip.ts";
-import type { EngineContainer, ListeningSocket, Namespace } from "../observe/types.ts";
-import type { Case, Explain, Fix, Party } from "./fixes-types.ts";
-import { fix, inside, portText, programOf } from "./fixes-words.ts";
+import { type Address, formatAddress } from "../../lib/ip.ts";
+import type { EngineContainer, ListeningSocket, Namespace } from "../../observe/types.ts";
+import type { Case, Explain, Fix, Party } from "./types.ts";
+import { fix, inside, portText, programOf } from "./words.ts";
 
 const REFUSED: ReadonlySet<string> = new Set(["no-socket", "closed", "bound-elsewhere"]);
 

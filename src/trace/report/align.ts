@@ -1,6 +1,6 @@
 /** Which thing that was seen is which hop of the prediction: an alignment of two sequences by what both tell. Pure. */
-import { formatAddress } from "../lib/ip.ts";
-import type { Hop, Proof, RuleRef, Seen, Sight } from "./types.ts";
+import { formatAddress } from "../../lib/ip.ts";
+import type { Hop, Proof, RuleRef, Seen, Sight } from "../types.ts";
 
 /** One side of a pair may be absent. */
 export interface Pair {
