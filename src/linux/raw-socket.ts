@@ -85,7 +85,7 @@ export class ProbeSocket {
       check(what, sys.setsockopt(this.#fd, level, option, discover, 4));
       if (source) bindTo(this.#fd, { address: source, port: isRaw ? 0 : (sourcePort ?? 0) });
       else if (!isRaw && sourcePort !== undefined)
-        bindTo(this.#fd, { address: any(destination), port: sourcePort });
+        bindTo(this.#fd, { address: unspecified(destination), port: sourcePort });
       const name = encodeSocketAddress({ address: destination, port: isRaw ? 0 : port, scope });
       if (sys.connect(this.#fd, name, name.length) < 0) throw new NotSent(what, lastErrno());
       this.local = nameOf(this.#fd);
@@ -129,7 +129,7 @@ export class ProbeSocket {
   }
 }
 
-const any = ({ family }: Address): Address => ({ family, bits: 0n });
+const unspecified = ({ family }: Address): Address => ({ family, bits: 0n });
 
 function bindTo(fd: number, local: SocketAddress): void {
   const name = encodeSocketAddress(local);
