@@ -51,8 +51,8 @@ function casesOf(patient: Patient): readonly Case[] {
     if (network.network.internal || !isWired(attachment, patient.host)) continue;
     for (const server of resolvConfOf(patient, resident)?.nameservers ?? []) {
       const shown = formatAddress(server);
-      // Leaked loopbacks are told as what they are; the embedded resolver is each container's own.
-      if (isLoopback(server) && shown !== EMBEDDED) continue;
+      // Leaked loopbacks, and one that is down, are told as what they are.
+      if (isLoopback(server) && (shown !== EMBEDDED || isDeaf(resident))) continue;
       const key = `${shown} ${shown === EMBEDDED ? resident.of.id : network.network.id}`;
       const known = cases.get(key);
       if (known) known.also.push(resident);
@@ -61,6 +61,9 @@ function casesOf(patient: Patient): readonly Case[] {
   }
   return [...cases.values()].slice(0, MOST);
 }
+
+const isDeaf = ({ namespace }: Resident): boolean =>
+  namespace.links.some(({ loopback, up }) => loopback && !up);
 
 async function tried({ tools }: Patient, one: Case): Promise<readonly Finding[]> {
   const { server, asker, also } = one;

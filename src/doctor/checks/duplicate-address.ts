@@ -3,6 +3,7 @@ import { formatAddress } from "../../lib/ip.ts";
 import type { Namespace } from "../../observe/types.ts";
 import { called, inside, linkAt } from "../facts/namespace.ts";
 import { type Shared, sharedAddresses } from "../facts/ownership.ts";
+import { listed } from "../facts/text.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 
 const NAME = "duplicate-address";
@@ -39,10 +40,10 @@ function findingOf({ segment, what, members }: Shared): Finding {
   return {
     check: NAME,
     severity: "broken",
-    title: `${names.join(" and ")} have the same address ${what} on ${segment.bridge.name}`,
-    evidence: members.map(
-      ({ namespace, link }) => `${namespace.name}: ${link.name} ${link.mac ?? ""} inet ${what}`,
-    ),
+    title: `${listed(names)} have the same address ${what} on ${segment.bridge.name}`,
+    evidence: members
+      .slice(0, 8)
+      .map(({ namespace, link }) => `${namespace.name}: ${link.name} ${link.mac ?? ""} inet ${what}`),
     cause:
       "Whoever asks for the address hears both, and believes the last: packets go to one for a while, then to the other. An address was set by hand, or given twice by two engines with one subnet.",
     fixes: second

@@ -1,6 +1,7 @@
 /** Two with one MAC on one bridge: it keeps one port for it, that of who spoke last. */
 import { called, inside } from "../facts/namespace.ts";
 import { sharedMacs } from "../facts/ownership.ts";
+import { listed } from "../facts/text.ts";
 import type { Check } from "../types.ts";
 
 const NAME = "duplicate-mac";
@@ -31,10 +32,10 @@ export const duplicateMac: Check = {
         return {
           check: NAME,
           severity: "broken",
-          title: `${members.map(({ namespace, link }) => `${called(namespace)} (${link.name})`).join(" and ")} have the same MAC ${what} on ${segment.bridge.name}`,
-          evidence: members.map(
-            ({ namespace, link }) => `${namespace.name}: ${link.name} link/ether ${what}`,
-          ),
+          title: `${listed(members.map(({ namespace, link }) => `${called(namespace)} (${link.name})`))} have the same MAC ${what} on ${segment.bridge.name}`,
+          evidence: members
+            .slice(0, 8)
+            .map(({ namespace, link }) => `${namespace.name}: ${link.name} link/ether ${what}`),
           cause:
             "A bridge learns the place of a MAC from whoever sends from it. With two senders it changes with each frame, and what is for one arrives at the other: timeouts that come and go. A tool has made a container again with the other's MAC, or --mac-address was given twice.",
           fixes: last

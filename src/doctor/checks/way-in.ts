@@ -2,7 +2,8 @@
 
 import { because, evidenceOf, fixesOf, isDecidedHere } from "../facts/ended.ts";
 import { shownPort } from "../facts/ports.ts";
-import { type Ended, endOf, flowsIn, type WayIn, walkEach, waysIn } from "../facts/ways.ts";
+import { type Ended, endOf, walkEach } from "../facts/ways.ts";
+import { flowsIn, type WayIn, waysIn } from "../facts/ways-in.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 
 const NAME = "way-in";
@@ -26,7 +27,10 @@ export const wayIn: Check = {
     },
   ],
   looksAt: "both",
-  look: (patient) => walkEach("published ports", waysIn(patient), (way) => look(patient, way)),
+  look: (patient) =>
+    walkEach({ check: NAME, what: "published ports", host: patient.host }, waysIn(patient), (way) =>
+      look(patient, way),
+    ),
 };
 
 function look(patient: Patient, way: WayIn): Finding | undefined {

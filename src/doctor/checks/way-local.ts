@@ -4,7 +4,8 @@ import type { DropReason } from "../../trace/types.ts";
 import { because, evidenceOf, fixesOf, isDecidedHere } from "../facts/ended.ts";
 import { attachmentsOf } from "../facts/networks.ts";
 import { type Published, shownPort } from "../facts/ports.ts";
-import { endOf, flowLocal, reachablePorts, walkEach } from "../facts/ways.ts";
+import { endOf, walkEach } from "../facts/ways.ts";
+import { flowLocal, reachablePorts } from "../facts/ways-in.ts";
 import type { Check, Finding, Patient, Resident } from "../types.ts";
 
 const NAME = "way-local";
@@ -25,7 +26,11 @@ export const wayLocal: Check = {
   ],
   looksAt: "both",
   look: (patient) =>
-    walkEach("published ports", reachablePorts(patient), (published) => look(patient, published)),
+    walkEach(
+      { check: NAME, what: "published ports", host: patient.host },
+      reachablePorts(patient),
+      (published) => look(patient, published),
+    ),
 };
 
 function look(patient: Patient, published: Published): Finding | undefined {

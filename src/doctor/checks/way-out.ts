@@ -3,7 +3,8 @@
 import { because, evidenceOf, fixesOf, isDecidedHere } from "../facts/ended.ts";
 import { bridgeNetworks } from "../facts/networks.ts";
 import { containersNamed } from "../facts/text.ts";
-import { endOf, flowsOut, type WayOut, walkEach, waysOut } from "../facts/ways.ts";
+import { endOf, walkEach } from "../facts/ways.ts";
+import { flowsOut, type WayOut, waysOut } from "../facts/ways-out.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 
 const NAME = "way-out";
@@ -24,7 +25,10 @@ export const wayOut: Check = {
     },
   ],
   looksAt: "host",
-  look: (patient) => walkEach("ways out", waysOut(patient), (way) => look(patient, way)),
+  look: (patient) =>
+    walkEach({ check: NAME, what: "ways out", host: patient.host }, waysOut(patient), (way) =>
+      look(patient, way),
+    ),
 };
 
 function look(patient: Patient, way: WayOut): Finding | undefined {

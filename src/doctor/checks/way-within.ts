@@ -1,7 +1,8 @@
 /** Between two containers of one network, where nothing should be in the way. */
 import { because, evidenceOf, fixesOf, isDecidedHere } from "../facts/ended.ts";
 import { shownSysctl } from "../facts/namespace.ts";
-import { endOf, flowWithin, type WayWithin, walkEach, waysWithin } from "../facts/ways.ts";
+import { endOf, walkEach } from "../facts/ways.ts";
+import { flowWithin, type WayWithin, waysWithin } from "../facts/ways-out.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 
 const NAME = "way-within";
@@ -21,7 +22,10 @@ export const wayWithin: Check = {
     },
   ],
   looksAt: "host",
-  look: (patient) => walkEach("networks", waysWithin(patient), (way) => look(patient, way)),
+  look: (patient) =>
+    walkEach({ check: NAME, what: "networks", host: patient.host }, waysWithin(patient), (way) =>
+      look(patient, way),
+    ),
 };
 
 function look(patient: Patient, way: WayWithin): Finding | undefined {

@@ -15,7 +15,19 @@ export interface Network {
 }
 
 /** Bridge networks: all, or those of the container that is asked about. */
-export function bridgeNetworks(patient: Patient): readonly Network[] {
+export const bridgeNetworks = (patient: Patient): readonly Network[] => once(NETWORKS, patient, findNetworks);
+
+const NETWORKS = new WeakMap<Patient, readonly Network[]>();
+const ATTACHMENTS = new WeakMap<Patient, readonly Attachment[]>();
+
+/** Most checks ask, and there may be a thousand containers. */
+function once<T>(known: WeakMap<Patient, T>, patient: Patient, find: (patient: Patient) => T): T {
+  const found = known.get(patient) ?? find(patient);
+  known.set(patient, found);
+  return found;
+}
+
+function findNetworks(patient: Patient): readonly Network[] {
   const { topology, host, container, containers } = patient;
   return topology.engines.flatMap((engine) =>
     engine.networks
@@ -55,7 +67,10 @@ export interface Attachment {
 }
 
 /** Those of containers with a namespace of their own: who shares one has no links of his own. */
-export function attachmentsOf(patient: Patient): readonly Attachment[] {
+export const attachmentsOf = (patient: Patient): readonly Attachment[] =>
+  once(ATTACHMENTS, patient, findAttachments);
+
+function findAttachments(patient: Patient): readonly Attachment[] {
   return bridgeNetworks(patient).flatMap((network) =>
     network.residents.flatMap((resident) => {
       const endpoint = resident.of.endpoints.find((one) => isOn(one, network.network));
@@ -108,7 +123,10 @@ export function isWired({ link, port, network, endpoint }: Attachment, host: Nam
     ({ address }) =>
       isIsolated(network.network) ||
       host.routes.some(
-        ({ to, hops }) => contains(to, address) && hops.some(({ ifindex }) => ifindex === bridge.ifindex),
+        ({ to, hops }) => hops.some(({ ifindex }) => ifindex === bridge.ifindex) && contains(to, address),
       ),
   );
 }
+
+export const wiredAttachments = (patient: Patient): readonly Attachment[] =>
+  attachmentsOf(patient).filter((one) => isWired(one, patient.host));
