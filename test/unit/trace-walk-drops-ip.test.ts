@@ -242,6 +242,24 @@ test("with nothing broken, it arrives", () => {
   }
 });
 
+test("a datagram that asks one of two addresses is answered from either", () => {
+  const { machine, db, web } = twoContainers();
+  web.address("eth0", "172.17.0.22/16", { secondary: true });
+  const flow = flowFrom(db, "172.17.0.22", { protocol: "udp", port: 80 });
+  const prediction = predicted(machine, flow);
+  assert.equal(prediction.outcome, "unsure");
+  assert.deepEqual(
+    prediction.paths.map(({ outcome, assumptions }) => [outcome, ...assumptions]),
+    [
+      ["reached", "the program in web answers, from 172.17.0.22"],
+      ["dropped", "the program in web answers, from 172.17.0.2"],
+    ],
+  );
+  web.sockets.splice(0);
+  web.listen("udp", 80, { address: parseAddress("172.17.0.22") });
+  assert.equal(onlyPath(predicted(machine, flow)).outcome, "reached");
+});
+
 test("a machine without a way out says so of itself", () => {
   const machine = new Machine();
   const alone = machine.namespace("alone");

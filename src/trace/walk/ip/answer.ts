@@ -29,15 +29,33 @@ const turnedPorts = (packet: Packet) => ({
 export const answerHandshake = (walk: Walk, port: Port, skb: Skb, socket: ListeningSocket): Fate =>
   answer(walk, port, skb, { kind: "tcp", flags: "syn-ack", ...turnedPorts(skb.packet) }, socket);
 
-/** That a program answers at all, and from the address that was asked, is its own business. */
-export function answerFrom(walk: Walk, port: Port, skb: Skb, socket: ListeningSocket, asked: string): Fate {
-  walk.assume(`the program in ${port.namespace.name} answers, from ${asked}`);
-  return answer(walk, port, skb, { kind: "udp", ...turnedPorts(skb.packet) }, socket);
+/**
+ * That a program answers at all is its own business. One that is bound to no address, and does not look which was asked
+ * (IP_PKTINFO), answers from the address that the route back prefers.
+ */
+export function answerFrom(walk: Walk, port: Port, skb: Skb, socket: ListeningSocket, asked: Address): Fate {
+  const { namespace } = port;
+  const to = addressOf(skb.packet, "source");
+  const family = asked.family;
+  const preferred =
+    to && !socket.address
+      ? outputRoute(namespace, { family, to, mark: 0 }, walk.hopOf(namespace))
+      : undefined;
+  const other = preferred?.ok && !sameAddress(preferred.source, asked) ? [preferred.source] : [];
+  const source = walk.choose([asked, ...other]) ?? asked;
+  walk.assume(`the program in ${namespace.name} answers, from ${formatAddress(source)}`);
+  return answer(walk, port, skb, { kind: "udp", ...turnedPorts(skb.packet) }, socket, source);
 }
 
-function answer(walk: Walk, port: Port, skb: Skb, carries: Carried, socket?: ListeningSocket): Fate {
+function answer(
+  walk: Walk,
+  port: Port,
+  skb: Skb,
+  carries: Carried,
+  socket?: ListeningSocket,
+  source = addressOf(skb.packet, "destination"),
+): Fate {
   const { namespace, link } = port;
-  const source = addressOf(skb.packet, "destination");
   const destination = addressOf(skb.packet, "source");
   if (!source || !destination) return { end: "reached" };
   const packet = makePacket({ source, destination, carries });

@@ -1,5 +1,4 @@
 /** Delivered here: ip_local_deliver (net/ipv4/ip_input.c), ip6_input, and who takes it then. */
-import { formatAddress } from "../../../lib/ip.ts";
 import { addressOf, familyOf, icmpOf, portOf } from "../../packet/packet.ts";
 import { PROTOCOL } from "../../packet/parse.ts";
 import type { DropReason } from "../../types.ts";
@@ -71,7 +70,7 @@ function toSocket(walk: Walk, port: Port, skb: Skb, protocol: "tcp" | "udp"): Fa
   const to = `the program that ${protocol === "tcp" ? "listens" : "receives"} at ${placeText(taker.socket)}`;
   walk.tell(namespace, { kind: "local", to }, skb.packet);
   if (protocol === "tcp") return answerHandshake(walk, port, skb, taker.socket);
-  return answerFrom(walk, port, skb, taker.socket, formatAddress(address));
+  return answerFrom(walk, port, skb, taker.socket, address);
 }
 
 /** tcp_v4_send_reset; icmp_send of __udp4_lib_rcv. Where the queue is full, silence. */
