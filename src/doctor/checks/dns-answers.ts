@@ -73,18 +73,23 @@ async function tried({ tools }: Patient, one: Case): Promise<readonly Finding[]>
   if (why === undefined) return [];
   const shown = formatAddress(server);
   const embedded = shown === EMBEDDED;
+  // A name of its own it knows without asking anybody.
+  const own = embedded ? await tools.askName(namespace.id, server, of.name) : answer;
+  const upstream = embedded && own.answered;
   const names = [of, ...also.map((one) => one.of)].map(({ name }) => name);
   return [
     {
       check: NAME,
       severity: "broken",
-      title: embedded
-        ? `${containersNamed(names)} can't resolve names: the engine's resolver at ${shown} ${why}`
-        : `${containersNamed(names)} can't resolve names at ${shown}, a name server of theirs: it ${why}`,
+      title: upstream
+        ? `${containersNamed(names)} can't resolve names of the outside: those that the engine's resolver asks don't answer`
+        : embedded
+          ? `${containersNamed(names)} can't resolve names: the engine's resolver at ${shown} ${why}`
+          : `${containersNamed(names)} can't resolve names at ${shown}, a name server of theirs: it ${why}`,
       evidence: [
         `nsenter --net=${namespace.path} nslookup ${QUESTION} ${shown}: ${answer.answered ? (CODES[answer.code] ?? answer.code) : answer.why}`,
       ],
-      cause: causeOf(one, answer),
+      cause: causeOf(one, upstream),
       fixes: [fixOf(one)],
       about: { namespace: namespace.id, ...(also.length === 0 && { container: of.name }) },
     },
@@ -96,13 +101,13 @@ const isPodmans = ({ server, asker: { of } }: Case): boolean =>
   of.engine === "podman" &&
   of.endpoints.some(({ gateways }) => gateways.some((one) => sameAddress(one, server)));
 
-function causeOf(one: Case, answer: NameAnswer): string {
+function causeOf(one: Case, upstream: boolean): string {
   if (isPodmans(one))
     return "podman's resolver, aardvark-dns, serves names at the gateway of a network: it is not installed, was killed, or something else has port 53 there.";
   if (formatAddress(one.server) !== EMBEDDED)
     return "The server is out of reach from the container: it is down, it answers only its own network, or the way there is closed. The host may well reach it.";
-  return answer.answered
-    ? "The engine's resolver is there, and none of the servers that it asks answered it: the host's upstream is out of reach, or refuses."
+  return upstream
+    ? "The engine's resolver is there, and knows the containers' names. It asks the host's servers from the container's own namespace, and none answers there: they are down or refuse, or don't know the way back to the container."
     : "The engine serves that address in each container's namespace, by a translation of port 53 there. The engine is down or stuck, or the rules in the container's namespace were flushed.";
 }
 

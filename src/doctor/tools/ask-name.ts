@@ -11,7 +11,9 @@ import { decodeAnswer, encodeQuery } from "./dns-message.ts";
 import { until } from "./until.ts";
 
 /** Milliseconds that a resolver has: glibc gives it five seconds, and people don't wait that long. */
-const PATIENCE = 1000;
+const PATIENCE = 900;
+/** After which the question is asked once more: one datagram may be lost. */
+const AGAIN = 300;
 const DNS = 53;
 const SIZE = 1500;
 
@@ -24,11 +26,17 @@ export async function askName(path: NetnsPath, server: Address, name: string): P
   try {
     const socket = inNamespace(path, () => connectDatagram({ address: server, port: DNS }));
     fd = socket;
-    sendDatagram(socket, encodeQuery(id, name));
-    const answer = await until(() => {
+    const receive = () => {
       const length = receiveDatagram(socket, buffer);
       return length === undefined ? undefined : decodeAnswer(buffer.subarray(0, length), id);
-    }, PATIENCE);
+    };
+    const query = encodeQuery(id, name);
+    sendDatagram(socket, query);
+    let answer = await until(receive, AGAIN);
+    if (!answer) {
+      sendDatagram(socket, query);
+      answer = await until(receive, PATIENCE - AGAIN);
+    }
     if (answer) return { answered: true, ...answer, took: performance.now() - began };
     return { answered: false, why: `no answer within ${PATIENCE} ms` };
   } catch (thrown) {
