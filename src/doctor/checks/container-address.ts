@@ -35,7 +35,7 @@ function findingsOf({ resident, endpoint, network, link }: Attachment): readonly
               `links in its namespace: ${namespace.links.map(({ name }) => name).join(", ")}`,
             ],
             cause: "The pair was deleted, or moved to another namespace, while the container ran.",
-            fixes: [{ command: `docker restart ${of.name}`, does: "makes the pair anew", safe: false }],
+            fixes: [{ command: `${of.engine} restart ${of.name}`, does: "makes the pair anew", safe: false }],
             about,
           },
         ];
@@ -68,7 +68,7 @@ function findingsOf({ resident, endpoint, network, link }: Attachment): readonly
         fixes: [
           {
             command: inside(namespace, `ip addr add ${shown} dev ${link.name}`),
-            does: "gives it its address back; a route that went with it comes back with docker restart",
+            does: "gives it its address back; a route that went with it comes back when it is restarted",
             safe: true,
           },
         ],

@@ -49,7 +49,7 @@ async function tried(patient: Patient, { namespace, of }: Resident) {
         "The resolver serves the names of containers on networks that it shares with the asker, and has lost this one's.",
       fixes: [
         {
-          command: `docker network inspect ${of.endpoints[0]?.network ?? ""}`,
+          command: `${of.engine} network inspect ${of.endpoints[0]?.network ?? ""}`,
           does: "shows whom the engine believes to be on the network; connecting the container anew brings its name back",
           safe: false,
         },

@@ -1,5 +1,5 @@
 /** A link of the way between a container and its bridge that is switched off, or has nothing at its other end. */
-import type { Namespace, ObservedLink } from "../../observe/types.ts";
+import type { EngineContainer, Namespace, ObservedLink } from "../../observe/types.ts";
 import { inside } from "../facts/namespace.ts";
 import { type Attachment, attachmentsOf } from "../facts/networks.ts";
 import type { Check, Finding, Patient } from "../types.ts";
@@ -37,7 +37,7 @@ function alongTheWay({ host }: Patient, { resident, link, port, network }: Attac
   if (link && !link.up) return [down(namespace, link, of.name, cut)];
   if (port && !port.up) return [down(host, port, of.name, cut)];
   if (bridge && !bridge.up) return [down(host, bridge, of.name, cut)];
-  if (link && !link.carrier && link.kind === "veth" && !port) return [unplugged(namespace, link, of.name)];
+  if (link && !link.carrier && link.kind === "veth" && !port) return [unplugged(namespace, link, of)];
   return [];
 }
 
@@ -53,7 +53,7 @@ function down(namespace: Namespace, link: ObservedLink, container: string, effec
     fixes: [
       {
         command: inside(namespace, `ip link set ${link.name} up`),
-        does: "switches it on; a container's default route that went with the link comes back with docker restart",
+        does: "switches it on; a container's default route that went with the link comes back when it is restarted",
         safe: true,
       },
     ],
@@ -61,7 +61,8 @@ function down(namespace: Namespace, link: ObservedLink, container: string, effec
   };
 }
 
-function unplugged(namespace: Namespace, link: ObservedLink, container: string): Finding {
+function unplugged(namespace: Namespace, link: ObservedLink, of: EngineContainer): Finding {
+  const container = of.name;
   return {
     check: NAME,
     severity: "broken",
@@ -71,7 +72,7 @@ function unplugged(namespace: Namespace, link: ObservedLink, container: string):
       "The host's end of the pair is not in the host's namespace any more, or it was switched off there.",
     fixes: [
       {
-        command: `docker restart ${container}`,
+        command: `${of.engine} restart ${container}`,
         does: "makes the pair anew",
         safe: false,
       },

@@ -56,7 +56,7 @@ function findingOf(published: Published): readonly Finding[] {
         "A container's 127.0.0.1 is its own. A published port is led to the address of its eth0, where this program does not listen: connections are refused or reset.",
       fixes: [
         {
-          command: `docker restart ${of.name}`,
+          command: `${of.engine} restart ${of.name}`,
           does: "once the program is told to listen at 0.0.0.0 (or ::) in its configuration, environment or arguments",
           safe: false,
         },

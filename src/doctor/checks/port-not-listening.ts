@@ -37,7 +37,7 @@ export const portNotListening: Check = {
             "The port is led to the container's address, where the kernel answers that nobody is there: connection refused, or reset. The program has not begun to listen, has ended, or listens at another port than the one published.",
           fixes: [
             {
-              command: `docker logs --tail 20 ${of.name}`,
+              command: `${of.engine} logs --tail 20 ${of.name}`,
               does: "shows what the program says; publish the port that it listens at (-p HOST:CONTAINER)",
               safe: false,
             },
