@@ -8,6 +8,8 @@ import type { Outlet } from "./outlet.ts";
 import { Tap } from "./tap.ts";
 import type { Captured, CaptureLimits, CaptureSummary, LinkCount, Tapped } from "./types.ts";
 
+export { wantTimestamps } from "../linux/packet-socket.ts";
+
 export interface CaptureOptions extends CaptureLimits {
   /** In libpcap's syntax, pcap-filter(7). */
   readonly filter?: string;
@@ -122,10 +124,10 @@ class Run implements Capturing {
   }
 
   #read(tap: Tap): void {
-    for (let i = 0; i < CALLS_A_TURN && !this.#over; i += 1) {
+    for (let i = 0; i < CALLS_A_TURN && !this.#over && !this.#outlet.busy; i += 1) {
       const count = tap.receive((packet) => this.#take(packet));
       if (count === "down") this.#look(tap);
-      if (count === 0 || count === "down" || this.#outlet.busy) return;
+      if (count === 0 || count === "down") return;
     }
   }
 
@@ -157,8 +159,12 @@ class Run implements Capturing {
     return this.#flushed + this.#out.length;
   }
 
+  /** What came to any link before some moment is known only once all have been read after it: a turn may be long. */
   #putRipe(): void {
-    for (const packet of this.#order?.ripe(now()) ?? []) this.#put(packet);
+    if (!this.#order) return;
+    const at = now();
+    for (const tap of this.#watches.keys()) this.#read(tap);
+    for (const packet of this.#order.ripe(at)) this.#put(packet);
   }
 
   #laterFlush(): void {

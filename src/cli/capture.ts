@@ -1,4 +1,10 @@
-import { type CaptureOptions, type Capturing, capture, DEFAULT_SNAP_LENGTH } from "../capture/capture.ts";
+import {
+  type CaptureOptions,
+  type Capturing,
+  capture,
+  DEFAULT_SNAP_LENGTH,
+  wantTimestamps,
+} from "../capture/capture.ts";
 import type { Form } from "../capture/form.ts";
 import { Lines, labelOf } from "../capture/lines/form.ts";
 import { nameOfIn, namesOf, numeric } from "../capture/names.ts";
@@ -149,6 +155,8 @@ export default verb<Options>({
     const named = options.path ? 2 : 1;
     if (words.length < named) throw new UsageError("--path needs two: FROM and TO", 1);
     const filter = words.slice(named).join(" ");
+    // It takes effect while the topology is read.
+    const nevermind = wantTimestamps();
     const topology = await readTopology(readOptions(context)).catch((thrown) => {
       throw explained(thrown);
     });
@@ -165,6 +173,7 @@ export default verb<Options>({
       ...(filter && { filter }),
       onGone: (gone) => context.err(`${labelOf(gone)} is gone\n`),
     });
+    nevermind();
     const withdraw = stopBySignal(capturing);
     context.err(`listening to ${told(tapped)}; ctrl-c ends it\n`);
     try {

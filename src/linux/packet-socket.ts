@@ -13,7 +13,14 @@ import {
   SOCKADDR_LL_SIZE,
   SOL_PACKET,
 } from "./packet-memory.ts";
-import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW, SOL_SOCKET } from "./socket-constants.ts";
+import {
+  AF_INET,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_SOCKET,
+} from "./socket-constants.ts";
 
 export type { Frame, PacketType } from "./packet-memory.ts";
 
@@ -151,6 +158,25 @@ export function openPacketSocket(options: PacketSocketOptions = {}): PacketSocke
     closeSync(fd);
     throw thrown;
   }
+}
+
+/**
+ * Have the kernel stamp what comes and goes from now on. It begins to with the first socket on the machine that wants it, a
+ * little later (net_enable_timestamp() leaves that to a work queue), and until then a frame has the time at which it is
+ * read: whoever compares times wants this a while before.
+ * @returns what takes the wish back; sockets that are open by then keep it up
+ * @throws KernelError
+ */
+export function wantTimestamps(): () => void {
+  const what = "have packets stamped";
+  const fd = check(what, sys.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  try {
+    check(what, sys.setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, on, 4));
+  } catch (thrown) {
+    closeSync(fd);
+    throw thrown;
+  }
+  return () => closeSync(fd);
 }
 
 /** A filter that takes every frame, and so many bytes of it. */

@@ -22,7 +22,7 @@ ip addr add 10.9.0.1/24 dev wire
 ip link set wire up
 ip -n box addr add 10.9.0.2/24 dev eth0
 ip -n box link set eth0 up
-until ping -qc1 -W1 10.9.0.2; do :; done
+for try in 1 2 3 4 5; do ping -qc1 -W1 10.9.0.2 && break; done
 `);
 const ping = (count: number) => sh(`ping -qc${count} -i0.01 -W5 10.9.0.2`);
 

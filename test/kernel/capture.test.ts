@@ -4,7 +4,7 @@ import { openSync, readFileSync } from "node:fs";
 import { Writable } from "node:stream";
 import { after, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { type CaptureOptions, type Capturing, capture } from "../../src/capture/capture.ts";
+import { type CaptureOptions, type Capturing, capture, wantTimestamps } from "../../src/capture/capture.ts";
 import { Lines } from "../../src/capture/lines/form.ts";
 import { nameOfIn, namesOf } from "../../src/capture/names.ts";
 import { fileOutlet, streamOutlet } from "../../src/capture/outlet.ts";
@@ -27,7 +27,12 @@ const sh = (command: string): string => execFileSync("sh", ["-c", command], { en
 
 /** A shell's word: wait until a link of a namespace carries what it is given, which comes a while after its carrier. */
 const READY = `
-ready() { until ip $1 link show $2 | grep -q 'qdisc noqueue.* state UP '; do sleep 0.01; done; }
+ready() {
+  for try in $(seq 500); do
+    ip $1 link show dev $2 | grep -q 'qdisc noqueue.* state UP ' && return
+    sleep 0.01
+  done
+}
 `;
 
 /** Two on a bridge, as an engine would have them; nothing speaks unless it is told to. */
@@ -56,6 +61,7 @@ for n in 2 3; do
 done
 `);
 
+after(wantTimestamps());
 const topology = await readTopology({ engines: [] });
 const named = (name: string): Namespace => {
   const found = [...topology.namespaces.values()].find((one) => one.name === name);
