@@ -73,8 +73,10 @@ function inputRoute4(namespace: Namespace, link: ObservedLink, query: Arrived, p
     return reason ? refused(reason) : { way: "local", found };
   }
   if (!forwards) return refused(notForwarding(namespace, link, query, 4), "host");
-  const reason = refusedSource(namespace, link, query);
-  return reason ? refused(reason) : onwards(namespace, query, found, pick);
+  const route = onwards(namespace, query, found, pick);
+  if (route.way !== "forward") return route;
+  const reason = refusedSource(namespace, link, query, route.out.ifindex);
+  return reason ? refused(reason) : route;
 }
 
 function inputRoute6(namespace: Namespace, link: ObservedLink, query: Arrived, pick: PickHop): InputRoute {

@@ -1,19 +1,36 @@
 /** Whether an answer would go back where a packet came from: fib_validate_source (net/ipv4/fib_frontend.c). IPv4 alone. */
-import { formatAddress } from "../../../lib/ip.ts";
+import { type Address, formatAddress } from "../../../lib/ip.ts";
 import type { Namespace, ObservedLink } from "../../../observe/types.ts";
 import type { DropReason } from "../../types.ts";
+import { memoBy } from "../memo.ts";
 import { placeOf } from "../place.ts";
 import { either, larger } from "../settings.ts";
 import { type Query, RTN } from "./query.ts";
 import { lookup } from "./rules.ts";
 
 const STRICT = 1;
+const KERNEL = 2;
 
-/** @returns why it is refused, or undefined */
+/** Without a filter only addresses of links count, unless somebody made local routes or rules of his own. */
+const isOurs = (namespace: Namespace, address: Address): boolean =>
+  placeOf(namespace).holders(address).length > 0 || hasCustomRules(namespace);
+
+/** fib4_has_custom_rules, fib_has_custom_local_routes. */
+const hasCustomRules = memoBy(
+  ({ rules, routes }: Namespace): boolean =>
+    rules.filter(({ family }) => family === 4).length > 3 ||
+    routes.some(({ family, type, protocol }) => family === 4 && type === RTN.local && protocol !== KERNEL),
+);
+
+/**
+ * @param out the link that it is to leave by, by which its answer would come in; undefined where it is for this machine
+ * @returns why it is refused, or undefined
+ */
 export function refusedSource(
   namespace: Namespace,
   link: ObservedLink,
   packet: Required<Pick<Query, "from" | "to" | "mark">>,
+  out?: number,
 ): DropReason | undefined {
   const filter = larger(namespace, link, "reversePathFilter");
   const source = formatAddress(packet.from);
@@ -25,10 +42,10 @@ export function refusedSource(
     family: 4,
     to: packet.from,
     from: packet.to,
-    in: link.ifindex,
+    ...(out !== undefined && { in: out }),
     mark: either(namespace, link, "sourceValidMark") ? packet.mark : 0,
   });
-  if (back.found && back.route.type === RTN.local) {
+  if (back.found && back.route.type === RTN.local && (filter !== 0 || isOurs(namespace, packet.from))) {
     return either(namespace, link, "acceptLocal") ? undefined : ours;
   }
   if (filter === 0) return undefined;
