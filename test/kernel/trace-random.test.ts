@@ -62,7 +62,7 @@ async function holds(asked: Question): Promise<void> {
 
 let served = false;
 
-test("twenty times ten packets", async () => {
+test("five times ten packets", async () => {
   const world = fc.record({
     twists: fc.array(twist, { minLength: 1, maxLength: 6 }),
     questions: fc.array(question, { minLength: 10, maxLength: 10 }),
@@ -79,6 +79,6 @@ test("twenty times ten packets", async () => {
         unmakeWorld();
       }
     }),
-    { numRuns: 20, seed: 20_261_121, endOnFailure: false },
+    { numRuns: 5, seed: 20_261_121 },
   );
 });
