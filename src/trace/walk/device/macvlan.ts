@@ -8,7 +8,7 @@ import { copies } from "./copies.ts";
 import { arrive } from "./receive.ts";
 import { below, packetTypeAt } from "./transmit.ts";
 
-const isGroup = (type: number): boolean => type === PACKET.broadcast || type === PACKET.multicast;
+export const isGroup = (type: number): boolean => type === PACKET.broadcast || type === PACKET.multicast;
 
 /** In mode `bridge`, to others of that mode directly; all else goes out by the link below, and does not come back up to it. */
 export function macvlanTransmit(walk: Walk, port: Port, skb: Skb): Fate {
@@ -27,16 +27,17 @@ export function macvlanTransmit(walk: Walk, port: Port, skb: Skb): Fate {
   return other ? across(other)() : below(walk, port, skb);
 }
 
-/** @returns undefined for what the link below takes for itself */
-export function macvlanReceive(walk: Walk, port: Port, uppers: readonly Port[], skb: Skb): Fate | undefined {
+/** Whom a frame that the link below takes in is for, beside that link itself: all of a group's, or the one whose MAC address it has. */
+export function macvlanReceivers(
+  walk: Walk,
+  port: Port,
+  uppers: readonly Port[],
+  skb: Skb,
+): readonly (() => Fate)[] {
   const up = uppers.filter(({ link }) => link.up);
   const into = (upper: Port) => () => arrive(walk, upper, scrubbed(skb, upper.namespace !== port.namespace));
-  if (isGroup(skb.packetType)) {
-    const fate = copies(walk, skb, up.map(into));
-    // The link itself gets it as well; whoever answers from there is found by asking on.
-    return fate.end === "answered" && fate.by.length === 0 ? undefined : fate;
-  }
+  if (isGroup(skb.packetType)) return up.map(into);
   const to = macOfPacket(skb.packet, "destination");
   const upper = up.find(({ link }) => link.mac === to || link.macvlanMode === "passthru");
-  return upper && into(upper)();
+  return upper ? [into(upper)] : [];
 }

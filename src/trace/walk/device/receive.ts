@@ -8,7 +8,8 @@ import { nameOf, type Port, placeOf, stackedOn } from "../place.ts";
 import type { Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 import { bridgeReceive } from "./bridge.ts";
-import { macvlanReceive } from "./macvlan.ts";
+import { copies } from "./copies.ts";
+import { isGroup, macvlanReceivers } from "./macvlan.ts";
 import { doubts, packetTypeAt, refOf } from "./transmit.ts";
 
 /** From a wire, or what stands for one. */
@@ -29,8 +30,14 @@ export function receive(walk: Walk, port: Port, skb: Skb): Fate {
   const master = link.master === undefined ? undefined : placeOf(namespace).link(link.master);
   if (master?.kind === "bridge") return bridgeReceive(walk, port, { namespace, link: master }, passed.skb);
   const macvlans = stacked.filter((upper) => upper.link.macvlanMode !== undefined);
-  const taken = macvlans.length > 0 ? macvlanReceive(walk, port, macvlans, passed.skb) : undefined;
-  if (taken) return taken;
+  if (macvlans.length > 0) {
+    const receivers = macvlanReceivers(walk, port, macvlans, passed.skb);
+    if (isGroup(passed.skb.packetType)) {
+      return copies(walk, passed.skb, [...receivers, () => upwards(walk, port, passed.skb)]);
+    }
+    const [receiver] = receivers;
+    if (receiver) return receiver();
+  }
   if (master?.kind === "bond" || master?.kind === "team") {
     return receive(walk, { namespace, link: master }, passed.skb);
   }
