@@ -21,7 +21,7 @@ describe("the tour", { skip: withoutRoot }, () => {
   const world = async () => {
     const lines = await suite.host.run("sh", [
       "-c",
-      "docker ps -aq; docker network ls -q | sort; ip -brief link | sort; ip netns; ls /run/netns 2>/dev/null; nft list ruleset | grep -v -E 'counter|elements'",
+      "docker ps -aq; docker network ls -q | sort; ls /sys/class/net; ip netns; ls /run/netns 2>/dev/null; nft list ruleset | grep -v -E 'counter|elements'",
     ]);
     return lines.stdout;
   };
@@ -36,15 +36,14 @@ describe("the tour", { skip: withoutRoot }, () => {
     assert.equal(await world(), before);
   });
 
-  for (const [i] of CHAPTERS.entries()) {
-    test(`chapter ${i + 1} by itself, in Chinese`, async () => {
-      const before = await world();
-      const { code, stdout, stderr } = await tour(["--chapter", String(i + 1), "--lang", "zh"]);
-      assert.equal(code, 0, stdout + stderr);
-      assert.match(stdout, new RegExp(`第 ${i + 1} 章：.*\\p{Script=Han}`, "u"));
-      assert.equal(await world(), before);
-    });
-  }
+  test("a chapter by itself, in Chinese, with what it stands on", async () => {
+    const before = await world();
+    const { code, stdout, stderr } = await tour(["--chapter", "3", "--lang", "zh"]);
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /第 3 章：.*\p{Script=Han}/u);
+    assert.match(stdout, /docker run -itd --name=container1 busybox/);
+    assert.equal(await world(), before);
+  });
 
   test("a machine that shows something else ends it loudly, and nothing stays", async () => {
     const lies = join(suite.host.directory, "lies");
