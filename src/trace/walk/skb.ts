@@ -44,8 +44,6 @@ export interface Skb {
   readonly asker?: LinkRef;
 }
 
-export const withPacket = (skb: Skb, packet: Packet): Skb => ({ ...skb, packet });
-
 /** skb_scrub_packet: what a packet loses on its way to another namespace; connection tracking on any way by a veth. */
 export function scrubbed(skb: Skb, otherNamespace: boolean): Skb {
   const { packet, bears, fragment, vlan, asker } = skb;

@@ -56,6 +56,6 @@ function untagged(walk: Walk, port: Port, stacked: readonly Port[], skb: Skb): F
 }
 
 /** To the protocol that it carries. */
-export function upwards(walk: Walk, port: Port, skb: Skb): Fate {
+function upwards(walk: Walk, port: Port, skb: Skb): Fate {
   return skb.packet.etherType === ETHERTYPE.arp ? arpReceive(walk, port, skb) : ipReceive(walk, port, skb);
 }

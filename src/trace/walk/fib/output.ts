@@ -5,7 +5,7 @@ import { placeOf } from "../place.ts";
 import { either } from "../settings.ts";
 import { type Found, type NotFound, type Query, RTN } from "./query.ts";
 import { lookup } from "./rules.ts";
-import { SCOPE_HOST, SCOPE_LINK, SCOPE_UNIVERSE, selectAddress } from "./source4.ts";
+import { SCOPE_LINK, SCOPE_UNIVERSE, selectAddress } from "./source4.ts";
 import { isLinkLocal, isLoopback6, isMulticast6, selectAddress6 } from "./source6.ts";
 
 /** Decides between next hops that are as good as each other. */
@@ -42,7 +42,7 @@ export const isMulticast = (address: Address): boolean =>
 export const isLoopback = (address: Address): boolean =>
   address.family === 4 ? isLoopback4(address) : isLoopback6(address);
 
-export const loopbackOf = (namespace: Namespace): ObservedLink | undefined =>
+const loopbackOf = (namespace: Namespace): ObservedLink | undefined =>
   placeOf(namespace)
     .links()
     .find(({ loopback }) => loopback);
@@ -128,5 +128,3 @@ function sourceOf(
 
 /** Whether it needs to be told by which link: of link-local addresses there is one of each on every link. */
 export const needsLink = (address: Address): boolean => address.family === 6 && isLinkLocal(address);
-
-export { SCOPE_HOST };

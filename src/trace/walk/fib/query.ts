@@ -34,7 +34,6 @@ export const RTN = {
 
 /** RTNH_F_* */
 export const NEXT_HOP_DEAD = 1;
-export const NEXT_HOP_ONLINK = 4;
 export const NEXT_HOP_LINKDOWN = 16;
 
 export const TABLE_LOCAL = 255;

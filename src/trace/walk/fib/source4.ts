@@ -5,7 +5,6 @@ import { placeOf } from "../place.ts";
 
 export const SCOPE_UNIVERSE = 0;
 export const SCOPE_LINK = 253;
-export const SCOPE_HOST = 254;
 
 const primary = (address: ObservedAddress): boolean =>
   address.address.address.family === 4 && !address.secondary;
