@@ -1,4 +1,5 @@
 /** A host that forwards IPv6 stops listening to routers: its own default route runs out. */
+import { linkSysctl, shell } from "../../lib/shell.ts";
 import { linkAt, shownSysctl, sysctlOf } from "../facts/namespace.ts";
 import type { Check } from "../types.ts";
 
@@ -44,7 +45,7 @@ export const acceptRa: Check = {
             "At accept_ra=1 a host listens to routers only while it is none itself. The routes that it learnt before stay until they run out, half an hour or so, and are not renewed.",
           fixes: [
             {
-              command: `sysctl -w net.ipv6.conf.${link.name}.accept_ra=2`,
+              command: shell`sysctl -w ${linkSysctl("net.ipv6.conf", link.name, "accept_ra")}=2`,
               does: "listens to routers although it forwards; a file in /etc/sysctl.d keeps it",
               safe: true,
             },

@@ -1,5 +1,7 @@
 /** A bridge that is not there, or has lost the address that containers have for a gateway. */
+
 import { formatAddress, formatPrefix } from "../../lib/ip.ts";
+import { shell } from "../../lib/shell.ts";
 import type { Namespace } from "../../observe/types.ts";
 import { addressesOf, hasAddress } from "../facts/namespace.ts";
 import { bridgeNetworks, inhibits4, isIsolated, type Network } from "../facts/networks.ts";
@@ -94,7 +96,7 @@ function addressless(host: Namespace, { network, bridge, residents }: Network): 
           "The engine gave the bridge its address when it made it. systemd-networkd and NetworkManager are known to take it away when the bridge loses its last port.",
         fixes: [
           {
-            command: `ip addr add ${shown}${family === 4 ? " broadcast +" : ""} dev ${bridge.name}`,
+            command: `ip addr add ${shown}${family === 4 ? " broadcast +" : ""} ${shell`dev ${bridge.name}`}`,
             does: "gives the bridge its address back; have the network manager leave it alone (Unmanaged=yes)",
             safe: true,
           },

@@ -1,4 +1,5 @@
 /** Packets with a wrong checksum that arrive all the same: offload that one side does and the other does not undo. */
+import { shell } from "../../lib/shell.ts";
 import type { Namespace } from "../../observe/types.ts";
 import { called, inside } from "../facts/namespace.ts";
 import type { Check, Tools } from "../types.ts";
@@ -35,7 +36,7 @@ export const checksumErrors: Check = {
               "Links between containers leave checksums out, and whoever sends to a real wire puts them in. Where a tunnel, a virtual network card or a user-space switch on the way forgets that, packets arrive with what stands there by chance. A capture on a container's link shows wrong checksums on a healthy host as well: those are only not there yet.",
             fixes: [
               {
-                command: inside(namespace, `ethtool -K ${out} tx off`),
+                command: inside(namespace, shell`ethtool -K ${out} tx off`),
                 does: "has checksums put in before packets leave; do it at the sender's end",
                 safe: false,
               },

@@ -1,5 +1,7 @@
 /** A container whose link has not the address that its engine, and everybody else, believes it to have. */
+
 import { contains, formatAddress, formatPrefix, sameAddress } from "../../lib/ip.ts";
+import { shell } from "../../lib/shell.ts";
 import { addressesOf, inside } from "../facts/namespace.ts";
 import { type Attachment, attachmentsOf } from "../facts/networks.ts";
 import type { Check, Finding } from "../types.ts";
@@ -35,7 +37,9 @@ function findingsOf({ resident, endpoint, network, link }: Attachment): readonly
               `links in its namespace: ${namespace.links.map(({ name }) => name).join(", ")}`,
             ],
             cause: "The pair was deleted, or moved to another namespace, while the container ran.",
-            fixes: [{ command: `${of.engine} restart ${of.name}`, does: "makes the pair anew", safe: false }],
+            fixes: [
+              { command: shell`${of.engine} restart ${of.name}`, does: "makes the pair anew", safe: false },
+            ],
             about,
           },
         ];
@@ -67,7 +71,7 @@ function findingsOf({ resident, endpoint, network, link }: Attachment): readonly
           "Names, published ports and the engine's rules lead to the address that the engine gave. Something in the container's namespace has taken it away: a DHCP client, a script, or ip addr flush.",
         fixes: [
           {
-            command: inside(namespace, `ip addr add ${shown} dev ${link.name}`),
+            command: inside(namespace, shell`ip addr add ${shown} dev ${link.name}`),
             does: "gives it its address back; a route that went with it comes back when it is restarted",
             safe: true,
           },

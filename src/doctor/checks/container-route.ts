@@ -1,5 +1,7 @@
 /** How a container leaves its network: by a gateway that is there. */
+
 import { type Address, type Family, formatAddress, sameAddress } from "../../lib/ip.ts";
+import { shell } from "../../lib/shell.ts";
 import type { Namespace, ObservedRoute } from "../../observe/types.ts";
 import { addressesOf, hasAddress, inside, linkAt } from "../facts/namespace.ts";
 import { type Attachment, attachmentsOf, isIsolated } from "../facts/networks.ts";
@@ -70,7 +72,7 @@ function routeless(
           "The route was there when the container started. It goes with its link when that is switched off, and does not come back by itself; or a program in the container took it away.",
         fixes: [
           {
-            command: inside(namespace, `${ip} route add default via ${via} dev ${link.name}`),
+            command: inside(namespace, `${ip} ${shell`route add default via ${via} dev ${link.name}`}`),
             does: "sets the route that the engine had set",
             safe: true,
           },
@@ -135,7 +137,10 @@ function wrong(
     fixes: right
       ? [
           {
-            command: inside(namespace, `${ip} route replace default via ${formatAddress(right)} dev ${link}`),
+            command: inside(
+              namespace,
+              `${ip} ${shell`route replace default via ${formatAddress(right)} dev ${link}`}`,
+            ),
             does: "leads back to the gateway that the engine gave",
             safe: true,
           },

@@ -1,6 +1,8 @@
 /** Name servers that containers are told to ask, asked from where they would. */
+
 import { type Address, formatAddress, sameAddress } from "../../lib/ip.ts";
 import { findProgram } from "../../lib/programs.ts";
+import { shell } from "../../lib/shell.ts";
 import { attachmentsOf, isWired } from "../facts/networks.ts";
 import { isLoopback } from "../facts/ports.ts";
 import { EMBEDDED, resolvConfOf } from "../facts/resolv-conf.ts";
@@ -116,7 +118,7 @@ function fixOf(one: Case): Fix {
   if (isPodmans(one))
     return findProgram("aardvark-dns") === undefined
       ? {
-          command: `apt-get install aardvark-dns && podman restart ${name}`,
+          command: shell`apt-get install aardvark-dns && podman restart ${name}`,
           does: "installs the resolver (dnf, zypper or apk elsewhere); it is started with the next container",
           safe: false,
         }

@@ -1,5 +1,7 @@
 /** The engine's own resolver knows the engine's own names. */
+
 import { formatAddress } from "../../lib/ip.ts";
+import { shell } from "../../lib/shell.ts";
 import { attachmentsOf } from "../facts/networks.ts";
 import { EMBEDDED, resolvConfOf } from "../facts/resolv-conf.ts";
 import type { Check, Patient, Resident } from "../types.ts";
@@ -49,7 +51,7 @@ async function tried(patient: Patient, { namespace, of }: Resident) {
         "The resolver serves the names of containers on networks that it shares with the asker, and has lost this one's.",
       fixes: [
         {
-          command: `${of.engine} network inspect ${of.endpoints[0]?.network ?? ""}`,
+          command: shell`${of.engine} network inspect ${of.endpoints[0]?.network ?? ""}`,
           does: "shows whom the engine believes to be on the network; connecting the container anew brings its name back",
           safe: false,
         },

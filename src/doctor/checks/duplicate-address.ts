@@ -1,5 +1,7 @@
 /** Two who have one address on one segment: each is answered now and then. */
+
 import { formatAddress } from "../../lib/ip.ts";
+import { shell } from "../../lib/shell.ts";
 import type { Namespace } from "../../observe/types.ts";
 import { called, inside, linkAt } from "../facts/namespace.ts";
 import { type Shared, sharedAddresses } from "../facts/ownership.ts";
@@ -49,7 +51,7 @@ function findingOf({ segment, what, members }: Shared): Finding {
     fixes: second
       ? [
           {
-            command: inside(second.namespace, `ip addr flush to ${what} dev ${second.link.name}`),
+            command: inside(second.namespace, shell`ip addr flush to ${what} dev ${second.link.name}`),
             does: `takes the address away from ${called(second.namespace)}; it stays ${first ? called(first.namespace) : ""}'s`,
             safe: false,
           },
@@ -75,7 +77,7 @@ function detected(namespace: Namespace): readonly Finding[] {
           "When the address was set, the kernel asked the segment whether it is free, and somebody answered. It will not use it until it is set anew.",
         fixes: [
           {
-            command: inside(namespace, `ip addr change ${shown}/${address.length} dev ${name} nodad`),
+            command: inside(namespace, shell`ip addr change ${shown}/${address.length} dev ${name} nodad`),
             does: "uses it without asking; only where the other is gone",
             safe: false,
           },

@@ -1,5 +1,7 @@
 /** Two bridges with one subnet: the host answers by one of them, whoever asked. */
+
 import { contains, formatPrefix, overlaps, type Prefix } from "../../lib/ip.ts";
+import { shell } from "../../lib/shell.ts";
 import type { ObservedLink } from "../../observe/types.ts";
 import { addressesOf } from "../facts/namespace.ts";
 import { bridgeNetworks, type Network } from "../facts/networks.ts";
@@ -69,7 +71,7 @@ function findingOf({ host }: Patient, one: Side, other: Side): Finding {
     fixes: [
       stray
         ? {
-            command: `ip link del ${stray.link.name}`,
+            command: shell`ip link del ${stray.link.name}`,
             does: "removes the one that no engine has, where nobody needs it",
             safe: false,
           }

@@ -1,4 +1,5 @@
 /** Two with one MAC on one bridge: it keeps one port for it, that of who spoke last. */
+import { shell } from "../../lib/shell.ts";
 import { called, inside } from "../facts/namespace.ts";
 import { sharedMacs } from "../facts/ownership.ts";
 import { listed } from "../facts/text.ts";
@@ -43,7 +44,7 @@ export const duplicateMac: Check = {
                 {
                   command: inside(
                     last.namespace,
-                    `ip link set ${last.link.name} address ${what.replace(/^../, "0a")}`,
+                    shell`ip link set ${last.link.name} address ${what.replace(/^../, "0a")}`,
                   ),
                   does: `gives ${called(last.namespace)} another until it is started anew; make it again without a MAC of its own`,
                   safe: false,

@@ -1,4 +1,5 @@
 /** A host that forwards nothing is no gateway: what containers send ends on it. */
+import { linkSysctl, shell } from "../../lib/shell.ts";
 import type { ObservedLink } from "../../observe/types.ts";
 import { addressesOf, defaultRoutes, shownSysctl, sysctlOf, uplinksOf } from "../facts/namespace.ts";
 import { bridgeNetworks, isIsolated, type Network } from "../facts/networks.ts";
@@ -70,7 +71,7 @@ function perLink({ host }: Patient, networks: readonly Network[]): readonly Find
       "Forwarding is on for the machine, and off for this link: what comes in by it goes to the machine itself or nowhere. Links that are made while conf.default.forwarding is 0 are born so.",
     fixes: [
       {
-        command: `sysctl -w net.ipv4.conf.${name}.forwarding=1`,
+        command: shell`sysctl -w ${linkSysctl("net.ipv4.conf", name, "forwarding")}=1`,
         does: `forwards what comes in by ${name}`,
         safe: true,
       },

@@ -1,5 +1,7 @@
 /** IPv6 that is only half there: an address and no way out, or a network that has it and a container that may not. */
+
 import { formatAddress } from "../../lib/ip.ts";
+import { linkSysctl, shell } from "../../lib/shell.ts";
 import { defaultRoutes, inside } from "../facts/namespace.ts";
 import { type Attachment, attachmentsOf, bridgeNetworks } from "../facts/networks.ts";
 import type { Check, Finding, Patient } from "../types.ts";
@@ -31,7 +33,7 @@ function switchedOff({ resident, endpoint, link, network }: Attachment): readonl
   const found = off ?? hostOff;
   if (!found) return [];
   const where = off ? namespace.name : "host";
-  const command = `sysctl -w net.ipv6.conf.${found.name}.disable_ipv6=0`;
+  const command = shell`sysctl -w ${linkSysctl("net.ipv6.conf", found.name, "disable_ipv6")}=0`;
   return [
     {
       check: NAME,

@@ -1,4 +1,5 @@
 /** A link of the way between a container and its bridge that is switched off, or has nothing at its other end. */
+import { shell } from "../../lib/shell.ts";
 import type { EngineContainer, Namespace, ObservedLink } from "../../observe/types.ts";
 import { inside } from "../facts/namespace.ts";
 import { type Attachment, attachmentsOf } from "../facts/networks.ts";
@@ -52,7 +53,7 @@ function down(namespace: Namespace, link: ObservedLink, container: string, effec
       "Somebody or something has switched the link off: ip link set … down, or a network manager that takes links for its own.",
     fixes: [
       {
-        command: inside(namespace, `ip link set ${link.name} up`),
+        command: inside(namespace, shell`ip link set ${link.name} up`),
         does: "switches it on; a container's default route that went with the link comes back when it is restarted",
         safe: true,
       },
@@ -72,7 +73,7 @@ function unplugged(namespace: Namespace, link: ObservedLink, of: EngineContainer
       "The host's end of the pair is not in the host's namespace any more, or it was switched off there.",
     fixes: [
       {
-        command: `${of.engine} restart ${container}`,
+        command: shell`${of.engine} restart ${container}`,
         does: "makes the pair anew",
         safe: false,
       },

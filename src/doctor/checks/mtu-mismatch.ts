@@ -1,4 +1,5 @@
 /** Two ends of one wire that don't agree on how much it carries: what is too large is dropped, and nobody is told. */
+import { shell } from "../../lib/shell.ts";
 import { inside } from "../facts/namespace.ts";
 import { attachmentsOf } from "../facts/networks.ts";
 import type { Check } from "../types.ts";
@@ -27,7 +28,7 @@ export const mtuMismatch: Check = {
             "A link drops frames larger than its own MTU as they come in, without a word: there is no router here that could say that they don't fit.",
           fixes: [
             {
-              command: inside(resident.namespace, `ip link set ${link.name} mtu ${least}`),
+              command: inside(resident.namespace, shell`ip link set ${link.name} mtu ${least}`),
               does: "has the container send what its wire takes, until it is started anew",
               safe: true,
             },

@@ -1,4 +1,5 @@
 /** The host's end of a container's pair that is not a port of its network's bridge, or one that does not forward. */
+import { shell } from "../../lib/shell.ts";
 import { linkAt } from "../facts/namespace.ts";
 import { type Attachment, attachmentsOf } from "../facts/networks.ts";
 import type { Check, Finding, Patient } from "../types.ts";
@@ -51,7 +52,7 @@ function misplaced({ host }: Patient, { resident, port, network }: Attachment): 
         "The pair was taken off the bridge after the container was started: by hand, or by a network manager that thinks that the link is its own. Frames end at the host's end of the pair.",
       fixes: [
         {
-          command: `ip link set ${port.name} master ${bridge.name}`,
+          command: shell`ip link set ${port.name} master ${bridge.name}`,
           does: "makes it a port again, at once; tell the network manager to leave veth* alone",
           safe: true,
         },
@@ -81,12 +82,12 @@ function silenced({ host }: Patient, { resident, port, network }: Attachment): r
       fixes: [
         passing
           ? {
-              command: `ip link set ${bridge.name} type bridge stp_state 0`,
+              command: shell`ip link set ${bridge.name} type bridge stp_state 0`,
               does: "switches the spanning tree protocol off: a bridge of containers has no loops",
               safe: false,
             }
           : {
-              command: `bridge link set dev ${port.name} state ${FORWARDING}`,
+              command: shell`bridge link set dev ${port.name} state ${FORWARDING}`,
               does: "has the port forward",
               safe: true,
             },

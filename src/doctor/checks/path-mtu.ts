@@ -1,5 +1,7 @@
 /** Large packets that get lost on a way that small ones pass: tried, with echoes that may not be cut. */
+
 import { type Address, formatAddress } from "../../lib/ip.ts";
+import { shell } from "../../lib/shell.ts";
 import type { Namespace, ObservedLink } from "../../observe/types.ts";
 import { called, defaultRoutes, inside, linkAt } from "../facts/namespace.ts";
 import { attachmentsOf } from "../facts/networks.ts";
@@ -72,7 +74,7 @@ async function tried({ tools }: Patient, way: Way): Promise<readonly Finding[]> 
         "Something between drops what is larger: a switch, a tunnel or a virtual machine's network that carries less, or the other end of the wire. Small packets pass, so connections open and then hang.",
       fixes: [
         {
-          command: inside(from, `ip link set ${link.name} mtu ${largest}`),
+          command: inside(from, shell`ip link set ${link.name} mtu ${largest}`),
           does: "sends what gets through, until the link is set up anew",
           safe: false,
         },

@@ -1,5 +1,7 @@
 /** A program that listens for itself alone: what is led to its container's address does not reach it. */
+
 import { sameAddress } from "../../lib/ip.ts";
+import { shell } from "../../lib/shell.ts";
 import type { ListeningSocket } from "../../observe/types.ts";
 import {
   isLoopback,
@@ -56,7 +58,7 @@ function findingOf(published: Published): readonly Finding[] {
         "A container's 127.0.0.1 is its own. A published port is led to the address of its eth0, where this program does not listen: connections are refused or reset.",
       fixes: [
         {
-          command: `${of.engine} restart ${of.name}`,
+          command: shell`${of.engine} restart ${of.name}`,
           does: "once the program is told to listen at 0.0.0.0 (or ::) in its configuration, environment or arguments",
           safe: false,
         },

@@ -1,5 +1,6 @@
 /** A port leads into the container, and nobody is there. */
 
+import { shell } from "../../lib/shell.ts";
 import { blindTo } from "../facts/namespace.ts";
 import { publishedPorts, shownPort, shownSocket, socketsAt } from "../facts/ports.ts";
 import type { Check } from "../types.ts";
@@ -37,7 +38,7 @@ export const portNotListening: Check = {
             "The port is led to the container's address, where the kernel answers that nobody is there: connection refused, or reset. The program has not begun to listen, has ended, or listens at another port than the one published.",
           fixes: [
             {
-              command: `${of.engine} logs --tail 20 ${of.name}`,
+              command: shell`${of.engine} logs --tail 20 ${of.name}`,
               does: "shows what the program says; publish the port that it listens at (-p HOST:CONTAINER)",
               safe: false,
             },

@@ -1,6 +1,8 @@
 /** Services at the host's 127.0.0.1 that a neighbour can reach (CVE-2020-8558). */
+
 import type { Address } from "../../lib/ip.ts";
 import { parseAddress } from "../../lib/ip.ts";
+import { linkSysctl, shell } from "../../lib/shell.ts";
 import { uplinkOf } from "../../trace/ends/uplink.ts";
 import { predict } from "../../trace/predict.ts";
 import { addressesOf, linkAt, sysctlOf } from "../facts/namespace.ts";
@@ -59,7 +61,7 @@ export const routeLocalnet: Check = {
           "With route_localnet, a packet to 127.0.0.1 that comes by a cable is taken as if it came from here, unless a rule drops it. Programs that listen at 127.0.0.1 count on being out of reach.",
         fixes: [
           {
-            command: `sysctl -w net.ipv4.conf.${key}.route_localnet=0`,
+            command: shell`sysctl -w ${linkSysctl("net.ipv4.conf", key, "route_localnet")}=0`,
             does: "takes loopback addresses by that link for the mistake that they are; kube-proxy may need it for node ports at 127.0.0.1",
             safe: false,
           },

@@ -1,5 +1,7 @@
 /** A namespace that an engine pinned, and nobody lives in. */
+
 import { basename } from "node:path";
+import { shell } from "../../lib/shell.ts";
 import type { Namespace } from "../../observe/types.ts";
 import { listed } from "../facts/text.ts";
 import type { Check } from "../types.ts";
@@ -51,7 +53,7 @@ export const staleNamespace: Check = {
           "The engine ended between a container's end and its clean-up. It costs memory and hurts nobody.",
         fixes: [
           {
-            command: pins.map((pin) => `umount ${pin} && rm ${pin}`).join("; "),
+            command: pins.map((pin) => shell`umount ${pin} && rm ${pin}`).join("; "),
             does: "lets go of them",
             safe: false,
           },

@@ -1,5 +1,7 @@
 /** A table that says of an address that another has it: packets go to a MAC that is nobody's, or another's. */
+
 import { formatAddress } from "../../lib/ip.ts";
+import { shell } from "../../lib/shell.ts";
 import type { Namespace, ObservedNeighbour } from "../../observe/types.ts";
 import { hasAddress, inside, linkAt } from "../facts/namespace.ts";
 import { segmentsOf } from "../facts/segments.ts";
@@ -63,7 +65,7 @@ function findingsOf(
         : "The address was another's before. The kernel believes the entry until it is refuted, which takes seconds, or longer where something confirms it by mistake.",
       fixes: [
         {
-          command: inside(namespace, `ip neigh del ${shown} dev ${name}`),
+          command: inside(namespace, shell`ip neigh del ${shown} dev ${name}`),
           does: "forgets the entry: the kernel asks anew",
           safe: !fixed,
         },

@@ -1,5 +1,6 @@
 /** A port of a network's bridge whose container is gone. */
 
+import { shell } from "../../lib/shell.ts";
 import type { ObservedLink } from "../../observe/types.ts";
 import { bridgeNetworks } from "../facts/networks.ts";
 import { listed } from "../facts/text.ts";
@@ -44,7 +45,7 @@ export const staleVeth: Check = {
             "The engine was killed, or failed, between a container's end and its clean-up. The pair takes a port of the bridge, and what still has the container's old address there may answer for its successor.",
           fixes: [
             {
-              command: names.map((name) => `ip link del ${name}`).join("; "),
+              command: names.map((name) => shell`ip link del ${name}`).join("; "),
               does: "removes the pairs, both ends",
               safe: false,
             },

@@ -1,4 +1,5 @@
 /** From this machine to a published port at 127.0.0.1: what a loopback address may do is a matter of sysctls. */
+import { linkSysctl, shell } from "../../lib/shell.ts";
 import type { ObservedLink } from "../../observe/types.ts";
 import type { DropReason } from "../../trace/types.ts";
 import { because, evidenceOf, fixesOf, isDecidedHere } from "../facts/ended.ts";
@@ -41,7 +42,7 @@ function look(patient: Patient, published: Published): Finding | undefined {
   const { resident, host: at, port } = published;
   const deaf = LOOPBACK.has(end.reason.code) ? deafBridge(patient, resident) : undefined;
   if (!deaf && !isDecidedHere(patient, end)) return undefined;
-  const key = deaf && `net.ipv4.conf.${deaf.name}.route_localnet`;
+  const key = deaf && linkSysctl("net.ipv4.conf", deaf.name, "route_localnet");
   return {
     check: NAME,
     severity: "broken",
@@ -52,7 +53,7 @@ function look(patient: Patient, published: Published): Finding | undefined {
     fixes: key
       ? [
           {
-            command: `sysctl -w ${key}=1`,
+            command: shell`sysctl -w ${key}=1`,
             does: "lets loopback addresses leave by the bridge; the engine's rules have to keep them from coming in by it",
             // Drawbridge's do so: chain martians.
             safe: resident.of.engine === "drawbridge",

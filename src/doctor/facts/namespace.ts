@@ -1,5 +1,7 @@
 /** What is asked of a namespace again and again. */
+
 import { type Address, type Family, sameAddress } from "../../lib/ip.ts";
+import { shell } from "../../lib/shell.ts";
 import type { Namespace, ObservedAddress, ObservedLink, ObservedRoute } from "../../observe/types.ts";
 
 /** RT_TABLE_MAIN, linux/rtnetlink.h. */
@@ -52,7 +54,7 @@ export function uplinksOf(namespace: Namespace): readonly ObservedLink[] {
 
 /** A command as it is to be pasted on the host, for a namespace. */
 export const inside = (namespace: Namespace, command: string): string =>
-  namespace.host ? command : `nsenter --net=${namespace.path} ${command}`;
+  namespace.host ? command : `${shell`nsenter --net=${namespace.path}`} ${command}`;
 
 /** `container web`, `the host`, `namespace blue`. */
 export const called = ({ host, container, name }: Namespace): string =>

@@ -1,4 +1,5 @@
 /** Rules that no engine of the traffic's own made: the administrator's, a host firewall's, another engine's. Pure. */
+import { shell } from "../../lib/shell.ts";
 import type { Namespace, ObservedLink } from "../../observe/types.ts";
 import type { RuleRef } from "../types.ts";
 import { isPolicy, ownerOfRule, type RuleOwner } from "./owner.ts";
@@ -70,7 +71,7 @@ const WAYS: Partial<Record<RuleOwner, Way>> = {
     why: `it drops what is forwarded for ${list(links)}`,
     fixes: [
       fix(
-        each(links, (link) => [`ufw route allow in on ${link}`, `ufw route allow out on ${link}`]),
+        each(links, (link) => [shell`ufw route allow in on ${link}`, shell`ufw route allow out on ${link}`]),
         "lets pass what is forwarded for these bridges",
       ),
     ],
@@ -80,7 +81,7 @@ const WAYS: Partial<Record<RuleOwner, Way>> = {
     why: `the zone of ${list(links)} does not let it pass`,
     fixes: [
       fix(
-        `${each(links, (link) => [`firewall-cmd --permanent --zone=trusted --add-interface=${link}`])}; firewall-cmd --reload`,
+        `${each(links, (link) => [shell`firewall-cmd --permanent --zone=trusted --add-interface=${link}`])}; firewall-cmd --reload`,
         "puts these bridges into the zone that everything may pass",
       ),
     ],
@@ -97,7 +98,10 @@ function insertion(rule: RuleRef, chain: string, links: readonly string[]): Fix 
   const six = rule.family === 6 || rule.family === "ip6";
   const insert = `${six ? "ip6tables" : "iptables"}${rule.in === "xtables" ? "-legacy" : ""} -I ${chain}`;
   return fix(
-    each(links, (link) => [`${insert} -i ${link} -j ACCEPT`, `${insert} -o ${link} -j ACCEPT`]),
+    each(links, (link) => [
+      `${insert} ${shell`-i ${link} -j ACCEPT`}`,
+      `${insert} ${shell`-o ${link} -j ACCEPT`}`,
+    ]),
     "lets pass what is forwarded for these bridges",
   );
 }

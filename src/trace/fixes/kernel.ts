@@ -1,5 +1,7 @@
 /** Ends in the kernel itself, one a reason: routing, neighbours, links, bridges. Pure. */
+
 import { formatAddress, sameAddress } from "../../lib/ip.ts";
+import { linkSysctl, shell } from "../../lib/shell.ts";
 import type { Namespace } from "../../observe/types.ts";
 import { ownerOf, reachableAddresses } from "../ends/places.ts";
 import { gatewayOf } from "../ends/uplink.ts";
@@ -25,18 +27,20 @@ const forwarding: Told = (one) => {
   return told(
     "forwarding",
     one,
-    fix(`${inside(one.namespace)}sysctl -w ${key}=1`, "has the kernel pass on packets that are for others"),
+    fix(inside(one.namespace, `sysctl -w ${key}=1`), "has the kernel pass on packets that are for others"),
   );
 };
 
 const reversePath: Told = (one) => {
   const { namespace, link = "all" } = one;
-  const keys = [...new Set([link, "all"])].map((name) => `net.ipv4.conf.${name}.rp_filter=2`).join(" ");
+  const keys = [...new Set([link, "all"])]
+    .map((name) => shell`${linkSysctl("net.ipv4.conf", name, "rp_filter")}=2`)
+    .join(" ");
   return told(
     `the reverse path filter of ${link}`,
     one,
     fix(
-      `${inside(namespace)}sysctl -w ${keys}`,
+      inside(namespace, `sysctl -w ${keys}`),
       "takes packets whose sender can be reached by any link (loose)",
     ),
   );
@@ -56,7 +60,7 @@ const noRoute: Told = (one) => {
     "routing",
     one,
     fix(
-      `${inside(namespace)}ip ${family === 6 ? "-6 " : ""}route add default via ${gateway}`,
+      inside(namespace, `ip ${family === 6 ? "-6 " : ""}route add default via ${gateway}`),
       `sends what it knows no way for to ${named}, until the container is started again`,
     ),
   );
@@ -79,14 +83,14 @@ const noNeighbour: Told = (one) => {
     return told(
       "neighbours",
       one,
-      fix(`${inside(owner)}ip link set ${link.name} up`, `sets ${link.name} of ${owner.name} up`),
+      fix(inside(owner, shell`ip link set ${link.name} up`), `sets ${link.name} of ${owner.name} up`),
     );
   }
   return told(
     "neighbours",
     one,
     fix(
-      `${inside(one.namespace)}ip neigh show ${goal(one)}`,
+      inside(one.namespace, `ip neigh show ${goal(one)}`),
       "shows what is known of that address: nobody may have it any more, or its owner is down",
     ),
   );
@@ -98,7 +102,7 @@ const linkUp: Told = (one) =>
     one,
     ...(one.link === undefined
       ? []
-      : [fix(`${inside(one.namespace)}ip link set ${one.link} up`, "sets the link up")]),
+      : [fix(inside(one.namespace, shell`ip link set ${one.link} up`), "sets the link up")]),
   );
 
 const isolatedPort: Told = (one) =>
@@ -109,7 +113,7 @@ const isolatedPort: Told = (one) =>
       ? []
       : [
           fix(
-            `${inside(one.namespace)}bridge link set dev ${one.link} isolated off`,
+            inside(one.namespace, shell`bridge link set dev ${one.link} isolated off`),
             "lets the port speak with other isolated ones",
           ),
         ]),
@@ -123,7 +127,7 @@ const portState: Told = (one) =>
       ? []
       : [
           fix(
-            `${inside(one.namespace)}bridge link set dev ${one.link} state 3`,
+            inside(one.namespace, shell`bridge link set dev ${one.link} state 3`),
             "sets the port to forwarding",
           ),
         ]),
@@ -140,7 +144,7 @@ const tooBig: Told = (one) => {
     "the MTU",
     one,
     fix(
-      `${inside(from.namespace)}ip link set ${own.name} mtu ${least}`,
+      inside(from.namespace, shell`ip link set ${own.name} mtu ${least}`),
       "sends nothing larger than the narrowest link there carries",
     ),
   );
@@ -151,7 +155,7 @@ const ipv6Off: Told = (one) =>
     "IPv6",
     one,
     fix(
-      `${inside(one.namespace)}sysctl -w net.ipv6.conf.all.disable_ipv6=0`,
+      inside(one.namespace, `sysctl -w net.ipv6.conf.all.disable_ipv6=0`),
       "turns IPv6 on; a container's network must have been made with --ipv6 for it to have an address",
     ),
   );
@@ -161,7 +165,7 @@ const duplicate: Told = (one) =>
     "duplicate address",
     one,
     fix(
-      `${inside(one.namespace)}ip -6 addr show dadfailed`,
+      inside(one.namespace, `ip -6 addr show dadfailed`),
       "shows the address that somebody else has as well",
     ),
   );
@@ -175,7 +179,7 @@ const martian: Told = (one) => {
     ...(loopback
       ? [
           fix(
-            `${inside(one.namespace)}sysctl -w net.ipv4.conf.${name}.route_localnet=1`,
+            inside(one.namespace, shell`sysctl -w ${linkSysctl("net.ipv4.conf", name, "route_localnet")}=1`),
             "routes 127.0.0.0/8 by that link: it opens services on loopback to whoever is behind it",
           ),
         ]
@@ -189,7 +193,7 @@ const noAddress: Told = (one) => {
     "the source address",
     one,
     fix(
-      `${inside(namespace)}ip -${familyOf(one)} addr`,
+      inside(namespace, `ip -${familyOf(one)} addr`),
       `shows that ${nameOf(namespace)} has none to send from`,
     ),
   );
@@ -205,7 +209,7 @@ const BY_CODE: Partial<Record<DropReason["code"], Told>> = {
     told(
       "routing",
       one,
-      fix(`${inside(one.namespace)}ip route get ${goal(one)}`, "shows the route that refuses it"),
+      fix(inside(one.namespace, `ip route get ${goal(one)}`), "shows the route that refuses it"),
     ),
   "no-neighbour": noNeighbour,
   martian,
@@ -220,7 +224,7 @@ const BY_CODE: Partial<Record<DropReason["code"], Told>> = {
       "the MAC address",
       one,
       fix(
-        `${inside(one.from.namespace)}ip neigh flush all`,
+        inside(one.from.namespace, `ip neigh flush all`),
         "forgets MAC addresses, right and stale, to be asked for again",
       ),
     ),

@@ -1,10 +1,12 @@
 /** Ends that an engine means: networks kept apart, `icc=false`, internal networks, guards. Pure. */
+
 import { formatAddress } from "../../lib/ip.ts";
+import { shell } from "../../lib/shell.ts";
 import type { EngineContainer, EngineNetwork } from "../../observe/types.ts";
 import { networksOf } from "./case.ts";
 import { isPolicy, ownerOfRule } from "./owner.ts";
 import type { Case, Explain, Fix } from "./types.ts";
-import { fix, portText, programOf } from "./words.ts";
+import { fix, portText, programOf, senderWord } from "./words.ts";
 
 const ENGINES: ReadonlySet<string> = new Set(["drawbridge", "docker", "podman"]);
 
@@ -17,7 +19,8 @@ const chainOf = ({ reason }: Case): string => reason.rule?.chain ?? "";
 const tableOf = ({ reason }: Case): string => reason.rule?.table ?? "";
 
 /** Published ports of the one that was asked for: the other way to it. */
-function throughHost({ from, to, flow }: Case): readonly Fix[] {
+function throughHost(one: Case): readonly Fix[] {
+  const { from, to, flow } = one;
   const port = to.container?.ports.find(
     ({ containerPort, protocol, host }) => host && containerPort === flow.port && protocol === flow.protocol,
   );
@@ -26,7 +29,7 @@ function throughHost({ from, to, flow }: Case): readonly Fix[] {
   const at = port.host.address ? formatAddress(port.host.address) : "host";
   return [
     fix(
-      `drawbridge trace ${flow.from.label} ${at}:${port.host.port}/${flow.protocol}`,
+      shell`drawbridge trace ${senderWord(one)} ${at}:${port.host.port}/${flow.protocol}`,
       `goes by the port that ${to.label} publishes`,
     ),
   ];
@@ -49,7 +52,7 @@ function connectTo({ from, to }: Case, network: EngineNetwork): readonly Fix[] {
   if (!from.container || (to.container && to.container.engine !== from.container.engine)) return [];
   return [
     fix(
-      `${programOf(from.container)} network connect ${network.name} ${from.container.name}`,
+      shell`${programOf(from.container)} network connect ${network.name} ${from.container.name}`,
       `gives ${from.container.name} an interface on ${network.name}, where ${to.label} is`,
     ),
   ];
@@ -65,7 +68,7 @@ export const iccOff: Explain = (one) => {
   const names = [from.container?.name, to.container?.name].filter((name) => name !== undefined);
   const together = [
     `${program} network create together`,
-    ...names.map((name) => `${program} network connect together ${name}`),
+    ...names.map((name) => shell`${program} network connect together ${name}`),
   ];
   return {
     at: `icc=false of network ${network.name}`,
@@ -100,7 +103,7 @@ export const internalNetwork: Explain = (one) => {
       container && joined
         ? [
             fix(
-              `${programOf(container)} network connect ${joined.name} ${container.name}`,
+              shell`${programOf(container)} network connect ${joined.name} ${container.name}`,
               `gives ${container.name} an interface on ${joined.name}, which is not internal`,
             ),
           ]
@@ -142,7 +145,7 @@ function publish(one: Case, { engine, name }: EngineContainer): readonly Fix[] {
   const text = portText(one);
   return [
     engine === "drawbridge"
-      ? fix(`drawbridge port add ${name} ${port}:${text}`, `publishes ${text} of ${name} at the host`)
+      ? fix(shell`drawbridge port add ${name} ${port}:${text}`, `publishes ${text} of ${name} at the host`)
       : fix(
           `${engine} run -p ${port}:${text} ...`,
           `publishes ${text} at the host; ${engine} can do that only when a container is made`,
@@ -161,7 +164,7 @@ export const hostGuard: Explain = (one) => {
     fixes: from.container
       ? [
           fix(
-            `drawbridge network connect bridge ${from.container.name}`,
+            shell`drawbridge network connect bridge ${from.container.name}`,
             `gives ${from.container.name} an interface on a network without host guard; ${to.label} answers there`,
           ),
         ]

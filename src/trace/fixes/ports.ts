@@ -1,8 +1,10 @@
 /** Packets that arrived and that nobody took. Pure. */
+
 import { type Address, formatAddress } from "../../lib/ip.ts";
+import { shell } from "../../lib/shell.ts";
 import type { EngineContainer, ListeningSocket, Namespace } from "../../observe/types.ts";
 import type { Case, Explain, Fix, Party } from "./types.ts";
-import { fix, inside, portText, programOf } from "./words.ts";
+import { fix, inside, portText, programOf, senderWord } from "./words.ts";
 
 const REFUSED: ReadonlySet<string> = new Set(["no-socket", "closed", "bound-elsewhere"]);
 
@@ -44,7 +46,7 @@ export const boundToLoopback: Explain = (one) => {
     why: `the server listens at ${place(first)} alone, and so only for ${name} itself`,
     fixes: [
       fix(
-        `${inside(where)}ss -ltnup 'sport = :${portOf(one)}'`,
+        inside(where, `ss -ltnup 'sport = :${portOf(one)}'`),
         "shows the server: have it listen at 0.0.0.0 or [::], by its own setting",
       ),
     ],
@@ -61,7 +63,7 @@ export const boundElsewhere: Explain = (one) => {
   return {
     at: `port ${portOf(one)}/${one.flow.protocol} of ${name}`,
     why: `the server listens at ${listeners.map(place).join(", ")}, and not where this comes to`,
-    fixes: [fix(`${inside(where)}ss -ltnup 'sport = :${portOf(one)}'`, "shows the server and its address")],
+    fixes: [fix(inside(where, `ss -ltnup 'sport = :${portOf(one)}'`), "shows the server and its address")],
   };
 };
 
@@ -93,7 +95,7 @@ function published(one: Case, { name, ports }: EngineContainer): Fix | undefined
   return (
     found &&
     fix(
-      `drawbridge trace ${flow.from.label} host:${found.port}/${flow.protocol}`,
+      shell`drawbridge trace ${senderWord(one)} host:${found.port}/${flow.protocol}`,
       `goes by port ${found.port}, as which ${name} publishes it`,
     )
   );
@@ -102,9 +104,9 @@ function published(one: Case, { name, ports }: EngineContainer): Fix | undefined
 function publish(one: Case, { engine, name, image }: EngineContainer): Fix {
   const port = portText(one);
   return engine === "drawbridge"
-    ? fix(`drawbridge port add ${name} ${one.flow.port}:${port}`, `publishes ${port} of ${name}`)
+    ? fix(shell`drawbridge port add ${name} ${one.flow.port ?? ""}:${port}`, `publishes ${port} of ${name}`)
     : fix(
-        `${engine} run -p ${one.flow.port}:${port} ... ${image}`,
+        shell`${engine} run -p ${one.flow.port ?? ""}:${port} ... ${image}`,
         `publishes the port; ${engine} can do that only when a container is made`,
       );
 }
@@ -128,7 +130,7 @@ export const notListening: Explain = (one) => {
 };
 
 const logs = (name: string, program: string): Fix =>
-  fix(`${program} logs ${name}`, "shows what the container's program says, which should listen there");
+  fix(shell`${program} logs ${name}`, "shows what the container's program says, which should listen there");
 
 export const backlogFull: Explain = (one) => {
   if (one.reason.code !== "backlog-full") return undefined;
@@ -136,8 +138,6 @@ export const backlogFull: Explain = (one) => {
   return {
     at: `port ${portOf(one)}/${one.flow.protocol} of ${nameOf(where, one.to)}`,
     why: "the server does not accept connections as fast as they come: its queue is full",
-    fixes: [
-      fix(`${inside(where)}ss -ltn 'sport = :${portOf(one)}'`, "shows how many wait, and how many may"),
-    ],
+    fixes: [fix(inside(where, `ss -ltn 'sport = :${portOf(one)}'`), "shows how many wait, and how many may")],
   };
 };

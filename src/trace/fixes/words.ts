@@ -1,16 +1,21 @@
 /** Words that sentences and commands are made of. Pure. */
+import { shell } from "../../lib/shell.ts";
 import type { EngineContainer, Namespace } from "../../observe/types.ts";
 import type { RuleRef } from "../types.ts";
 import type { Case, Fix } from "./types.ts";
 
 export const fix = (command: string, does: string): Fix => ({ command, does });
 
-/** What is typed before a command, to run it in a namespace. */
-export function inside(namespace: Namespace | undefined): string {
-  if (!namespace || namespace.host) return "";
+/** A command as it is to be pasted on the host, for a namespace. */
+export function inside(namespace: Namespace | undefined, command: string): string {
+  if (!namespace || namespace.host) return command;
   const [pid] = namespace.pids;
-  return pid === undefined ? `nsenter --net=${namespace.path} ` : `nsenter -t ${pid} -n `;
+  const enter = pid === undefined ? shell`nsenter --net=${namespace.path}` : `nsenter -t ${pid} -n`;
+  return `${enter} ${command}`;
 }
+
+/** The sender as `drawbridge trace` is told of it: not `web (172.17.0.2)`. */
+export const senderWord = ({ from }: Case): string => from.container?.name ?? from.label.replace(/ \(.*/, "");
 
 /** The command line of a container's engine. */
 export const programOf = (container: EngineContainer | undefined): string =>
@@ -47,26 +52,32 @@ const isOfIptables = ({ family, table, chain }: RuleRef): boolean =>
   /^(filter|nat|mangle|raw|security)$/.test(table) &&
   /^(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING)$/.test(chain);
 
+/** What nft(8) takes for a name. The kernel takes any, and nft would read a foreign one as commands. */
+const isNftName = (name: string): boolean => /^[A-Za-z][\w./-]*$/.test(name);
+
 /** The command that takes a rule away, and opens what it closes. */
 export function withoutRule(rule: RuleRef, namespace: Namespace | undefined): Fix {
-  const enter = inside(namespace);
-  if (rule.in === "nft") {
-    if (rule.handle === undefined && isOfIptables(rule)) {
-      const tool = rule.family === "ip" ? "iptables" : "ip6tables";
-      return fix(`${enter}${tool} -t ${rule.table} -P ${rule.chain} ACCEPT`, passing(rule));
-    }
-    return rule.handle === undefined
-      ? fix(
-          `${enter}nft 'add chain ${rule.family} ${rule.table} ${rule.chain} { policy accept; }'`,
-          passing(rule),
-        )
-      : fix(
-          `${enter}nft delete rule ${rule.family} ${rule.table} ${rule.chain} handle ${rule.handle}`,
-          "takes the rule away, and opens all that it closes",
-        );
+  const { command, does } = rule.in === "nft" ? withoutNft(rule) : withoutXtables(rule);
+  return fix(inside(namespace, command), does);
+}
+
+const TAKEN_AWAY = "takes the rule away, and opens all that it closes";
+
+function withoutNft(rule: RuleRef & { readonly in: "nft" }): Fix {
+  const { family, table, chain, handle } = rule;
+  if (!isNftName(table) || !isNftName(chain)) {
+    return fix("nft -a list ruleset", "shows it, in a table or chain whose name can't be typed");
   }
-  const tool = `${enter}${rule.family === 4 ? "iptables" : "ip6tables"}-legacy -t ${rule.table}`;
-  return rule.number === undefined
-    ? fix(`${tool} -P ${rule.chain} ACCEPT`, passing(rule))
-    : fix(`${tool} -D ${rule.chain} ${rule.number}`, "takes the rule away, and opens all that it closes");
+  const place = `${family} ${table} ${chain}`;
+  if (handle !== undefined) return fix(`nft delete rule ${place} handle ${handle}`, TAKEN_AWAY);
+  if (!isOfIptables(rule)) return fix(`nft 'add chain ${place} { policy accept; }'`, passing(rule));
+  return fix(`${family === "ip" ? "iptables" : "ip6tables"} -t ${table} -P ${chain} ACCEPT`, passing(rule));
+}
+
+function withoutXtables(rule: RuleRef & { readonly in: "xtables" }): Fix {
+  const { family, table, chain, number } = rule;
+  const tool = shell`${family === 4 ? "iptables" : "ip6tables"}-legacy -t ${table}`;
+  return number === undefined
+    ? fix(`${tool} ${shell`-P ${chain} ACCEPT`}`, passing(rule))
+    : fix(`${tool} ${shell`-D ${chain} ${number}`}`, TAKEN_AWAY);
 }
