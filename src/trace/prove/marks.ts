@@ -28,6 +28,8 @@ export interface ProbeNumbers {
   readonly echo: Uint8Array;
   readonly sourcePort: number;
   readonly port: number;
+  /** Bytes of data of a TCP segment: a reset acknowledges them, an acceptance does not. */
+  readonly carried?: number;
   /** A question to a name server, of which answers repeat the beginning. */
   readonly question?: Uint8Array;
 }
@@ -46,12 +48,13 @@ export function marksOf(numbers: ProbeNumbers): Marks {
 }
 
 function ends(numbers: ProbeNumbers): Pick<Marks, "there" | "answers"> {
-  const { protocol, family, magic, sourcePort, question } = numbers;
+  const { protocol, family, magic, sourcePort, question, carried = 0 } = numbers;
   if (protocol === "tcp") {
-    const next = (new DataView(magic.buffer, magic.byteOffset).getUint32(0) + 1) >>> 0;
+    const next = new DataView(magic.buffer, magic.byteOffset).getUint32(0) + 1;
+    const acknowledged = [...new Set([next, next + carried])].map((number) => be32(number >>> 0));
     return {
       there: [{ protocol: PROTOCOL.tcp, fields: [field(4, magic)] }],
-      answers: [{ protocol: PROTOCOL.tcp, fields: [field(8, be32(next))] }],
+      answers: acknowledged.map((bytes) => ({ protocol: PROTOCOL.tcp, fields: [field(8, bytes)] })),
     };
   }
   if (protocol === "icmp") {

@@ -45,6 +45,9 @@ export function makeProbe(flow: Flow, { magic, echo }: Chance, source: Address, 
   const { protocol, port = 0, destination } = flow;
   const { family } = destination;
   const question = isQuery(flow) ? questionOf(flow.query ?? "") : undefined;
+  const least = question ? 12 + question.length : LEAST[protocol];
+  const wanted = (flow.size ?? 0) - IP_HEADER[family] - TRANSPORT_HEADER[protocol];
+  const data = new Uint8Array(question ? least : Math.max(least, wanted));
   const marks = marksOf({
     protocol,
     family,
@@ -52,11 +55,9 @@ export function makeProbe(flow: Flow, { magic, echo }: Chance, source: Address, 
     echo,
     sourcePort,
     port,
+    ...(protocol === "tcp" && { carried: data.length }),
     ...(question && { question }),
   });
-  const least = question ? 12 + question.length : LEAST[protocol];
-  const wanted = (flow.size ?? 0) - IP_HEADER[family] - TRANSPORT_HEADER[protocol];
-  const data = new Uint8Array(question ? least : Math.max(least, wanted));
   if (protocol !== "tcp") data.set(magic);
   if (question) {
     data.set(be16(1), 4);

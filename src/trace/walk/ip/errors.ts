@@ -1,5 +1,5 @@
 /** What a sender is told of a packet that can't go on: icmp_send, icmp6_send, nf_send_reset. They walk back as well. */
-import { type Address, sameAddress } from "../../../lib/ip.ts";
+import type { Address } from "../../../lib/ip.ts";
 import type { Namespace } from "../../../observe/types.ts";
 import { type Carried, makePacket } from "../../packet/make.ts";
 import { addressOf, familyOf, portOf } from "../../packet/packet.ts";
@@ -99,7 +99,7 @@ export function sendReset(walk: Walk, namespace: Namespace, skb: Skb): void {
   const reset = makePacket({ source, destination, carries });
   const query = sentQueryOf(reset);
   const route = query && outputRoute(namespace, query, walk.hopOf(namespace), true);
-  if (!route?.ok || sameAddress(source, destination)) return;
+  if (!route?.ok) return;
   const tracked = attached(skb.tracked);
   const answer: Skb = { packet: reset, bears: "error", packetType: PACKET.host, ...(tracked && { tracked }) };
   walk.back(() => localOut(walk, namespace, answer, route));

@@ -14,7 +14,7 @@ import { resolve } from "../neighbour/resolve.ts";
 import { nameOf } from "../place.ts";
 import type { Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
-import { tellTooBig } from "./errors.ts";
+import { tellTooBig, tellUnreachable } from "./errors.ts";
 import { sentQueryOf } from "./query.ts";
 
 /** struct dst_entry: how it leaves. */
@@ -154,7 +154,11 @@ function finish(walk: Walk, namespace: Namespace, skb: Skb, egress: Egress): Fat
   const to = egress.via ?? addressOf(sent.packet, "destination");
   if (!to) return walk.drop(namespace, skb, noRoute(namespace, undefined, undefined));
   const near = resolve(walk, { namespace, link: out }, to, sent);
-  if (near.fate) return near.fate;
+  if (near.fate) {
+    // ipv4_link_failure, ip6_link_failure
+    tellUnreachable(walk, namespace, sent, "host");
+    return near.fate;
+  }
   return transmit(walk, { namespace, link: out }, { ...sent, packet: framed(sent.packet, out, near.mac) });
 }
 
