@@ -1,5 +1,6 @@
 /** From words to a verb, and from what it throws to a message and an exit status. */
 import { messageOf } from "../lib/errors.ts";
+import { legibleLines } from "../lib/legible.ts";
 import { didYouMean } from "../lib/nearest.ts";
 import { packageVersion } from "../lib/version.ts";
 import { contextFor } from "./context.ts";
@@ -87,7 +88,7 @@ async function runEntry(entry: Entry, argv: readonly string[], host: string | un
     return (await definition.run(contextFor(host), words, options)) ?? 0;
   } catch (thrown) {
     if (thrown instanceof ExitError) {
-      if (thrown.message) process.stderr.write(`${thrown.message}\n`);
+      if (thrown.message) process.stderr.write(`${legibleLines(thrown.message)}\n`);
       return thrown.status;
     }
     if (thrown instanceof UsageError) {
@@ -96,7 +97,7 @@ async function runEntry(entry: Entry, argv: readonly string[], host: string | un
       return thrown.status;
     }
     const prefix = failure === 125 ? "drawbridge: " : "";
-    process.stderr.write(`${prefix}${messageOf(thrown)}\n`);
+    process.stderr.write(`${prefix}${legibleLines(messageOf(thrown))}\n`);
     return failure;
   }
 }

@@ -4,10 +4,11 @@ import { carryOut, safeFixes } from "../doctor/fix.ts";
 import { renderDiagnosis } from "../doctor/render.ts";
 import { diagnosisToJson } from "../doctor/to-json.ts";
 import type { Diagnosis } from "../doctor/types.ts";
+import { legibleLines, legibleText } from "../lib/legible.ts";
 import { readTopology } from "../observe/read.ts";
 import type { Topology } from "../observe/types.ts";
 import type { Context } from "./context.ts";
-import { readOptions, styleOf } from "./trace-options.ts";
+import { jsonText, readOptions, styleOf } from "./trace-options.ts";
 import { flag, verb } from "./verb.ts";
 
 interface Options {
@@ -15,8 +16,6 @@ interface Options {
   readonly json: boolean;
   readonly verbose: boolean;
 }
-
-const jsonText = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
 
 interface Looked {
   readonly topology: Topology;
@@ -37,7 +36,7 @@ function tell({ out, err }: Context, { topology, diagnosis }: Looked, { json, ve
       : renderDiagnosis(diagnosis, styleOf(), { verbose }),
   );
   // What was not read need not matter: it is told beside the answer.
-  for (const unread of topology.unread) err(`not read: ${unread}\n`);
+  for (const unread of topology.unread) err(`not read: ${legibleText(unread)}\n`);
 }
 
 export default verb<Options>({
@@ -58,9 +57,9 @@ export default verb<Options>({
       // The JSON stays one value: what was done is told beside it.
       const say = options.json ? context.err : context.out;
       for (const fix of fixes) {
-        say(`fixing: ${fix.command}\n`);
+        say(`fixing: ${legibleText(fix.command)}\n`);
         const { failed } = await carryOut(fix);
-        if (failed !== undefined) say(`  failed: ${failed}\n`);
+        if (failed !== undefined) say(`  failed: ${legibleLines(failed)}\n`);
       }
       looked = await look(context, container);
     }

@@ -37,7 +37,7 @@ const OVER = "\u001b[2J\u001b[H";
 /** Until it is interrupted, every state as it comes. */
 async function follow(context: Context, json: boolean): Promise<never> {
   const show = (topology: Topology) =>
-    context.out(json ? `${JSON.stringify(topologyToJson(topology))}\n` : `${OVER}${draw(topology)}`);
+    context.out(json ? jsonText(topologyToJson(topology), 0) : `${OVER}${draw(topology)}`);
   const watching = await watchTopology({ ...readOptions(context), onChange: show });
   show(watching.current);
   return new Promise<never>(() => {});

@@ -1,4 +1,6 @@
 /** What the verbs that look at this machine's network have in common: which engines to ask for names, and what can be shown. */
+
+import { legibleJson } from "../lib/legible.ts";
 import { engineSockets } from "../observe/engines/sockets.ts";
 import type { ReadOptions } from "../observe/types.ts";
 import type { Style } from "../trace/render/style.ts";
@@ -28,4 +30,6 @@ export function styleOf(terminal: Terminal = process.stdout, environment = proce
   };
 }
 
-export const jsonText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+/** Values for programs, that a terminal may be shown as well. @param indent none for a value a line */
+export const jsonText = (value: unknown, indent = 2): string =>
+  `${legibleJson(JSON.stringify(value, null, indent))}\n`;

@@ -1,4 +1,5 @@
 import type { Family } from "../lib/ip.ts";
+import { legibleText } from "../lib/legible.ts";
 import { readTopology } from "../observe/read.ts";
 import { type EndsOptions, findEnds, UnresolvedError } from "../trace/ends/find.ts";
 import { renderReport, verdictText } from "../trace/render/report.ts";
@@ -79,7 +80,8 @@ export default verb<Options>({
         options.json ? jsonText(reportToJson(topology, report)) : renderReport(topology, report, styleOf()),
       );
       // What was not read need not matter: it is told beside the answer.
-      if (!options.json) for (const unread of topology.unread) context.err(`not read: ${unread}\n`);
+      if (!options.json)
+        for (const unread of topology.unread) context.err(`not read: ${legibleText(unread)}\n`);
       return EXIT_CODES[report.verdict.outcome];
     } catch (thrown) {
       if (!(thrown instanceof UnresolvedError)) throw thrown;

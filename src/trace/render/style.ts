@@ -1,4 +1,5 @@
 /** What a terminal can show: colours, letters beyond ASCII, so many columns. */
+import { legibleText } from "../../lib/legible.ts";
 
 export interface Style {
   readonly colour: boolean;
@@ -28,7 +29,7 @@ export const arrow = ({ unicode }: Style): string => (unicode ? "→" : "->");
 
 /** Names of others may hold any letter: what the terminal can't show is written as `?`, and what would move its cursor always. */
 export const legible = ({ unicode }: Style, text: string): string =>
-  text.replace(unicode ? /\p{Cc}/gu : /[^\u0020-\u007e]/gu, "?");
+  unicode ? legibleText(text) : text.replace(/[^\u0020-\u007e]/gu, "?");
 
 /** At most so many letters, the last one telling that there were more. */
 export const cut = ({ unicode }: Style, text: string, most: number): string => {
