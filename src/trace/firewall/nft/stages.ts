@@ -18,8 +18,8 @@ const FAMILIES: Readonly<Record<Layer, readonly NftFamily[]>> = {
 };
 
 /**
- * In the order of their priority. Dormant tables are left out. Of chains that are bound to links, the stage itself lets pass
- * what comes by others.
+ * In the order in which the kernel asks them. Dormant tables are left out. Of chains that are bound to links, the stage
+ * itself lets pass what comes by others.
  */
 export function nftStages(
   namespace: Namespace,
@@ -31,18 +31,28 @@ export function nftStages(
     .filter(({ family, dormant }) => !dormant && FAMILIES[layer].includes(family))
     .flatMap((table) =>
       [...table.chains.values()].flatMap((chain) =>
-        chain.base?.hook === hook ? stageOf(table, chain, chain.base, extensions) : [],
+        chain.base?.hook === hook ? { table, chain, base: chain.base } : [],
       ),
     )
-    .sort((a, b) => a.priority - b.priority);
+    .sort(inOrderOfHooks)
+    .map((one) => stageOf(one, extensions));
 }
 
-function stageOf(
-  table: NftTable,
-  chain: NftChain,
-  { priority, type, devices }: NonNullable<NftChain["base"]>,
-  extensions: Extensions,
-): Stage {
+interface BaseChain {
+  readonly table: NftTable;
+  readonly chain: NftChain;
+  readonly base: NonNullable<NftChain["base"]>;
+}
+
+/**
+ * By priority; of equal ones the kernel puts the later registered first (nf_hook_entries_grow). When that was, nobody is
+ * told: handles grow with each table, and in a table with each chain.
+ */
+const inOrderOfHooks = (a: BaseChain, b: BaseChain): number =>
+  a.base.priority - b.base.priority || b.table.handle - a.table.handle || b.chain.handle - a.chain.handle;
+
+function stageOf({ table, chain, base }: BaseChain, extensions: Extensions): Stage {
+  const { type, priority, devices } = base;
   return {
     priority,
     type,
