@@ -9,8 +9,9 @@ import { askConnections, countConnections } from "../linux/conntrack/connection.
 import { readObservedConnection } from "../linux/conntrack/dump.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, type Request } from "../linux/netlink/socket.ts";
 import { type Now, within } from "../linux/netns.ts";
-import { EMPTY_RULESET } from "../linux/nftables/program.ts";
+import { EMPTY_RULESET, type NftRuleset } from "../linux/nftables/program.ts";
 import { readRuleset } from "../linux/nftables/read-ruleset.ts";
+import { TRACING } from "../linux/nftables/trace-table.ts";
 import type { NetnsPath } from "../linux/plan.ts";
 import { askAddresses } from "../linux/rtnetlink/address.ts";
 import { readObservedAddress } from "../linux/rtnetlink/dump/address.ts";
@@ -174,7 +175,7 @@ function resolved(routes: readonly ToldRoute[], ask: () => readonly Nexthop[]) {
 
 function readNetfilter(socket: NetlinkSocket | undefined, asked: Asked, part: Part) {
   if (!socket) return { nft: EMPTY_RULESET };
-  const nft = part("rules of nftables", EMPTY_RULESET, () => readRuleset(socket));
+  const nft = part("rules of nftables", EMPTY_RULESET, () => withoutTracing(readRuleset(socket)));
   if (!asked.tracks) return { nft };
   const connectionCount = part("the number of tracked connections", undefined, () => countOf(socket));
   const connections = asked.connections
@@ -186,6 +187,12 @@ function readNetfilter(socket: NetlinkSocket | undefined, asked: Asked, part: Pa
     ...(connections && { connections }),
   };
 }
+
+/** Tables of whoever traces at this moment decide nothing, and are gone in the next. */
+const withoutTracing = ({ generation, tables }: NftRuleset): NftRuleset => ({
+  generation,
+  tables: tables.filter(({ owned, name }) => !owned || !name.startsWith(TRACING)),
+});
 
 function countOf(socket: NetlinkSocket): number | undefined {
   let count: number | undefined;

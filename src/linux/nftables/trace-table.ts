@@ -52,6 +52,9 @@ const HOOKS = { prerouting: 0, output: 3 } as const;
 /** INT_MIN: before every other, connection tracking and defragmentation too. */
 const FIRST = 0x80000000;
 
+/** What the names of tables that tracing is done by begin with: of whoever traces, each with one of his own. */
+export const TRACING = "drawbridge-trace-";
+
 /**
  * Begin to trace what matches a pattern, in one family's chains of the socket's namespace.
  * @param table unique: several may trace at once

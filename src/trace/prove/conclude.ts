@@ -53,9 +53,17 @@ const arrivedAt = (destination: NamespaceId | undefined, seen: readonly Seen[]):
       one.kind === "tap" && one.direction === "there" && one.way === "in" && one.namespace === destination,
   );
 
-/** Copies that a bridge floods end wherever nobody is meant; what else was dropped was the thing itself. */
+/**
+ * Copies that a bridge floods end wherever nobody is meant; what else was dropped was the thing itself. Where the probe ended
+ * in the namespace that it came to last, what is lost after that is but word of it.
+ */
 function decisiveDrop(seen: readonly Seen[]): SeenDrop | undefined {
-  return seen.filter((one) => one.kind === "drop").findLast(({ reason }) => reason !== "OTHERHOST");
+  const drops = seen.filter((one) => one.kind === "drop").filter(({ reason }) => reason !== "OTHERHOST");
+  const furthest = seen.findLast(({ kind, direction }) => kind === "tap" && direction === "there");
+  const there = drops.findLast(
+    ({ direction, namespace }) => direction === "there" && namespace === furthest?.namespace,
+  );
+  return there ?? drops.at(-1);
 }
 
 const says = ({ verdict }: SeenRule): boolean => /^(policy )?drop$/.test(verdict);

@@ -4,6 +4,7 @@
  */
 import type { Drop } from "../../linux/bpf/drops.ts";
 import type { TraceMessage } from "../../linux/nftables/trace-message.ts";
+import { TRACING } from "../../linux/nftables/trace-table.ts";
 import type { Namespace, NamespaceId } from "../../observe/types.ts";
 import { PROTOCOL } from "../packet/parse.ts";
 import { sightOf } from "../packet/sight.ts";
@@ -33,9 +34,6 @@ interface Pass {
   readonly in: number | undefined;
   readonly out: number | undefined;
 }
-
-/** Names of the tables that tracing is done by, ours and other provers': of their rules nothing is told. */
-export const TRACING = "drawbridge-trace-";
 
 export function inOrder({ frames, traces, drops }: Observations, marks: Marks, startedAt: bigint): Seen[] {
   const taps = frames.map(tapOf);
@@ -95,6 +93,7 @@ function dropOf(drop: Observations["drops"][number], taps: readonly Seen[]): See
   };
 }
 
+/** Of the rules that trace, ours and other provers', nothing is told. */
 const isTracing = ({ table }: TraceMessage): boolean => table.startsWith(TRACING);
 
 /** Each pass begins with a message that has the packet's headers, and those links that the hook has. */

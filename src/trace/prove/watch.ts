@@ -5,12 +5,13 @@ import { type Address, formatAddress, sameAddress } from "../../lib/ip.ts";
 import { type Drop, DropWatch } from "../../linux/bpf/drops.ts";
 import { functionsAt } from "../../linux/bpf/kallsyms.ts";
 import { monotonicNow, monotonicOffset } from "../../linux/clock.ts";
+import { TRACING } from "../../linux/nftables/trace-table.ts";
 import type { NamespaceId, Topology } from "../../observe/types.ts";
-import type { Flow, Prediction, Seen } from "../types.ts";
+import type { Flow, Prediction, Protocol, Seen } from "../types.ts";
 import type { Answer } from "./conclude.ts";
 import { withoutCopies } from "./copies.ts";
 import { type Meaning, meaningAt } from "./marks.ts";
-import { inOrder, type Observations, TRACING } from "./order.ts";
+import { inOrder, type Observations } from "./order.ts";
 import type { Sender } from "./sender.ts";
 import { type Asked, Vantage } from "./vantage.ts";
 
@@ -25,6 +26,7 @@ export class Watch {
   /** Of UDP where no name is asked for: programs answer what they understand. */
   readonly needsNoAnswer: boolean;
   readonly #sender: Sender;
+  readonly #protocol: Protocol;
   readonly #table = `${TRACING}${randomBytes(6).toString("hex")}`;
   readonly #vantages: readonly Vantage[];
   readonly #blind: string[] = [];
@@ -42,6 +44,7 @@ export class Watch {
   /** What can't be watched is told by `blind`. */
   constructor(topology: Topology, flow: Flow, prediction: Prediction, sender: Sender) {
     this.#sender = sender;
+    this.#protocol = flow.protocol;
     this.destination = flow.to.namespace ?? endOf(prediction);
     this.needsNoAnswer = flow.protocol === "udp" && flow.query === undefined;
     const { marks } = sender.probe;
@@ -156,12 +159,13 @@ export class Watch {
   }
 
   /**
-   * Where the answer has arrived, the kernel finds no program that it is for, and throws its own copy away. And copies that
-   * a bridge floods end wherever nobody is meant.
+   * Where the answer has arrived, the kernel finds no program that it is for, and throws its own copy away; of UDP it finds
+   * ours. And copies that a bridge floods end wherever nobody is meant.
    */
   #isNoise({ reason, namespace }: Drop, meaning: Meaning): boolean {
     if (reason === NOT_FOR_IT) return !this.#vantages.some((one) => one.namespace.id === namespace);
-    return meaning !== "probe" && reason === "NO_SOCKET" && namespace === this.#sender.namespace;
+    const own = meaning === "error" || (meaning === "answer" && this.#protocol !== "udp");
+    return own && reason === "NO_SOCKET" && namespace === this.#sender.namespace;
   }
 
   #functions(): ReadonlyMap<bigint, string> {
