@@ -4,9 +4,10 @@ import { test } from "node:test";
 import { parseAddress } from "../../src/lib/ip.ts";
 import type { Drop } from "../../src/linux/bpf/drops.ts";
 import type { TraceMessage } from "../../src/linux/nftables/trace-message.ts";
+import { TRACING } from "../../src/linux/nftables/trace-table.ts";
 import type { Namespace, NamespaceId } from "../../src/observe/types.ts";
 import { withoutCopies } from "../../src/trace/prove/copies.ts";
-import { inOrder, type Observations, TRACING } from "../../src/trace/prove/order.ts";
+import { inOrder, type Observations } from "../../src/trace/prove/order.ts";
 import { makeProbe } from "../../src/trace/prove/probe.ts";
 import type { Seen } from "../../src/trace/types.ts";
 
