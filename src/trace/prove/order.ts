@@ -20,13 +20,6 @@ export interface Observations {
   readonly drops: readonly (Drop & { readonly meaning: Meaning; readonly inFunction: string })[];
 }
 
-/** Something stamped, with what rules said just before it and just after. */
-interface Moment {
-  readonly seen: Seen;
-  readonly before: Seen[];
-  readonly after: Seen[];
-}
-
 /** A packet's way through one base chain, and the chains that it jumps to. */
 interface Pass {
   readonly direction: Direction;
@@ -38,10 +31,8 @@ interface Pass {
 export function inOrder({ frames, traces, drops }: Observations, marks: Marks, startedAt: bigint): Seen[] {
   const taps = frames.map(tapOf);
   const losses = drops.map((drop) => dropOf(drop, taps));
-  const moments: Moment[] = [...taps, ...losses]
-    .toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
-    .map((seen) => ({ seen, before: [], after: [] }));
-  const first: Seen[] = [];
+  const stamped = [...taps, ...losses].toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  const told: Told[] = [];
   const passes = new Map<string, Pass>();
   for (const { namespace, message } of traces) {
     const key = `${namespace.id} ${message.id}`;
@@ -51,9 +42,53 @@ export function inOrder({ frames, traces, drops }: Observations, marks: Marks, s
     if (!pass) passes.delete(key);
     else passes.set(key, pass);
     const rule = isTracing(message) ? undefined : ruleOf(namespace.id, message);
-    if (pass && rule) place(moments, first, namespace.id, pass, rule, startedAt);
+    if (pass && rule)
+      told.push({ namespace: namespace.id, pass, slot: slotOf(stamped, namespace.id, pass), rule });
   }
-  return [...first, ...moments.flatMap(({ seen, before, after }) => [...before, seen, ...after])];
+  return woven(stamped, inTheirOrder(told), startedAt);
+}
+
+/** What rules said, and where that belongs: before the thing that was stamped `slot / 2`th, or where that is odd, behind it. */
+interface Told {
+  readonly namespace: NamespaceId;
+  readonly pass: Pass;
+  readonly slot: number;
+  readonly rule: { readonly rule: RuleRef; readonly verdict: string };
+}
+
+/** Before everything. */
+const FIRST = -1;
+
+/**
+ * Rules of one namespace are told in their order: none belongs behind where a later one does. A bridge's links are not those
+ * of the IP packet that br_netfilter makes of its frame, which has come in by no bridge yet.
+ */
+function inTheirOrder(told: readonly Told[]): Told[] {
+  const latest = new Map<string, number>();
+  return told
+    .toReversed()
+    .map((one) => {
+      const key = `${one.namespace} ${one.pass.direction}`;
+      const slot = Math.min(one.slot, latest.get(key) ?? one.slot);
+      latest.set(key, slot);
+      return { ...one, slot };
+    })
+    .toReversed();
+}
+
+function woven(stamped: readonly Seen[], told: readonly Told[], startedAt: bigint): Seen[] {
+  const at = (slot: number): Seen[] =>
+    told
+      .filter((one) => one.slot === slot)
+      .map(({ namespace, pass: { direction, hook }, rule }) => ({
+        kind: "rule",
+        at: stamped[slot >> 1]?.at ?? startedAt,
+        namespace,
+        direction,
+        hook,
+        ...rule,
+      }));
+  return [...at(FIRST), ...stamped.flatMap((seen, i) => [...at(2 * i), seen, ...at(2 * i + 1)])];
 }
 
 function tapOf({ at, namespace, ifindex, way, packet, meaning }: Observations["frames"][number]): Seen {
@@ -142,47 +177,27 @@ function ruleOf(
 
 const COMING: ReadonlySet<string> = new Set(["ingress", "prerouting", "input", "forward"]);
 
-function place(
-  moments: readonly Moment[],
-  first: Seen[],
+function slotOf(
+  stamped: readonly Seen[],
   namespace: NamespaceId,
   { direction, hook, in: incoming, out }: Pass,
-  told: { readonly rule: RuleRef; readonly verdict: string },
-  startedAt: bigint,
-): void {
-  const seen = (at: bigint): Seen => ({ kind: "rule", at, namespace, direction, hook, ...told });
-  const here = moments.filter((one) => one.seen.namespace === namespace && one.seen.direction === direction);
-  const tapped = (way: "in" | "out", ifindex: number | undefined) =>
-    here.find(({ seen: one }) => one.kind === "tap" && one.way === way && one.link.ifindex === ifindex);
-  const cameIn = tapped("in", incoming);
-  if (cameIn) {
-    cameIn.after.push(seen(cameIn.seen.at));
-    return;
-  }
-  const wentOut = tapped("out", out);
-  if (wentOut) {
-    wentOut.before.push(seen(wentOut.seen.at));
-    return;
-  }
-  // Of links that no tap sees it at, as a bridge's, for what br_netfilter shows to IP's rules between two of its ports.
-  const anyTap =
-    (way: "in" | "out") =>
-    ({ seen: one }: Moment) =>
-      one.kind === "tap" && one.way === way;
-  const entered = COMING.has(hook) ? here.find(anyTap("in")) : undefined;
-  const left = COMING.has(hook) ? undefined : here.findLast(anyTap("out"));
-  if (entered) {
-    entered.after.push(seen(entered.seen.at));
-    return;
-  }
-  if (left) {
-    left.before.push(seen(left.seen.at));
-    return;
-  }
-  // It ended here before any link saw it go: between what it came of and its drop.
-  const lost = here.find(({ seen: one }) => one.kind === "drop");
-  const last = moments.findLast((one) => one.seen.namespace === namespace && one.seen.kind === "tap");
-  if (lost) lost.before.push(seen(lost.seen.at));
-  else if (last) last.after.push(seen(last.seen.at));
-  else first.push(seen(startedAt));
+): number {
+  const isHere = (one: Seen) => one.namespace === namespace && one.direction === direction;
+  const isTap = (way: "in" | "out") => (one: Seen) => isHere(one) && one.kind === "tap" && one.way === way;
+  const isAt = (way: "in" | "out", ifindex: number | undefined) => (one: Seen) =>
+    isTap(way)(one) && one.kind === "tap" && one.link.ifindex === ifindex;
+  const behind = (index: number) => (index < 0 ? undefined : 2 * index + 1);
+  const before = (index: number) => (index < 0 ? undefined : 2 * index);
+  return (
+    behind(stamped.findIndex(isAt("in", incoming))) ??
+    before(stamped.findIndex(isAt("out", out))) ??
+    // Of links that no tap sees it at, as a bridge's, for what br_netfilter shows to IP's rules between two of its ports.
+    (COMING.has(hook)
+      ? behind(stamped.findIndex(isTap("in")))
+      : before(stamped.findLastIndex(isTap("out")))) ??
+    // It ended here before any link saw it go: between what it came of and its drop.
+    before(stamped.findIndex((one) => isHere(one) && one.kind === "drop")) ??
+    behind(stamped.findLastIndex((one) => one.namespace === namespace && one.kind === "tap")) ??
+    FIRST
+  );
 }
