@@ -1,10 +1,13 @@
 /**
  * Random topologies without end, for whoever hunts what predictions get wrong: `node test/support/random-topology-hunt.ts
- * --runs 200 --seed 1 [--flows 6] [--shrink]`. Each run is a topology, of the seed that it prints; with `--shrink` it ends with the
+ * --runs 200 --seed 1 [--flows 6] [--shrink] [--explain]`. Each run is a topology, of the seed that it prints; with `--shrink` it ends with the
  * smallest topology that shows the first disagreement, as commands.
  */
 import { parseArgs } from "node:util";
 import fc from "fast-check";
+import { formatAddress } from "../../src/lib/ip.ts";
+import type { NamespaceId } from "../../src/observe/types.ts";
+import type { Sight } from "../../src/trace/types.ts";
 import { isolated } from "./isolated.ts";
 import { type TopologySpec, topologies } from "./random-topology.ts";
 import { type Case, retold, run, toldFlow } from "./random-topology-flows.ts";
@@ -17,6 +20,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     flows: { type: "string", default: "6" },
     shrink: { type: "boolean", default: false },
+    explain: { type: "boolean", default: false },
   },
 });
 const first = Number(values.seed);
@@ -46,7 +50,32 @@ const summary = ({ firewall, chains, faults }: TopologySpec, one: Case): string 
     `${toldFlow(one.prediction.flow)} (${firewall}; ${chains.length} chains; ${faults.map(({ kind }) => kind).join(", ")})`,
     ...one.differs,
     ...one.proof.blind.map((line) => `blind: ${line}`),
+    ...(values.explain ? explained(one) : []),
   ].join("\n    ");
+
+/** All of both, a line each. */
+function explained({ topology, prediction, proof }: Case): string[] {
+  const place = (id: NamespaceId) => topology.namespaces.get(id)?.name ?? String(id);
+  const at = ({ source, sourcePort, destination, destinationPort }: Sight) =>
+    `${formatAddress(source)} ${sourcePort ?? ""} > ${formatAddress(destination)} ${destinationPort ?? ""}`;
+  const left = new Set(["at", "before", "after", "packet", "namespace", "direction"]);
+  const words = (value: object) =>
+    JSON.stringify(value, (key, one: unknown) =>
+      left.has(key) ? undefined : typeof one === "bigint" ? one.toString(16) : one,
+    );
+  return [
+    ...prediction.paths.flatMap(({ hops, assumptions }) => [
+      ...hops.map((hop) => `${hop.direction} ${place(hop.namespace)} ${at(hop.packet)} ${words(hop.event)}`),
+      ...assumptions.map((text) => `assumed: ${text}`),
+    ]),
+    "seen:",
+    ...proof.seen.map(
+      (one) =>
+        `${one.direction} ${place(one.namespace)} ${"packet" in one ? at(one.packet) : ""} ${words(one)}`,
+    ),
+    words(proof.reason ?? {}),
+  ];
+}
 
 const started = performance.now();
 for (let seed = first; seed < first + Number(values.runs); seed += 1) {
@@ -56,7 +85,7 @@ for (let seed = first; seed < first + Number(values.runs); seed += 1) {
   const { errorInstance, numShrinks } = details;
   tell(`seed ${seed}${values.shrink ? `, made smaller ${numShrinks} times` : ""}:`);
   const text = errorInstance instanceof Error ? errorInstance.message : String(errorInstance);
-  tell(`    ${values.shrink ? text : text.slice(-1200)}`);
+  tell(`    ${values.shrink ? text : values.explain ? text : text.slice(-1200)}`);
   if (values.shrink) break;
 }
 tell(
