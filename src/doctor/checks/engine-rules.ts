@@ -1,5 +1,6 @@
 /** Rules of the engine's own that are not there: flushed, or taken away by somebody who set up a firewall. */
-import type { EngineContainer, Namespace } from "../../observe/types.ts";
+import type { EngineContainer } from "../../observe/types.ts";
+import { areRulesThere, hasTable, leavesRules } from "../facts/engine-presence.ts";
 import { blindTo } from "../facts/namespace.ts";
 import { bridgeNetworks, type Network } from "../facts/networks.ts";
 import { containersNamed } from "../facts/text.ts";
@@ -31,13 +32,6 @@ export const engineRules: Check = {
       ? []
       : [...ofDrawbridge(patient), ...ofDocker(patient), ...ofPodman(patient)],
 };
-
-/** Names of chains in tables of either kind. */
-const hasChain = ({ nft, xtables }: Namespace, name: RegExp): boolean =>
-  [...nft.tables, ...xtables].some(({ chains }) => [...chains.keys()].some((chain) => name.test(chain)));
-
-const hasTable = ({ nft }: Namespace, family: string, name: string): boolean =>
-  nft.tables.some((table) => table.family === family && table.name === name && !table.dormant);
 
 const residentsOf = (networks: readonly Network[]): readonly EngineContainer[] =>
   networks
@@ -85,8 +79,8 @@ function ofDrawbridge(patient: Patient): readonly Finding[] {
 function ofDocker(patient: Patient): readonly Finding[] {
   const { host } = patient;
   const networks = bridgeNetworks(patient).filter(({ engine, bridge }) => engine.kind === "docker" && bridge);
-  if (networks.length === 0 || leavesRules(patient)) return [];
-  if (hasChain(host, /^DOCKER$/) || hasTable(host, "ip", "docker-bridges")) return [];
+  const [first] = networks;
+  if (!first || leavesRules(patient, first.engine) || areRulesThere(patient, first.engine)) return [];
   const used = residentsOf(networks);
   if (used.length === 0) return [];
   return [
@@ -109,27 +103,17 @@ function ofDocker(patient: Patient): readonly Finding[] {
   ];
 }
 
-/** dockerd was told that rules are not its business. */
-function leavesRules({ tools }: Patient): boolean {
-  const pid = tools.readText("/var/run/docker.pid")?.trim();
-  const command = /^\d+$/.test(pid ?? "") ? tools.readText(`/proc/${pid}/cmdline`) : undefined;
-  return (
-    /"iptables"\s*:\s*false/.test(tools.readText("/etc/docker/daemon.json") ?? "") ||
-    /--iptables=false/.test(command ?? "")
-  );
-}
-
 function ofPodman(patient: Patient): readonly Finding[] {
-  const { host, tools } = patient;
-  const used = residentsOf(
-    bridgeNetworks(patient).filter(({ engine, bridge }) => engine.kind === "podman" && bridge),
-  );
-  if (used.length === 0) return [];
+  const { host } = patient;
+  const networks = bridgeNetworks(patient).filter(({ engine, bridge }) => engine.kind === "podman" && bridge);
+  const used = residentsOf(networks);
+  const [first] = networks;
   if (
-    /firewall_driver\s*=\s*"(none|firewalld)"/.test(tools.readText("/etc/containers/containers.conf") ?? "")
+    !first ||
+    used.length === 0 ||
+    leavesRules(patient, first.engine) ||
+    areRulesThere(patient, first.engine)
   )
-    return [];
-  if (hasChain(host, /^(NETAVARK|CNI-)/) || hasTable(host, "inet", "netavark") || hasChain(host, /firewalld/))
     return [];
   return [
     {

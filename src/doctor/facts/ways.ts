@@ -6,9 +6,9 @@ import { describeXt } from "../../trace/firewall/xt/describe.ts";
 import { caseOfPath } from "../../trace/fixes/case.ts";
 import { explain } from "../../trace/fixes/fixes.ts";
 import type { Explanation } from "../../trace/fixes/types.ts";
-import { predict } from "../../trace/predict.ts";
 import type { DropReason, Flow, Path } from "../../trace/types.ts";
 import type { Finding, Patient } from "../types.ts";
+import { forecast } from "./forecast.ts";
 
 /** A way that ends before it should. */
 export interface Ended {
@@ -21,8 +21,9 @@ export interface Ended {
 }
 
 /** What becomes of a flow: undefined where it gets through, or where that can't be told. */
-export function endOf({ topology }: Patient, flow: Flow): Ended | undefined {
-  const { outcome, paths } = predict(topology, flow);
+export function endOf(patient: Patient, flow: Flow): Ended | undefined {
+  const { topology } = patient;
+  const { outcome, paths } = forecast(patient, flow);
   const path = paths.find((one) => one.reason !== undefined);
   if (outcome !== "dropped" || !path?.reason) return undefined;
   const reason = withText(topology, path.reason);
