@@ -106,13 +106,12 @@ const links = fc.oneof(
   port.map((name) => `ip link set ${name} nomaster`),
 );
 
+/** None of established connections alone: a handshake's third packet is not predicted, and a server would wait for it. */
 const condition = fc.constantFrom(
   ..."iifname br1;iifname eth0;ip saddr 10.1.0.0/24;ip daddr 10.2.0.0/24;ip6 saddr fd01::/64;tcp dport 80".split(
     ";",
   ),
-  ..."udp dport 80;ct state new;ct state established;ct state invalid;ct status dnat;meta l4proto tcp".split(
-    ";",
-  ),
+  ..."udp dport 80;ct state new;ct state invalid;ct status dnat;meta l4proto tcp".split(";"),
   ..."fib daddr type local;fib saddr . iif oif missing;meta pkttype host".split(";"),
 );
 const filters = fc
