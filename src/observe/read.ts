@@ -24,8 +24,7 @@ const TRACKED = "/proc/sys/net/netfilter/nf_conntrack_count";
  */
 export async function readTopology(options: ReadOptions = {}): Promise<Topology> {
   const asked = readEngines(options.engines);
-  const kernel = await readKernel(options);
-  const { engines, unread } = await asked;
+  const [{ engines, unread }, kernel] = await Promise.all([asked, readKernel(options)]);
   return assemble(kernel, engines, unread);
 }
 

@@ -16,6 +16,7 @@ import type { EnginePort } from "../../src/observe/engines/types.ts";
 
 const ID = "ab".repeat(32);
 const OTHER = "cd".repeat(32);
+const SHIM = "12".repeat(32);
 
 const LISTED = [
   {
@@ -147,7 +148,7 @@ const process = (
   pid,
   parent,
   started: BigInt(started),
-  ...(command.length > 0 && { command }),
+  ...(command.length > 0 && { command, trusted: true }),
 });
 
 describe("monitors", () => {
@@ -186,10 +187,10 @@ describe("monitors", () => {
   test("tell of containers whose engine does not", () => {
     const directory = mkdtempSync(join(tmpdir(), "drawbridge-engines-"));
     try {
-      const shim = { program: "containerd-shim", container: ID, first: 41 } as const;
-      mkdirSync(join(directory, ID));
+      const shim = { program: "containerd-shim", container: SHIM, first: 41, trusted: true } as const;
+      mkdirSync(join(directory, SHIM));
       writeFileSync(
-        join(directory, ID, "config.v2.json"),
+        join(directory, SHIM, "config.v2.json"),
         JSON.stringify({
           Name: "/web",
           Config: { Image: "busybox" },
@@ -200,7 +201,7 @@ describe("monitors", () => {
           },
         }),
       );
-      writeFileSync(join(directory, ID, "hostconfig.json"), "{ half of");
+      writeFileSync(join(directory, SHIM, "hostconfig.json"), "{ half of");
       writeFileSync(join(directory, "n.json"), JSON.stringify({ name: "n", network_interface: "podman1" }));
       const places = { docker: directory, podmanNetworks: directory };
       const engines = silentEngines([shim, ...monitorsOf(processes)], new Set(), places);
@@ -219,7 +220,59 @@ describe("monitors", () => {
         [web?.sandboxKey, web?.pid, web?.ports.map(portText)],
         ["/var/run/docker/netns/abc", 41, ["*:8080 80/tcp", "81/tcp"]],
       );
-      assert.deepEqual(silentEngines([shim], new Set([ID]), places), []);
+      assert.deepEqual(silentEngines([shim], new Set([SHIM]), places), []);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
+
+describe("monitors that anybody may have started", () => {
+  const own = process(10, 1, 5, "conmon", "--cid", ID, "-n", "web");
+  const played = (pid: number, ...command: readonly string[]): readonly ProcessFacts[] => [
+    { ...process(pid, 1, 9, ...command), trusted: false },
+    process(pid + 1, pid, 10),
+  ];
+
+  test("lead no real container into their own namespace", () => {
+    for (const order of [0, 1]) {
+      const real = [own, process(11, 10, 6)];
+      const fake = played(20, "conmon", "--cid", ID, "-n", "web");
+      const monitors = monitorsOf(order === 0 ? [...real, ...fake] : [...fake, ...real]);
+      assert.equal(firstProcesses(monitors).get(ID), 11);
+      const [podman, ...more] = silentEngines(monitors, new Set());
+      assert.deepEqual([podman?.containers.map(({ pid }) => pid), more.length], [[11], 0]);
+    }
+  });
+
+  test("take no name that another has", () => {
+    const monitors = monitorsOf([
+      ...played(20, "conmon", "--cid", OTHER, "-n", "web"),
+      own,
+      process(11, 10, 6),
+    ]);
+    const names = (known: readonly string[]) =>
+      silentEngines(monitors, new Set(known)).flatMap(({ containers }) => containers.map(({ name }) => name));
+    assert.deepEqual(names([]), ["web", OTHER.slice(0, 12)]);
+    assert.deepEqual(names([ID, "web"]), [OTHER.slice(0, 12)]);
+  });
+
+  test("have no files read for them, wherever their id would lead", () => {
+    const directory = mkdtempSync(join(tmpdir(), "drawbridge-engines-"));
+    try {
+      for (const id of [ID, "elsewhere"]) {
+        mkdirSync(join(directory, id));
+        writeFileSync(join(directory, id, "config.v2.json"), JSON.stringify({ Name: "/host" }));
+      }
+      const places = { docker: directory, podmanNetworks: directory };
+      for (const [trusted, container] of [
+        [false, ID],
+        [true, "x/../elsewhere"],
+      ] as const) {
+        const shim = { program: "containerd-shim", container, first: 41, trusted } as const;
+        const [docker] = silentEngines([shim], new Set(), places);
+        assert.equal(docker?.containers[0]?.name, container.slice(0, 12));
+      }
     } finally {
       rmSync(directory, { recursive: true });
     }
@@ -255,6 +308,41 @@ describe("sockets", () => {
       one.close();
     }
     rmSync(directory, { recursive: true });
+  });
+
+  test("that answer without end, or nonsense, are told of", async () => {
+    const endless = createServer((_, response) => {
+      response.writeHead(200);
+      const piece = Buffer.alloc(1 << 20, 0x20);
+      const on = () => {
+        while (!response.destroyed && response.write(piece));
+      };
+      response.on("drain", on);
+      on();
+    });
+    const path = join(directory, "endless");
+    await new Promise<void>((resolve) => endless.listen(path, resolve));
+    servers.push(endless);
+    const odd = await serve("odd", "Docker/1", {
+      "/_ping": "OK",
+      "/containers/json?all=true": [
+        {
+          Id: ID,
+          Names: ["/web"],
+          NetworkSettings: { Networks: { a: { IPAddress: "10.0.0.2", IPPrefixLen: -3 } } },
+        },
+      ],
+      "/networks": [{ Name: "a", IPAM: { Config: [{ Subnet: "10.0.0.0/99" }, { Subnet: "999.0.0.0/8" }] } }],
+    });
+    const { engines, unread } = await readEngines([
+      { kind: "docker", path },
+      { kind: "docker", path: odd },
+    ]);
+    const [one] = engines.filter(({ socket }) => socket === odd);
+    assert.deepEqual(one?.networks[0]?.subnets, []);
+    assert.deepEqual(one?.containers[0]?.endpoints[0]?.addresses, []);
+    assert.equal(unread.length, 1);
+    assert.match(unread[0] ?? "", /answered by more than|was not answered/);
   });
 
   test("are told apart by their greeting, and those that don't answer are told of", async () => {

@@ -1,5 +1,12 @@
 /** `GET /containers/json` of Docker's API, section Container, as Drawbridge, Docker and Podman answer it. */
-import { type Address, formatAddress, type Prefix, parseMac, tryParseAddress } from "../../lib/ip.ts";
+import {
+  type Address,
+  formatAddress,
+  type Prefix,
+  parseMac,
+  tryParseAddress,
+  widthOf,
+} from "../../lib/ip.ts";
 import { type Json, numberAt, objectAt, objectsOf, textAt, textsOf } from "./json.ts";
 import type { Engine, EngineContainer, EngineEndpoint, EngineNetwork, EnginePort } from "./types.ts";
 
@@ -66,10 +73,12 @@ function endpointOf(network: string, endpoint: Json, id: string | undefined): En
 }
 
 function prefixAt(endpoint: Json, address: string, length: string): readonly Prefix[] {
-  return addressAt(endpoint, address).map((parsed) => ({
-    address: parsed,
-    length: numberAt(endpoint, length),
-  }));
+  const bits = numberAt(endpoint, length);
+  return addressAt(endpoint, address).flatMap((parsed) =>
+    Number.isInteger(bits) && bits >= 0 && bits <= widthOf(parsed.family)
+      ? [{ address: parsed, length: bits }]
+      : [],
+  );
 }
 
 function addressAt(object: Json, key: string): readonly Address[] {

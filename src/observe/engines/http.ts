@@ -2,10 +2,12 @@
 import { type IncomingMessage, request } from "node:http";
 
 const OK = 200;
+/** Bytes of an answer: ten thousand containers with all their labels. */
+const LONGEST = 64 << 20;
 
 /**
  * @param patience milliseconds, for all of the answer
- * @throws Error where nothing listens, it is not answered in time, the answer is a refusal, or is no JSON
+ * @throws Error where nothing listens, it is not answered in time, the answer is a refusal, too long, or no JSON
  */
 export async function askEngine(socketPath: string, path: string, patience: number): Promise<unknown> {
   const { body } = await get(socketPath, path, patience);
@@ -34,7 +36,13 @@ function get(socketPath: string, path: string, patience: number): Promise<Answer
       reject(late.aborted ? new Error(`GET ${path} was not answered within ${patience} ms`) : error);
     const asked = request({ socketPath, path, signal: late, agent: false }, (head) => {
       const parts: Buffer[] = [];
-      head.on("data", (part: Buffer) => parts.push(part));
+      let length = 0;
+      head.on("data", (part: Buffer) => {
+        length += part.length;
+        if (length > LONGEST)
+          head.destroy(new Error(`GET ${path} is answered by more than ${LONGEST} bytes`));
+        else parts.push(part);
+      });
       head.on("error", fail);
       head.on("end", () => {
         if (head.statusCode !== OK) fail(new Error(`GET ${path} is answered ${head.statusCode}`));

@@ -57,7 +57,11 @@ function subnetOf(pool: Json, subnet: string, gateway: string): EngineNetwork["s
 }
 
 function tryPrefix(text: string): Prefix | undefined {
-  return /^[\da-f:.]+\/\d+$/i.test(text) ? parsePrefix(text) : undefined;
+  try {
+    return parsePrefix(text);
+  } catch {
+    return undefined; // another's text: no subnet that could be compared with any
+  }
 }
 
 const mtuOf = (text: string | undefined): { readonly mtu?: number } =>

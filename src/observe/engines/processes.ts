@@ -3,7 +3,7 @@
  * container costs a call each; but their monitors say in their command lines whose they are:
  * `conmon … --cid ID` (Drawbridge), `conmon … -c ID … -n NAME` (Podman), `containerd-shim-runc-v2 … -id ID` (Docker).
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { codeOf } from "../../lib/errors.ts";
 import { namesIn } from "../../lib/names-in.ts";
 import { parseStat } from "../../linux/process.ts";
@@ -16,6 +16,8 @@ export interface ProcessFacts {
   readonly started: bigint;
   /** Of those that may be monitors: argv. */
   readonly command?: readonly string[];
+  /** Of those as well: root's, and no process of a container's, which may call itself what it likes. */
+  readonly trusted?: boolean;
 }
 
 export interface Monitor {
@@ -27,6 +29,8 @@ export interface Monitor {
   readonly bundle?: string;
   /** Of the container's first process; undefined while it is only being made. */
   readonly first?: number;
+  /** False of one that anybody may have started: rootless Podman's, or somebody who plays conmon. */
+  readonly trusted: boolean;
 }
 
 const MONITORS = /^(conmon|containerd-shim)/;
@@ -42,8 +46,18 @@ export function readProcesses(proc = "/proc"): readonly ProcessFacts[] {
     const comm = text.slice(text.indexOf("(") + 1, text.lastIndexOf(")"));
     if (!MONITORS.test(comm)) return [facts];
     const command = readOfProcess(`${proc}/${name}/cmdline`)?.split("\0") ?? [];
-    return [{ ...facts, command }];
+    return [{ ...facts, command, trusted: isRoots(`${proc}/${name}`, proc) }];
   });
+}
+
+/** Of root, and among the processes that the reader is among. */
+function isRoots(process: string, proc: string): boolean {
+  try {
+    const of = (path: string) => statSync(`${path}/ns/pid`).ino;
+    return statSync(process).uid === 0 && of(process) === of(`${proc}/self`);
+  } catch {
+    return false; // gone, or hidden from whoever asks: nobody's word for it
+  }
 }
 
 /** Processes go while they are looked at, and those of others may be hidden. */
@@ -67,11 +81,13 @@ export function monitorsOf(processes: readonly ProcessFacts[]): readonly Monitor
   return processes.flatMap((one) => {
     const monitor = one.command && readCommand(one.command);
     const first = children.get(one.pid)?.pid;
-    return monitor ? [{ ...monitor, ...(first !== undefined && { first }) }] : [];
+    return monitor
+      ? [{ ...monitor, ...(first !== undefined && { first }), trusted: one.trusted === true }]
+      : [];
   });
 }
 
-function readCommand(command: readonly string[]): Monitor | undefined {
+function readCommand(command: readonly string[]): Omit<Monitor, "first" | "trusted"> | undefined {
   const program = command[0]?.split("/").at(-1) ?? "";
   const value = (...flags: readonly string[]): string | undefined => {
     const at = command.findIndex((word) => flags.includes(word));
@@ -91,5 +107,14 @@ function readCommand(command: readonly string[]): Monitor | undefined {
   return container ? { program: "containerd-shim", container } : undefined;
 }
 
-export const firstProcesses = (monitors: readonly Monitor[]): ReadonlyMap<string, number> =>
-  new Map(monitors.flatMap(({ container, first }) => (first === undefined ? [] : [[container, first]])));
+export const trustedFirst = (monitors: readonly Monitor[]): readonly Monitor[] =>
+  monitors.toSorted((a, b) => Number(b.trusted) - Number(a.trusted));
+
+/** By container. Where several say that they have it, the trusted one does. */
+export function firstProcesses(monitors: readonly Monitor[]): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const { container, first } of trustedFirst(monitors)) {
+    if (first !== undefined && !found.has(container)) found.set(container, first);
+  }
+  return found;
+}

@@ -30,7 +30,9 @@ export async function readEngines(sockets: readonly EngineSocket[] = engineSocke
   const engines = await Promise.all(
     answers.flatMap((one) => (one.status === "fulfilled" ? [engineOf(one.value, pids)] : [])),
   );
-  const known = new Set(engines.flatMap(({ containers }) => containers.map(({ id }) => id)));
+  const known = new Set(
+    engines.flatMap(({ containers }) => containers.flatMap(({ id, name }) => [id, name])),
+  );
   return {
     engines: [...engines, ...silentEngines(monitors, known)],
     unread: answers.flatMap((one, i) => {

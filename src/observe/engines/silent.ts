@@ -8,7 +8,7 @@ import { readIfThere } from "../../lib/read-if-there.ts";
 import { endpointsOf, portsOf } from "./containers.ts";
 import { type Json, objectAt, objectsOf, textAt } from "./json.ts";
 import { podmanNetworksOf } from "./networks.ts";
-import type { Monitor } from "./processes.ts";
+import { type Monitor, trustedFirst } from "./processes.ts";
 import type { Engine, EngineContainer, EngineNetwork, EnginePort } from "./types.ts";
 
 /** Where engines keep what they know; the usual places. */
@@ -17,16 +17,30 @@ export interface Places {
   readonly podmanNetworks: string;
 }
 
+/** Letters of an id that stand for a name. */
+const SHORT = 12;
+
 const USUAL: Places = { docker: "/var/lib/docker/containers", podmanNetworks: "/etc/containers/networks" };
 
-/** Engines of containers that run and that nobody who was asked knows. */
+/**
+ * Engines of containers that run and that nobody who was asked knows.
+ * @param known ids and names of those that were told of: whom only an untrusted monitor tells of takes no name from them
+ */
 export function silentEngines(
   monitors: readonly Monitor[],
   known: ReadonlySet<string>,
   places: Places = USUAL,
 ): readonly Engine[] {
-  const unknown = monitors.filter(({ container, first }) => first !== undefined && !known.has(container));
-  const byKind = Map.groupBy(unknown, kindOf);
+  const unknown = new Map<string, Monitor>();
+  const taken = new Set(known);
+  for (const monitor of trustedFirst(monitors)) {
+    const { container, first, name, trusted } = monitor;
+    if (first === undefined || known.has(container) || unknown.has(container)) continue;
+    const pretended = !trusted && name !== undefined && taken.has(name);
+    unknown.set(container, pretended ? { ...monitor, name: container.slice(0, SHORT) } : monitor);
+    if (name !== undefined) taken.add(name);
+  }
+  const byKind = Map.groupBy(unknown.values(), kindOf);
   return [...byKind].map(([kind, theirs]) => ({
     kind,
     socket: "",
@@ -47,7 +61,7 @@ function kindOf({ program, name }: Monitor): Engine["kind"] {
 const monitored = (engine: Engine["kind"], { container, name, first = 0 }: Monitor): EngineContainer => ({
   engine,
   id: container,
-  name: name ?? container.slice(0, 12),
+  name: name ?? container.slice(0, SHORT),
   image: "",
   state: "running",
   pid: first,
@@ -59,6 +73,8 @@ const monitored = (engine: Engine["kind"], { container, name, first = 0 }: Monit
 /** With what dockerd wrote of it for itself: its API's inspect, nearly. */
 function dockerContainer(monitor: Monitor, directory: string): EngineContainer {
   const bare = monitored("docker", monitor);
+  // Nobody is believed who isn't root: the id is a part of a path.
+  if (!monitor.trusted || !/^[0-9a-f]{64}$/.test(monitor.container)) return bare;
   const config = readObject(join(directory, monitor.container, "config.v2.json"));
   if (!config) return bare;
   const settings = objectAt(config, "NetworkSettings");
