@@ -30,6 +30,7 @@ import { askRules, readPolicyRule } from "../linux/rtnetlink/dump/rule.ts";
 import { askLinks } from "../linux/rtnetlink/link.ts";
 import { askNeighbours } from "../linux/rtnetlink/neighbour.ts";
 import { askRoutes } from "../linux/rtnetlink/route.ts";
+import { type AnySockets, countSockets } from "../linux/sock-diag/counts.ts";
 import { askListening, NETLINK_SOCK_DIAG, readListening } from "../linux/sock-diag/listening.ts";
 import type { SysctlReader } from "../linux/sysctl-directory.ts";
 import { readXtables } from "../linux/xtables/read.ts";
@@ -79,7 +80,7 @@ export function readInside(fd: number, path: NetnsPath, asked: Asked): Reading {
     }
   };
   const sockets = new Map<number, NetlinkSocket>();
-  const { xtables, sysctls } = inside(asked.host, fd, path, () => {
+  const { xtables, sysctls, any } = inside(asked.host, fd, path, () => {
     for (const protocol of [NETLINK_ROUTE, NETLINK_NETFILTER, NETLINK_SOCK_DIAG]) {
       const socket = part("what netlink tells", undefined, () => new NetlinkSocket(protocol));
       if (socket) sockets.set(protocol, socket);
@@ -87,13 +88,14 @@ export function readInside(fd: number, path: NetnsPath, asked: Asked): Reading {
     return {
       xtables: part("tables of iptables-legacy", [], readXtables),
       sysctls: part("settings", new Map<string, string>(), () => readSysctls(asked.settings, asked.host)),
+      any: countSockets(),
     };
   });
   try {
     const told = {
       ...readRoute(sockets.get(NETLINK_ROUTE), asked, part),
       ...readNetfilter(sockets.get(NETLINK_NETFILTER), asked, part),
-      sockets: readSockets(sockets.get(NETLINK_SOCK_DIAG), part),
+      sockets: readSockets(sockets.get(NETLINK_SOCK_DIAG), any, part),
     };
     const { netlinkSysctls, ...rest } = told;
     for (const [key, value] of netlinkSysctls) sysctls.set(key, value);
@@ -211,10 +213,10 @@ const connectionsOf = (socket: NetlinkSocket) =>
     ),
   );
 
-const readSockets = (socket: NetlinkSocket | undefined, part: Part) =>
+const readSockets = (socket: NetlinkSocket | undefined, any: AnySockets, part: Part) =>
   (["tcp", "udp"] as const).flatMap((protocol) =>
     FAMILIES.flatMap((family) =>
-      socket
+      socket && any(protocol, family)
         ? part(`${protocol} sockets of IPv${family}`, [], () =>
             socket.dump(askListening(`list ${protocol} sockets`, protocol, family), ({ payload }) =>
               readListening(payload, protocol),

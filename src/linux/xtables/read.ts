@@ -57,7 +57,7 @@ function tableNames(family: Family): string[] {
   const { names } = SOCKETS[family];
   try {
     // The kernel tells the newest first: in the order of their making, whoever reads them twice sees the same.
-    return readFileSync(names, "latin1").split("\n").filter(Boolean).reverse();
+    return readFileSync(names, "utf8").split("\n").filter(Boolean).reverse();
   } catch (thrown) {
     const error = KernelError.from(`read ${names}`, thrown);
     // A kernel without them, or one that has not loaded them: then there are none.
