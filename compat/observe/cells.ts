@@ -69,5 +69,7 @@ export function cellsOf({ host: machine, parties }: Lab): readonly Cell[] {
     ...at(host, "127.0.0.1", 8080),
     ...at(host, "127.0.0.1", 8082),
     ...at(i1, a2?.gateway, 8080),
+    // Nobody has that address.
+    ...at(a1, "203.0.113.77", 80),
   ];
 }

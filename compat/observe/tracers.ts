@@ -3,13 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Findings } from "./examine.ts";
 import { inHost, type Lab } from "./lab.ts";
 
-/** A probe that nobody answers: it is waited for. */
-const SLOW = "drawbridge trace --wait 20000 a1 10.1.0.200:80";
+/** Nobody has that address, which the host learns after three seconds. */
+const SLOW = "drawbridge trace --wait 20000 a1 203.0.113.77:80";
 const TABLES = "nft list tables | grep -i trace || true";
 
 /**
- * Kill one as soon as its table is there, wherever it is; what it left is looked for a moment later.
- * @param what is there of tracers' tables while it works, is told by `seen`
+ * Kill one as soon as its table is there; what it left is looked for a moment later.
  */
 export async function killed(lab: Lab): Promise<Findings> {
   const wrong: string[] = [];

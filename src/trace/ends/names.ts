@@ -2,6 +2,7 @@
 import { codeOf } from "../../lib/errors.ts";
 import { type Address, type Family, formatAddress } from "../../lib/ip.ts";
 import { readIfThere } from "../../lib/read-if-there.ts";
+import { readInRootOf } from "../../linux/root-of.ts";
 import type { Namespace } from "../../observe/types.ts";
 import { askServer } from "./ask.ts";
 import { isName } from "./dns.ts";
@@ -29,10 +30,9 @@ export type Resolve = (from: Namespace, name: string, family: Family | undefined
 export const resolveFrom: Resolve = async (from, name, family) => {
   if (!isName(name))
     return { why: `${JSON.stringify(name)} is neither an address nor a name that DNS could have` };
-  const root = rootOf(from);
-  const listed = inHosts(readText(`${root}/etc/hosts`), name, family);
+  const listed = inHosts(readText(from, "/etc/hosts"), name, family);
   if (listed[0]) return { address: listed[0], by: "its hosts file" };
-  const settings = parseResolvConf(readText(`${root}/etc/resolv.conf`));
+  const settings = parseResolvConf(readText(from, "/etc/resolv.conf"));
   const troubles = new Set<string>();
   for (const asked of namesToAsk(name, settings)) {
     for (const server of settings.servers) {
@@ -51,12 +51,13 @@ export const resolveFrom: Resolve = async (from, name, family) => {
   return { why: [...troubles].join("; ") };
 };
 
-/** Files as a process there sees them; a namespace without one uses the host's, as `ip netns exec` does. */
-const rootOf = ({ host, pids }: Namespace): string =>
-  host || pids[0] === undefined ? "" : `/proc/${pids[0]}/root`;
-
-/** Empty where there is none, or it is hidden from us. */
-function readText(path: string): string {
+/**
+ * As a process there sees it; a namespace without one uses the host's, as `ip netns exec` does. Empty where there is none, or
+ * it is hidden from us.
+ */
+function readText({ host, pids }: Namespace, path: string): string {
+  const [pid] = pids;
+  if (!host && pid !== undefined) return readInRootOf(pid, path) ?? "";
   try {
     return readIfThere(path) ?? "";
   } catch (thrown) {

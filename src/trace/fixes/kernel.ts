@@ -23,11 +23,18 @@ const told = (at: string, { reason }: Case, ...fixes: Explanation["fixes"]): Exp
 });
 
 const forwarding: Told = (one) => {
-  const key = familyOf(one) === 4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
+  const { namespace, link } = one;
+  const general = familyOf(one) === 4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
+  // Of IPv4 each link has a setting of its own.
+  const own = familyOf(one) === 4 && link !== undefined && namespace?.sysctls.get(general) === "1";
+  const key = own ? linkSysctl("net.ipv4.conf", link, "forwarding") : general;
   return told(
     "forwarding",
     one,
-    fix(inside(one.namespace, `sysctl -w ${key}=1`), "has the kernel pass on packets that are for others"),
+    fix(
+      inside(namespace, shell`sysctl -w ${key}=1`),
+      own ? `forwards what comes in by ${link}` : "has the kernel pass on packets that are for others",
+    ),
   );
 };
 

@@ -84,7 +84,9 @@ export const internalNetwork: Explain = (one) => {
   const other = inner === from ? to : from;
   if (!inner?.network || other.network?.id === inner.network.id) return undefined;
   const noWay = one.reason.code === "no-route" || one.reason.code === "unreachable-route";
-  if (!noWay && !byEngine(one)) return undefined;
+  // Podman's way: nothing that comes in by the network's bridge is forwarded.
+  const sealed = one.reason.code === "not-forwarding" && one.link === inner.network.bridge;
+  if (!noWay && !sealed && !byEngine(one)) return undefined;
   // It may be on another network as well, which then is the way out.
   if (inner.namespace && networksOf(topology, inner.namespace).some(({ internal }) => !internal) && noWay)
     return undefined;

@@ -2,6 +2,7 @@
 import { sameAddress } from "../../../lib/ip.ts";
 import type { Layer } from "../../firewall/types.ts";
 import { addressOf, familyOf, macOfPacket, withEthernet } from "../../packet/packet.ts";
+import type { DropReason } from "../../types.ts";
 import type { Passed } from "../fate.ts";
 import { inputRoute } from "../fib/input.ts";
 import { type Builtin, passHook } from "../hook.ts";
@@ -50,7 +51,8 @@ function ledElsewhere(walk: Walk, bridge: Port, skb: Skb): Passed {
   const route = query && inputRoute(namespace, link, query, walk.hopOf(namespace));
   const from = macOfPacket(skb.packet, "source");
   if (!query || !route || !link.mac || !from) return { skb };
-  if (route.way === "refused") return { fate: walk.drop(namespace, skb, route.reason) };
+  if (route.way === "refused" && !isErrorRoute(query.family, route.reason))
+    return { fate: walk.drop(namespace, skb, route.reason) };
   if (route.way === "forward" && route.out.ifindex === link.ifindex) {
     const near = resolve(walk, bridge, route.via ?? query.to, skb);
     return near.fate
@@ -59,6 +61,10 @@ function ledElsewhere(walk: Walk, bridge: Port, skb: Skb): Passed {
   }
   return { skb: { ...skb, packetType: PACKET.host, packet: withEthernet(skb.packet, from, link.mac) } };
 }
+
+/** Of IPv4, a route that refuses is a route: the packet goes up by it, to ip_error. What is no packet to route ends here. */
+const isErrorRoute = (family: 4 | 6, { code }: DropReason): boolean =>
+  family === 4 && (code === "not-forwarding" || code === "no-route" || code === "unreachable-route");
 
 /** br_nf_forward: between two ports, in and out are the bridge. */
 export const forwardThroughIp = (walk: Walk, { namespace, link }: Port): Builtin => ({

@@ -105,7 +105,7 @@ function notForwarding(namespace: Namespace, link: ObservedLink, { to }: Query, 
   const own = `net.ipv4.conf.${link.name}.forwarding`;
   const all = namespace.sysctls.get(general);
   const which = family === 4 && all !== undefined && all !== "0" ? own : general;
-  const where = which === own ? ` what comes in by ${link.name}` : "";
+  const where = which === own ? ` that come in by ${link.name}` : "";
   return {
     code: "not-forwarding",
     text: `${formatAddress(to)} is not an address of ${namespace.name}, which does not forward IPv${family} packets${where} (${which} is 0)`,
