@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { codeOf } from "../../lib/errors.ts";
 import type { NetnsPath } from "../../linux/plan.ts";
+import { readInRootOf } from "../../linux/root-of.ts";
 import type { Namespace, NamespaceId, Topology } from "../../observe/types.ts";
 import type { Tools } from "../types.ts";
 import { askName } from "./ask-name.ts";
@@ -47,6 +48,8 @@ const pathOf = ({ path }: Namespace): NetnsPath => path as NetnsPath;
 const ABSENT = new Set(["ENOENT", "ENOTDIR", "ESRCH", "EACCES", "EINVAL"]);
 
 function readText(path: string): string | undefined {
+  const [, pid, inside = ""] = /^\/proc\/(\d+)\/root(\/.*)$/.exec(path) ?? [];
+  if (pid !== undefined) return readInRootOf(Number(pid), inside);
   try {
     return readFileSync(path, "utf8");
   } catch (thrown) {
