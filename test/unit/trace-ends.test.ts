@@ -75,7 +75,7 @@ describe("ends", () => {
     await assert.rejects(flow("wbe", "db"), /a container named "wbe" isn't here; did you mean web\?/);
     await assert.rejects(
       flow("web", "bd"),
-      /a container named "bd" isn't here; did you mean db\?.*nobody knows bd/,
+      /a container named "bd" isn't here, nor is it a name for web: nobody knows bd; did you mean db\?/,
     );
     const stopped = world({
       engines: [
@@ -156,6 +156,27 @@ describe("ends", () => {
     await assert.rejects(flow("10.1.0.2", "2001:db8::1"), /they are of two families/);
   });
 
+  test("whoever connects to the unspecified address speaks with himself", async () => {
+    assert.deepEqual(
+      await flow("web", "0.0.0.0:80"),
+      await flow("web", "127.0.0.1:80").then((one) => ({ ...one, to: { ...one.to, label: "0.0.0.0" } })),
+    );
+  });
+
+  test("an address that no single receiver has is refused with the reason", async () => {
+    for (const [to, why] of [
+      ["224.0.0.1", /the address of a group/],
+      ["[ff02::1]:80", /the address of a group/],
+      ["255.255.255.255", /the address of all/],
+      ["10.1.0.255:53/udp", /the address of all/],
+      ["fe80::1", /one link alone/],
+      ["[fe80::1%eth0]:80", /one link alone/],
+      ["300.1.1.1", /isn't here, and it is neither an address nor a name that DNS could have/],
+    ] as const) {
+      await assert.rejects(flow("web", to), why, to);
+    }
+  });
+
   test("a name is what the resolver of its asker says", async () => {
     const resolve: EndsOptions["resolve"] = async (from, name) =>
       from.name === "web" && name === "example.test"
@@ -215,13 +236,9 @@ describe("names as resolvers have them", () => {
   });
 
   test("what DNS could not have", () => {
-    assert.deepEqual(["a.b", "_x.y-z.", "a..b", "", "x".repeat(64), "ä"].map(isName), [
-      true,
-      true,
-      false,
-      false,
-      false,
-      false,
-    ]);
+    assert.deepEqual(
+      ["a.b", "_x.y-z.", "1.in-addr.arpa", "a..b", "", "x".repeat(64), "ä", "300.1.1.1", "1.2.3"].map(isName),
+      [true, true, true, false, false, false, false, false, false],
+    );
   });
 });

@@ -17,13 +17,15 @@ export interface DnsAnswer {
   readonly addresses: readonly Address[];
 }
 
-/** Whether DNS could have such a name at all. */
-export const isName = (name: string): boolean =>
-  name.length <= NAME_MOST &&
-  name
-    .replace(/\.$/, "")
-    .split(".")
-    .every((label) => label.length <= LABEL_MOST && /^[\w-]+$/.test(label));
+/** Whether DNS could have such a name at all: no top-level domain is a number (RFC 3696, section 2), as in `300.1.1.1`. */
+export const isName = (name: string): boolean => {
+  const labels = name.replace(/\.$/, "").split(".");
+  return (
+    name.length <= NAME_MOST &&
+    labels.every((label) => label.length <= LABEL_MOST && /^[\w-]+$/.test(label)) &&
+    !/^\d+$/.test(labels.at(-1) ?? "")
+  );
+};
 
 /** @param name one that `isName` */
 export function encodeQuestion(id: number, name: string, family: Family): Uint8Array {

@@ -78,8 +78,11 @@ export function namespaceOf(topology: Topology, container: EngineContainer): Nam
   return owner && owner !== container ? namespaceOf(topology, owner) : undefined;
 }
 
-/** Told to who asks for what isn't here. */
-export function unknownPlace(topology: Topology, word: string): string {
+/**
+ * Told to who asks for what isn't here.
+ * @param besides what else it isn't: `, nor …`
+ */
+export function unknownPlace(topology: Topology, word: string, besides = ""): string {
   const names = [
     "host",
     "outside",
@@ -89,7 +92,7 @@ export function unknownPlace(topology: Topology, word: string): string {
   const guess = nearest(word, names);
   const meant = guess === undefined ? "" : `; did you mean ${guess}?`;
   const unseen = topology.unread.length > 0 ? ` (${topology.unread.join("; ")})` : "";
-  return `a container named ${JSON.stringify(word)} isn't here${meant}${unseen}`;
+  return `a container named ${JSON.stringify(word)} isn't here${besides}${meant}${unseen}`;
 }
 
 /** Addresses by which others can reach it: global ones of links other than loopback, those still good first. */

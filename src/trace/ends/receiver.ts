@@ -12,6 +12,8 @@ import {
 import { nearest } from "../../lib/nearest.ts";
 import type { EngineNetwork, Namespace, Topology } from "../../observe/types.ts";
 import type { End } from "../types.ts";
+import { isName } from "./dns.ts";
+import { refuseMany, refuseZone } from "./many.ts";
 import { type Resolve, resolveFrom } from "./names.ts";
 import {
   addressBetween,
@@ -65,17 +67,23 @@ export async function receiverOf(
   options: ReceiverOptions,
 ): Promise<Receiver> {
   const { family } = options;
+  refuseZone(asked.name);
   const address = tryParseAddress(asked.name);
   if (address) {
     if (family !== undefined && address.family !== family) {
       throw invalid(`${asked.name} is an IPv${address.family} address, and IPv${family} is asked for`);
     }
+    refuseMany(sender, address);
     return receiverAt(topology, sender, asked.name, address);
   }
   if (asked.name === "host") return hostAsSeen(topology, sender, family);
   const place = findPlace(topology, asked.name);
   if (place) return placeAsSeen(topology, sender, place, options);
   if (asked.name === "outside") return outsideAsSeen(topology, family);
+  if (!isName(asked.name)) {
+    const besides = ", and it is neither an address nor a name that DNS could have";
+    throw notFound(unknownPlace(topology, asked.name, besides));
+  }
   const resolver = sender.namespace ?? hostOf(topology);
   const resolved = await (options.resolve ?? resolveFrom)(resolver, asked.name, family);
   if ("address" in resolved) {
@@ -85,12 +93,17 @@ export async function receiverOf(
   // A word without dots was more likely meant for a container.
   if (!asked.name.includes("."))
     throw notFound(
-      `${unknownPlace(topology, asked.name)}; nor is it a name for ${sender.end.label}: ${resolved.why}`,
+      unknownPlace(topology, asked.name, `, nor is it a name for ${sender.end.label}: ${resolved.why}`),
     );
   throw new UnresolvedError(`${asked.name} has no address for ${sender.end.label}: ${resolved.why}`);
 }
 
-function receiverAt(topology: Topology, sender: Sender, label: string, address: Address): Receiver {
+/** Who connects to 0.0.0.0 or :: speaks with himself, ip(7). */
+const ownWhereUnspecified = (sender: Sender, address: Address): Address =>
+  address.bits === 0n && sender.namespace ? LOOPBACK[address.family] : address;
+
+function receiverAt(topology: Topology, sender: Sender, label: string, named: Address): Receiver {
+  const address = ownWhereUnspecified(sender, named);
   const loopback = sender.namespace && sameLoopback(address) ? sender.namespace : undefined;
   const owner = loopback ?? ownerOf(topology, address, sender.namespace);
   return { address, end: { label, ...(owner && { namespace: owner.id }) } };
