@@ -12,7 +12,7 @@ import {
   widthOf,
 } from "../../src/lib/ip.ts";
 import { EMPTY_RULESET } from "../../src/linux/nftables/program.ts";
-import type { XtChain, XtHook, XtTable } from "../../src/linux/xtables/types.ts";
+import type { XtTable } from "../../src/linux/xtables/types.ts";
 import type {
   Engine,
   EngineContainer,
@@ -26,6 +26,7 @@ import type {
   PolicyRule,
   Topology,
 } from "../../src/observe/types.ts";
+import { fromIptablesSave } from "../../src/trace/firewall/xt/save.ts";
 
 export const HOST = 1 as NamespaceId;
 export const WEB = 2 as NamespaceId;
@@ -165,28 +166,36 @@ const withLocalRoutes = (of: Namespace): Namespace => ({
   ],
 });
 
-const chain = (
-  name: string,
-  hook?: XtHook,
-  policy: "accept" | "drop" = "accept",
-): readonly [string, XtChain] => [name, { name, ...(hook && { base: { hook, policy } }), rules: [] }];
+/** As dockerd leaves them, as far as checks look: its chains are there, what leaves is translated, and nothing is dropped. */
+const dockersWith = (
+  policy: "ACCEPT" | "DROP",
+  more: { filter?: string; nat?: string } = {},
+): readonly XtTable[] =>
+  fromIptablesSave(
+    `*filter
+:FORWARD ${policy}
+:DOCKER -
+:DOCKER-USER -
+${more.filter ?? ""}
+COMMIT
+*nat
+:DOCKER -
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+${more.nat ?? ""}
+COMMIT
+`,
+    4,
+  );
 
-/** As dockerd leaves them, as far as checks look: its chains are there, and nothing is dropped. */
-export const DOCKERS: readonly XtTable[] = [
-  {
-    family: 4,
-    name: "filter",
-    chains: new Map([chain("FORWARD", "forward"), chain("DOCKER"), chain("DOCKER-USER")]),
-  },
-  { family: 4, name: "nat", chains: new Map([chain("PREROUTING", "prerouting"), chain("DOCKER")]) },
-];
+export const DOCKERS = dockersWith("ACCEPT");
+
+/** And rules beside them, as iptables-save(8) writes them. */
+export const dockersAnd = (more: { filter?: string; nat?: string }): readonly XtTable[] =>
+  dockersWith("ACCEPT", more);
 
 /** The policy of FORWARD that dockerd sets, without the rules that make up for it. */
-export const FORWARD_DROP: readonly XtTable[] = DOCKERS.map((table) =>
-  table.name === "filter"
-    ? { ...table, chains: new Map([...table.chains, chain("FORWARD", "forward", "drop")]) }
-    : table,
-);
+export const FORWARD_DROP = dockersWith("DROP");
 
 export const namespace = (id: NamespaceId, name: string, more: Partial<Namespace> = {}): Namespace => ({
   id,

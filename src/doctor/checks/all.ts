@@ -18,14 +18,19 @@ import { duplicateAddress } from "./duplicate-address.ts";
 import { duplicateBridges } from "./duplicate-bridges.ts";
 import { duplicateMac } from "./duplicate-mac.ts";
 import { engineRules } from "./engine-rules.ts";
+import { exposedAddresses } from "./exposed-addresses.ts";
 import { forwardingOff } from "./forwarding-off.ts";
+import { hostRoute } from "./host-route.ts";
 import { ipv6Half } from "./ipv6-half.ts";
+import { isolationMissing } from "./isolation-missing.ts";
 import { linkDown } from "./link-down.ts";
+import { macvlanParent } from "./macvlan-parent.ts";
 import { mtuMismatch } from "./mtu-mismatch.ts";
 import { mtuUplink } from "./mtu-uplink.ts";
 import { neighbourTable } from "./neighbour-table.ts";
 import { offBridge } from "./off-bridge.ts";
 import { orphanedRules } from "./orphaned-rules.ts";
+import { pastFirewall } from "./past-firewall.ts";
 import { pathMtu } from "./path-mtu.ts";
 import { poolsUsedUp } from "./pools-used-up.ts";
 import { portLoopback } from "./port-loopback.ts";
@@ -34,11 +39,16 @@ import { portShadowed } from "./port-shadowed.ts";
 import { portsExhausted } from "./ports-exhausted.ts";
 import { routeLocalnet } from "./route-localnet.ts";
 import { runtimeMissing } from "./runtime-missing.ts";
+import { silentNeighbour } from "./silent-neighbour.ts";
 import { staleConntrack } from "./stale-conntrack.ts";
 import { staleNamespace } from "./stale-namespace.ts";
 import { staleNeighbour } from "./stale-neighbour.ts";
 import { staleVeth } from "./stale-veth.ts";
 import { subnetOverlap } from "./subnet-overlap.ts";
+import { tooBigDropped } from "./too-big-dropped.ts";
+import { untranslatedIn } from "./untranslated-in.ts";
+import { untranslatedOut } from "./untranslated-out.ts";
+import { wayHairpin } from "./way-hairpin.ts";
 import { wayIn } from "./way-in.ts";
 import { wayLocal } from "./way-local.ts";
 import { wayOut } from "./way-out.ts";
@@ -47,24 +57,32 @@ import { wayWithin } from "./way-within.ts";
 export const ALL_CHECKS: readonly Check[] = [
   forwardingOff,
   engineRules,
+  hostRoute,
   wayOut,
+  untranslatedOut,
   wayIn,
+  untranslatedIn,
   wayWithin,
   wayLocal,
+  wayHairpin,
+  isolationMissing,
   linkDown,
   offBridge,
   bridgeAddress,
   containerAddress,
   containerRoute,
+  macvlanParent,
   duplicateBridges,
   subnetOverlap,
   duplicateAddress,
   duplicateMac,
   addressConflict,
   staleNeighbour,
+  silentNeighbour,
   mtuMismatch,
   pathMtu,
   mtuUplink,
+  tooBigDropped,
   portNotListening,
   portLoopback,
   portShadowed,
@@ -77,6 +95,8 @@ export const ALL_CHECKS: readonly Check[] = [
   ipv6Half,
   acceptRa,
   routeLocalnet,
+  exposedAddresses,
+  pastFirewall,
   conntrackFull,
   neighbourTable,
   portsExhausted,

@@ -106,6 +106,27 @@ export function flowsIn(
   }));
 }
 
+/** Of a neighbour by a link, to whatever address and port of TCP. */
+export const flowsInto = (
+  host: Namespace,
+  link: ObservedLink,
+  to: { readonly destination: Address; readonly port: number; readonly label: string },
+): readonly Flow[] =>
+  addressesOf(host, link)
+    .map(({ address }) => address)
+    .filter(({ address }) => address.family === to.destination.family)
+    .slice(0, 1)
+    .flatMap((own) => neighbourOf(host, link, own))
+    .map((source) => ({
+      from: { label: "outside" },
+      to: { label: to.label },
+      source,
+      destination: to.destination,
+      protocol: "tcp",
+      port: to.port,
+      enters: { namespace: host.id, ifindex: link.ifindex },
+    }));
+
 /** From this machine to a published port at its own loopback. */
 export const flowLocal = (host: Namespace, { resident, port, host: at }: Published): Flow | undefined =>
   port.protocol === "sctp" || (at.address && !(isLoopback(at.address) && at.address.family === 4))
