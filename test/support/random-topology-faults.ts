@@ -1,5 +1,5 @@
 /** What can be amiss in a random topology, or unusual, by name: the steps that make it so. */
-import { type Step, UPLINK, type World } from "./random-topology-world.ts";
+import { impatient, type Step, UPLINK, type World } from "./random-topology-world.ts";
 
 const of = <T>(list: readonly T[], at: number): T => {
   const chosen = list[at % list.length];
@@ -178,6 +178,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
         `addr add fd00:${bridge.number}::${200 + (at % 20)}/64 dev eth1 nodad`,
         "link set eth1 up",
       ),
+      sysctl(one.name, impatient(["eth1"])),
     ];
   },
   macvlan: (world, at) => {
@@ -189,6 +190,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
         `link set m${one.name} netns ${one.name}`,
       ),
       ip(one.name, `addr add 203.0.113.50/24 dev m${one.name}`, `link set m${one.name} up`),
+      sysctl(one.name, impatient([`m${one.name}`])),
     ];
   },
   "forwarding leaf": (world, at) => sysctl(leaf(world, at).name, { "net.ipv4.ip_forward": 1 }),

@@ -122,7 +122,7 @@ const settings = (forwards: boolean): Record<string, string | number> => ({
 });
 
 /** Neighbours that don't answer are given up in a moment. */
-const impatient = (links: readonly string[]): Record<string, string | number> =>
+export const impatient = (links: readonly string[]): Record<string, string | number> =>
   Object.fromEntries(
     links.flatMap((link) => [4, 6].map((v) => [`net.ipv${v}.neigh.${link}.retrans_time_ms`, 10])),
   );

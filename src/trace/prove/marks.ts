@@ -72,6 +72,12 @@ function ends(numbers: ProbeNumbers): Pick<Marks, "there" | "answers"> {
   return { there: [udp(field(8, magic), asked)], answers: [answer, toSender] };
 }
 
+/**
+ * Unreachable, time exceeded, parameter problem. A redirect quotes a packet as well, and says that it was sent on; IPv6's
+ * has its quotation elsewhere.
+ */
+const ERRORS = { 4: [3, 11, 12], 6: [undefined] } as const;
+
 /** Routers quote at least eight bytes of what they could not deliver (RFC 792), Linux as many as fit. */
 function quotes({ protocol, family, magic, echo, sourcePort, port }: ProbeNumbers): Pattern[] {
   const at = QUOTED_AT[family];
@@ -83,10 +89,12 @@ function quotes({ protocol, family, magic, echo, sourcePort, port }: ProbeNumber
         ? field(4, echo)
         : field(0, [...be16(sourcePort), ...be16(port)]);
   const long = protocol === "tcp" ? [] : [field(8, magic)];
-  return [...long, short].map(({ offset, bytes }) => ({
-    protocol: icmp,
-    fields: [field(at + offset, bytes)],
-  }));
+  return [...long, short].flatMap(({ offset, bytes }) =>
+    ERRORS[family].map((type) => ({
+      protocol: icmp,
+      fields: [...(type === undefined ? [] : [field(0, [type])]), field(at + offset, bytes)],
+    })),
+  );
 }
 
 export type Meaning = "probe" | "answer" | "error";

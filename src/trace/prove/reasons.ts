@@ -19,7 +19,6 @@ const BACKLOG = words(
 
 /** By SKB_DROP_REASON_*. */
 const KERNEL: Readonly<Record<string, Words>> = {
-  NETFILTER_DROP: RULE,
   NO_SOCKET,
   IP_RPFILTER: words("reverse-path", "the way back to its source is by another link (rp_filter)"),
   IP_OUTNOROUTES: NO_ROUTE,
@@ -60,6 +59,8 @@ const NOT_TAKEN: Ambiguous = {
 
 /** By SKB_DROP_REASON_*. */
 const AMBIGUOUS: Readonly<Record<string, Ambiguous>> = {
+  // What was translated, and has no way to where it is for now, ends in the hook.
+  NETFILTER_DROP: { codes: ["rule", "no-address", "no-route", "unreachable-route"], text: RULE.text },
   BRIDGE_INGRESS_STP_STATE: {
     codes: ["port-state", "link-down"],
     text: "the bridge's port does not forward, or the bridge is down",
@@ -99,6 +100,7 @@ export function wordsOfDrop(
   if (known) return known;
   // The compiler names a function's parts: `br_forward.part.0`.
   const [name = ""] = inFunction.split(".");
+  if (reason === "IP_INHDR" && FORWARDING.has(name)) return EXPIRED;
   const ambiguous = AMBIGUOUS[reason] ?? (reason === "NOT_SPECIFIED" ? PLACES[name] : undefined);
   if (ambiguous) {
     const [first = "kernel", ...others] = ambiguous.codes;
@@ -110,6 +112,8 @@ export function wordsOfDrop(
   const where = inFunction ? ` in ${inFunction}` : "";
   return words("kernel", `the kernel dropped it${where}: ${reason.toLowerCase().replaceAll("_", " ")}`);
 }
+
+const FORWARDING: ReadonlySet<string> = new Set(["ip_forward", "ip6_forward"]);
 
 const PROHIBITED = words("rule", "it was refused: administratively prohibited");
 const EXPIRED = words("ttl", "its TTL ran out on the way");

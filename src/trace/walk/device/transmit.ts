@@ -105,14 +105,14 @@ function acrossPair(walk: Walk, port: Port, skb: Skb): Fate {
     return leave(walk, port, skb);
   }
   if (!peer.link.up) {
-    return walk.drop(peer.namespace, skb, {
+    return walk.drop(namespace, skb, {
       code: "link-down",
       text: `${nameOf(peer)}, the other end of ${nameOf(port)}, is down`,
     });
   }
   if (!fits(skb, peer.link.mtu)) {
     const text = `${sizeOf(skb)} bytes are too many for ${nameOf(peer)}, whose MTU is ${peer.link.mtu}: ${nameOf(port)} lets them through, and nobody is told`;
-    return walk.drop(peer.namespace, skb, { code: "too-big", text });
+    return walk.drop(namespace, skb, { code: "too-big", text });
   }
   return arrive(walk, peer, scrubbed(skb, peer.namespace !== namespace));
 }

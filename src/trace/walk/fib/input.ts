@@ -72,7 +72,8 @@ function inputRoute4(namespace: Namespace, link: ObservedLink, query: Arrived, p
     const reason = refusedSource(namespace, link, query);
     return reason ? refused(reason) : { way: "local", found };
   }
-  if (!forwards) return refused(notForwarding(namespace, link, query, 4), "host");
+  // ip_error: whoever does not forward tells nobody.
+  if (!forwards) return refused(notForwarding(namespace, link, query, 4));
   const route = onwards(namespace, query, found, pick);
   if (route.way !== "forward") return route;
   const reason = refusedSource(namespace, link, query, route.out.ifindex);
