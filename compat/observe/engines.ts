@@ -134,9 +134,9 @@ async function populate(
     await must(at, `${run} ${IMAGE} sleep 1000`);
     const format = "{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}} {{.Gateway}}{{end}}";
     const told = await must(at, `${program} inspect --format '${format}' ${name}`);
-    const [pid = "", address = "", told2 = ""] = told.split(" ");
-    // Of an internal network no gateway is told, though the host is there.
-    const gateway = told2 || address.replace(/\.\d+$/, ".1");
+    const [pid = "", address = "", routed = ""] = told.split(" ");
+    // Of an internal network dockerd tells none, though the host is there; podman then has none: `<nil>`.
+    const gateway = /^<|^[\d.]+$/.test(routed) ? routed.replace(/^<.*/, "") : address.replace(/\.\d+$/, ".1");
     parties[name] = { name, netns: netnsOf(host, pid), address, gateway };
   }
   for (const [name, party] of Object.entries(parties)) {

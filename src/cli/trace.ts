@@ -20,6 +20,7 @@ interface Options {
   readonly predictOnly: boolean;
   readonly size?: number;
   readonly sourcePort?: number;
+  readonly verbose: boolean;
   readonly wait?: number;
 }
 
@@ -50,6 +51,7 @@ export default verb<Options>({
     flag("--predict-only", "bool", "Send nothing: tell what the kernel's tables say"),
     flag("--size", "int", "Bytes of the IP packet, which is not to be fragmented"),
     flag("--source-port", "int", "Port to send from"),
+    flag("--verbose", "bool", "Show every step: each rule that was asked, each neighbour and connection"),
     flag("--wait", "int", "Milliseconds to wait for an answer (default 1000)"),
   ],
   // Counted below: what is wrong with a command line must not end as `1`, which says "not reached".
@@ -77,7 +79,9 @@ export default verb<Options>({
       const flow = await findEnds(topology, from, to, asked);
       const report = await traceFlow(topology, flow, { predictOnly, ...(wait !== undefined && { wait }) });
       context.out(
-        options.json ? jsonText(reportToJson(topology, report)) : renderReport(topology, report, styleOf()),
+        options.json
+          ? jsonText(reportToJson(topology, report))
+          : renderReport(topology, report, styleOf(), options.verbose),
       );
       // What was not read need not matter: it is told beside the answer.
       if (!options.json)

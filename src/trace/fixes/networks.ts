@@ -35,6 +35,10 @@ function throughHost(one: Case): readonly Fix[] {
   ];
 }
 
+/** A name that could be taken for a thing is said to be a name. */
+const networkWord = ({ name }: EngineNetwork): string =>
+  /^(bridge|default|podman)$/.test(name) ? `network ${name}` : name;
+
 /** Two bridge networks: neither engine lets a packet from one into the other. */
 export const isolation: Explain = (one) => {
   const { from, to } = one;
@@ -42,7 +46,7 @@ export const isolation: Explain = (one) => {
   const connect = connectTo(one, to.network);
   return {
     at: "bridge isolation",
-    why: `${from.network.name} may not reach ${to.network.name}`,
+    why: `${networkWord(from.network)} may not reach ${networkWord(to.network)}`,
     fixes: [...connect, ...throughHost(one)],
   };
 };

@@ -2,6 +2,7 @@
 import { formatAddress } from "../../lib/ip.ts";
 import { ruleText } from "../fixes/words.ts";
 import type { Event, Hop, Row, RuleRef, Seen, Sight } from "../types.ts";
+import { type Brief, howItEnded, isByRule } from "./brief.ts";
 
 /** What a line of the table says of one. */
 export interface Words {
@@ -16,10 +17,15 @@ export interface Words {
 
 const linkText = (name: string, ifindex: number): string => `${name} (${ifindex})`;
 
+type Side = "source" | "destination";
+
+const portOf = (sight: Sight, which: Side): number | undefined =>
+  which === "source" ? sight.sourcePort : sight.destinationPort;
+
 /** `172.17.0.2:41234`, `[2001:db8::1]:80`. */
-function endText(sight: Sight, which: "source" | "destination"): string {
+function endText(sight: Sight, which: Side): string {
   const address = sight[which];
-  const port = which === "source" ? sight.sourcePort : sight.destinationPort;
+  const port = portOf(sight, which);
   const text = formatAddress(address);
   if (port === undefined || (sight.protocol !== 6 && sight.protocol !== 17)) return text;
   return address.family === 6 ? `[${text}]:${port}` : `${text}:${port}`;
@@ -48,6 +54,16 @@ const BRIDGE = {
   local: () => "up to the bridge itself",
 } as const;
 
+/** Ports that stay are not told: of the prober's own another is predicted than it takes. */
+function translationText(event: Extract<Event, { kind: "translate" }>, to: string): string {
+  const { what, before, after } = event;
+  const text =
+    portOf(before, what) === portOf(after, what)
+      ? (sight: Sight) => formatAddress(sight[what])
+      : (sight: Sight) => endText(sight, what);
+  return `${what} translated: ${text(before)} ${to} ${text(after)}`;
+}
+
 export function eventWords(event: Event, packet: Sight, to: string): Words {
   switch (event.kind) {
     case "out":
@@ -67,14 +83,8 @@ export function eventWords(event: Event, packet: Sight, to: string): Words {
       return { link: event.bridge, text: BRIDGE[event.how](event.to) };
     case "rule":
       return { link: "", ...ruleWords(event.hook, event.rule, event.does) };
-    case "translate": {
-      const before = endText(event.before, event.what);
-      return {
-        link: "",
-        text: `${event.what} translated: ${before} ${to} ${endText(event.after, event.what)}`,
-        ...ruleOf(event.rule),
-      };
-    }
+    case "translate":
+      return { link: "", text: translationText(event, to), ...ruleOf(event.rule) };
     case "connection":
       return { link: "", text: `connection tracking: ${event.state}` };
     case "local":
@@ -107,6 +117,21 @@ export function rowWords({ predicted, seen }: Row, to: string): Words {
     return { ...words, text: `${words.text} (${seen.reason}${inFunction(seen.at_function)})` };
   if (seen?.kind === "answer") return { ...words, text: `answered: ${seen.what}` };
   return words;
+}
+
+/** The same of a line that stands for those left out before it: what decided, and the rule with the whole way to it. */
+export function briefWords({ row, by }: Brief, to: string): Words {
+  const words = rowWords(row, to);
+  if (!by) return words;
+  const rule = ruleText(by.rule);
+  const event = row.predicted?.event;
+  if (event?.kind === "drop" && isByRule(event.reason)) {
+    const kernel =
+      row.seen?.kind === "drop" ? ` (${row.seen.reason}${inFunction(row.seen.at_function)})` : "";
+    return { ...words, text: `dropped ${howItEnded(by)}${kernel}`, rule };
+  }
+  if (event?.kind === "translate") return { ...words, rule };
+  return { ...words, text: `${by.hook}: ${by.does}`, rule };
 }
 
 const inFunction = (name: string): string => (name === "" ? "" : ` in ${name}`);

@@ -32,8 +32,8 @@ export function rowsOf(path: Path | undefined, proof: Proof | undefined): readon
   });
 }
 
-/** nftables' trace carries no time: that of its reading says nothing of the packet's. */
-const isTimed = ({ kind }: Seen): boolean => kind !== "rule";
+/** Of nftables' trace, and of what a socket heard, only the time of reading is known: it says nothing of the packet's. */
+const isTimed = ({ kind }: Seen): boolean => kind === "tap" || kind === "drop";
 
 /** Time stamps of two processors may be a little out of order: no time then, rather than a negative one. */
 const microseconds = (difference: bigint): number =>

@@ -93,11 +93,29 @@ function proven(topology: Topology, prediction: Prediction, proof: Proof, path: 
   }
 }
 
-/** Where both give one reason, the prediction knows more of why, and the proof of where in the kernel. */
-function reasonOf({ reason: seen }: Proof, path: Path | undefined): DropReason | undefined {
+/**
+ * Where both give one reason, or the kernel gives none in particular, the prediction knows more of why, and the proof of where
+ * in the kernel.
+ */
+function reasonOf(proof: Proof, path: Path | undefined): DropReason | undefined {
+  const { reason: seen } = proof;
   if (!seen || !path?.reason) return seen ?? path?.reason;
-  if (seen.code !== path.reason.code) return seen;
-  return { ...seen, text: path.reason.text };
+  if (seen.code !== path.reason.code && !(isVague(seen) && endAtOnePlace(proof, path))) return seen;
+  return {
+    ...path.reason,
+    ...(seen.rule && { rule: seen.rule }),
+    ...(seen.kernel && { kernel: seen.kernel }),
+  };
+}
+
+/** Dropped by some rule, or for no reason that has a name. */
+const isVague = ({ code, rule, kernel }: DropReason): boolean =>
+  !rule && (code === "kernel" || code === "rule" || kernel?.reason === "NOT_SPECIFIED");
+
+function endAtOnePlace({ seen }: Proof, { hops }: Path): boolean {
+  const dropped = seen.findLast(({ kind }) => kind === "drop");
+  const predicted = hops.findLast(({ event }) => event.kind === "drop");
+  return dropped !== undefined && predicted?.namespace === dropped.namespace;
 }
 
 const reached = (sentence: string): Verdict => ({ outcome: "reached", sentence, fixes: [] });
