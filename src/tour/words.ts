@@ -3,11 +3,11 @@ import type { Language, Text } from "./types.ts";
 
 export const WORDS = {
   chapter: (number: number): Text => ({ en: `Chapter ${number}: `, zh: `第 ${number} 章：` }),
-  scene: { en: "What earlier chapters made:", zh: "先准备好前面章节里的东西：" },
-  picture: { en: "The picture so far:", zh: "到目前为止：" },
-  pause: { en: "[Enter: go on, q: leave]", zh: "［回车：继续，q：离开］" },
-  clean: { en: "Taking back what was made …", zh: "正在收拾……" },
-  cleaned: { en: "All is as it was.", zh: "一切恢复原样。" },
+  scene: { en: "What earlier chapters made:", zh: "先准备好前面章节创建的对象：" },
+  picture: { en: "The picture so far:", zh: "目前的全貌：" },
+  pause: { en: "[Enter: go on, q: leave]", zh: "［回车：继续，q：退出］" },
+  clean: { en: "Taking back what was made …", zh: "正在清理……" },
+  cleaned: { en: "All is as it was.", zh: "一切已恢复原样。" },
 } as const satisfies Record<string, Text | ((number: number) => Text)>;
 
 export const LANGUAGES: readonly Language[] = ["en", "zh"];

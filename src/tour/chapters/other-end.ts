@@ -8,10 +8,10 @@ const hostEnd = (number: 1 | 2) => (facts: Facts) =>
   new RegExp(`^${facts[`peer${number}`]}: (?<veth${number}>veth\\w+)@if${facts[`index${number}`]}:`, "m");
 
 export const otherEnd: Chapter = {
-  title: { en: "The other end of the cable", zh: "网线的另一头" },
+  title: { en: "The other end of the cable", zh: "网线的另一端" },
   about: {
     en: "veth links come in pairs. Each end knows the other by its number (ifindex), so nobody has to guess which veth belongs to which container.",
-    zh: "veth 总是成对出现。每一头都记着另一头的编号（ifindex），所以不用猜哪个 veth 属于哪个容器。",
+    zh: "veth 总是成对出现。每一端都记着对端的编号（ifindex），所以不必猜哪个 veth 属于哪个容器。",
   },
   needs: [CONTAINERS],
   programs: { ip: "iproute2", ethtool: "ethtool" },
@@ -19,32 +19,32 @@ export const otherEnd: Chapter = {
     {
       will: {
         en: "Ask container1's eth0 for the number of its other end:",
-        zh: "问 container1 的 eth0，另一头是几号：",
+        zh: "查看 container1 的 eth0 的对端编号：",
       },
       command: "docker exec container1 cat /sys/class/net/eth0/iflink",
       shows: [({ peer1 }) => new RegExp(`^${peer1}$`, "m")],
       marks: /\d+/,
       means: {
         en: "The same number that stood behind @if. It counts in the host's namespace.",
-        zh: "就是 @if 后面的那个数字。它是主机命名空间里的编号。",
+        zh: "就是 @if 后面的那个数字。它是宿主机命名空间里的编号。",
       },
     },
     {
-      will: { en: "So who is that on the host?", zh: "那么在主机上它是谁？" },
+      will: { en: "So who is that on the host?", zh: "那么在宿主机上，它是哪个接口？" },
       command: ({ peer1 }) => `ip link | grep -A 1 '^${peer1}:'`,
       shows: [hostEnd(1)],
       marks: /^\d+: veth\w+@if\d+/,
       means: {
         en: "A port of docker0. Behind its own @if stands the number of eth0: the two ends name each other.",
-        zh: "是 docker0 的一个端口。它自己的 @if 后面是 eth0 的编号：两头互相指着对方。",
+        zh: "是 docker0 的一个端口。它的 @if 后面是 eth0 的编号：两端互相指向对方。",
       },
     },
     {
-      will: { en: "The driver says so as well:", zh: "驱动也是这么说的：" },
+      will: { en: "The driver says so as well:", zh: "veth 驱动给出的也一样：" },
       command: ({ veth1 }) => `ethtool -S ${veth1} | grep peer_ifindex`,
       shows: [({ index1 }) => new RegExp(`peer_ifindex: ${index1}\\b`)],
       marks: /\d+$/,
-      means: { en: "The number of eth0 in container1.", zh: "正是 container1 里 eth0 的编号。" },
+      means: { en: "The number of eth0 in container1.", zh: "正是 container1 中 eth0 的编号。" },
     },
     {
       will: { en: "container2's, in the same way:", zh: "用同样的办法找 container2 的：" },
@@ -56,7 +56,7 @@ export const otherEnd: Chapter = {
     {
       will: {
         en: "Which addresses has the bridge learnt, and on which port? It forwards by these, as switches do:",
-        zh: "网桥在哪个端口上学到了哪些 MAC 地址？它和任何交换机一样，按这张表转发：",
+        zh: "网桥在哪个端口上学到了哪些 MAC 地址？和交换机一样，它就按这张表转发：",
       },
       command: ({ veth1, veth2, address2 }) =>
         `docker exec container1 ping -c 1 -q ${address2} > /dev/null; bridge fdb show br docker0 | grep -E '${veth1}|${veth2}' | grep -v permanent`,
@@ -64,7 +64,7 @@ export const otherEnd: Chapter = {
       marks: ({ mac1 }) => new RegExp(`^${mac1} dev \\S+`),
       means: {
         en: "container1's MAC address lies behind its own cable.",
-        zh: "container1 的 MAC 地址就在它自己那根网线的后面。",
+        zh: "container1 的 MAC 地址就在它自己那根网线的那一端。",
       },
     },
   ],

@@ -7,7 +7,7 @@ export const whyNot: Chapter = {
   title: { en: "Why it does not get there", zh: "为什么到不了" },
   about: {
     en: "Networks keep their containers apart. Most hours lost with containers are lost here, so ask the kernel rather than guess.",
-    zh: "不同的网络把各自的容器隔开。玩容器浪费的时间，多半浪费在这里。与其猜，不如问内核。",
+    zh: "不同的网络，容器之间是隔离的。折腾容器耗掉的时间，多半耗在这里。与其猜，不如问内核。",
   },
   needs: [CONTAINERS],
   programs: {},
@@ -20,12 +20,12 @@ export const whyNot: Chapter = {
       undo: "docker network rm tour-net",
     },
     {
-      will: { en: "And a container on it:", zh: "在上面放一个容器：" },
+      will: { en: "And a container on it:", zh: "在这个网络上启动一个容器：" },
       command:
         "docker run -itd --name=container3 --network tour-net busybox > /dev/null && docker exec container3 ip -4 address show eth0",
       shows: [/inet (?<address3>[\d.]+)\//],
       marks: /inet [\d.]+/,
-      means: { en: "container3 has an address over there.", zh: "container3 的地址在那一边。" },
+      means: { en: "container3 has an address over there.", zh: "container3 的地址属于那边的子网。" },
       undo: "docker rm -f container3",
     },
     {
@@ -33,22 +33,22 @@ export const whyNot: Chapter = {
       command: ({ address3 }) => `docker exec container1 ping -c 1 -W 1 ${address3} || echo "exit code $?"`,
       shows: [/0 packets received/, /exit code 1/],
       marks: /100% packet loss/,
-      means: { en: "No. And ping can't say why.", zh: "到不了。而 ping 说不出为什么。" },
+      means: { en: "No. And ping can't say why.", zh: "不能。而 ping 说不出为什么。" },
     },
     {
-      will: { en: "The kernel can:", zh: "内核说得出：" },
+      will: { en: "The kernel can:", zh: "内核能说出来：" },
       command: 'drawbridge trace container1 container3 || echo "exit code $?"',
       shows: [/exit code 1/, /dropped/],
       marks: /dropped.*/,
       means: {
         en: "Where it died, by which rule, and what would let it pass.",
-        zh: "死在哪里，死于哪条规则，怎样才能放行。",
+        zh: "在哪里被丢弃，被哪条规则丢弃，怎样才能放行。",
       },
     },
     {
       will: {
         en: "Do as it says: plug container1 into that network as well.",
-        zh: "照它说的做：把 container1 也接到那个网络上。",
+        zh: "照它说的做：把 container1 也接入那个网络。",
       },
       command: "docker network connect tour-net container1 && docker exec container1 ip -4 address show eth1",
       shows: [/eth1/],
@@ -57,13 +57,13 @@ export const whyNot: Chapter = {
       undo: "docker network disconnect tour-net container1",
     },
     {
-      will: { en: "And now, by name:", zh: "现在用名字再试：" },
+      will: { en: "And now, by name:", zh: "现在再试一次，这回用名字：" },
       command: "docker exec container1 ping -c 1 container3",
       shows: [/1 packets received/],
       marks: /bytes from [\d.]+/,
       means: {
         en: "It arrives. On networks of one's own, names come with it.",
-        zh: "到了。在自建的网络上，还能直接用名字。",
+        zh: "到了。在自定义网络上，还可以直接使用容器名。",
       },
     },
   ],
