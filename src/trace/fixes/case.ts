@@ -19,7 +19,16 @@ export function caseOfPath(topology: Topology, flow: Flow, path: Path, reason: D
     direction: hop?.direction ?? "there",
     ...(hop && { namespace: hop.namespace, packet: hop.packet }),
     ...(name !== undefined && { link: name }),
+    ...nextHopOf(path, hop),
   });
+}
+
+/** The last that was asked for where the path ended. */
+function nextHopOf(path: Path | undefined, end: Hop | undefined): Pick<Place, "nextHop"> {
+  const asked = path?.hops.findLast(({ event }) => event.kind === "neighbour");
+  return asked?.event.kind === "neighbour" && asked.namespace === end?.namespace
+    ? { nextHop: asked.event.address }
+    : {};
 }
 
 /** Of what was seen; what only a prediction tells (its address at the end) is taken from there where both end in one namespace. */
@@ -44,6 +53,7 @@ export function caseOfProof(
     ...(place !== undefined && { namespace: place }),
     ...(known && { packet: known }),
     ...(tap?.kind === "tap" && tap.namespace === place && { link: tap.name }),
+    ...(hop?.namespace === place && nextHopOf(path, hop)),
   });
 }
 
@@ -69,6 +79,7 @@ interface Place {
   readonly namespace?: NamespaceId;
   readonly packet?: Sight;
   readonly link?: string;
+  readonly nextHop?: Address;
 }
 
 function makeCase(topology: Topology, flow: Flow, reason: DropReason, place: Place): Case {
@@ -91,6 +102,7 @@ function makeCase(topology: Topology, flow: Flow, reason: DropReason, place: Pla
     ...(namespace && { namespace }),
     ...(place.packet && { packet: place.packet }),
     ...(place.link !== undefined && { link: place.link }),
+    ...(place.nextHop && { nextHop: place.nextHop }),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Causes that are known, and what to do about each. The first that it is, is told. */
+import { astray, lostAddress, taken, untranslated } from "./astray.ts";
 import { administrator, foreignFirewall } from "./firewall.ts";
 import { kernelReason } from "./kernel.ts";
 import {
@@ -13,9 +14,16 @@ import {
   spoofGuard,
 } from "./networks.ts";
 import { backlogFull, boundElsewhere, boundToLoopback, notListening, unpublishedPort } from "./ports.ts";
+import { publishedElsewhere, publishedInVain } from "./published.ts";
 import type { Case, Explain, Explanation } from "./types.ts";
+import { cutWire, isolatedPorts } from "./wires.ts";
 
 const CAUSES: readonly Explain[] = [
+  taken,
+  cutWire,
+  isolatedPorts,
+  lostAddress,
+  astray,
   spoofGuard,
   hostGuard,
   loopbackGuard,
@@ -24,9 +32,12 @@ const CAUSES: readonly Explain[] = [
   iccOff,
   isolation,
   notPublished,
+  untranslated,
   outsideTheHost,
   engineRule,
   foreignFirewall,
+  publishedElsewhere,
+  publishedInVain,
   boundToLoopback,
   boundElsewhere,
   unpublishedPort,

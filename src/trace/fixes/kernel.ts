@@ -2,7 +2,7 @@
 
 import { formatAddress, sameAddress } from "../../lib/ip.ts";
 import { linkSysctl, shell } from "../../lib/shell.ts";
-import type { Namespace } from "../../observe/types.ts";
+import type { Namespace, ObservedLink } from "../../observe/types.ts";
 import { ownerOf, reachableAddresses } from "../ends/places.ts";
 import { gatewayOf } from "../ends/uplink.ts";
 import type { DropReason } from "../types.ts";
@@ -82,7 +82,7 @@ function gatewayToBe(one: Case): string | undefined {
 }
 
 const noNeighbour: Told = (one) => {
-  const destination = one.packet?.destination ?? one.flow.destination;
+  const destination = one.nextHop ?? one.packet?.destination ?? one.flow.destination;
   const owner = ownerOf(one.topology, destination);
   const at = owner?.addresses.find(({ address }) => sameAddress(address.address, destination))?.ifindex;
   const link = owner?.links.find(({ ifindex }) => ifindex === at);
@@ -93,15 +93,31 @@ const noNeighbour: Told = (one) => {
       fix(inside(owner, shell`ip link set ${link.name} up`), `sets ${link.name} of ${owner.name} up`),
     );
   }
+  const silent = owner && link ? silentBy(owner, link) : [];
   return told(
     "neighbours",
     one,
-    fix(
-      inside(one.namespace, `ip neigh show ${goal(one)}`),
-      "shows what is known of that address: nobody may have it any more, or its owner is down",
-    ),
+    silent.length > 0
+      ? fix(
+          inside(owner, `sysctl -w ${silent.map((key) => shell`${key}=0`).join(" ")}`),
+          "answers for the address as usual",
+        )
+      : fix(
+          inside(one.namespace, `ip neigh show ${formatAddress(destination)}`),
+          "shows what is known of that address: nobody may have it any more, or its owner is down",
+        ),
   );
 };
+
+/** Settings by which a link answers for some of its addresses alone: ip-sysctl.rst, `arp_ignore`. */
+function silentBy({ sysctls }: Namespace, { name, settings }: ObservedLink): readonly string[] {
+  const general = "net.ipv4.conf.all.arp_ignore";
+  const own = linkSysctl("net.ipv4.conf", name, "arp_ignore");
+  return [
+    ...(Number(sysctls.get(general) ?? 0) > 0 ? [general] : []),
+    ...((settings?.arpIgnore ?? 0) > 0 ? [own] : []),
+  ];
+}
 
 const linkUp: Told = (one) =>
   told(
@@ -206,6 +222,26 @@ const noAddress: Told = (one) => {
   );
 };
 
+/** An entry that nobody refutes, where it is known which. */
+const wrongMac: Told = (one) => {
+  const { namespace, nextHop, from } = one;
+  const entry = namespace?.neighbours.find(({ address }) => nextHop && sameAddress(address, nextHop));
+  const dev = namespace?.links.find(({ ifindex }) => ifindex === entry?.ifindex);
+  return told(
+    "the MAC address",
+    one,
+    entry && dev
+      ? fix(
+          inside(namespace, shell`ip neigh del ${formatAddress(entry.address)} dev ${dev.name}`),
+          "forgets whose MAC address it is, to be asked for again",
+        )
+      : fix(
+          inside(from.namespace, "ip neigh flush all"),
+          "forgets MAC addresses, right and stale, to be asked for again",
+        ),
+  );
+};
+
 const nameOf = (namespace: Namespace | undefined): string => namespace?.name ?? "it";
 
 const BY_CODE: Partial<Record<DropReason["code"], Told>> = {
@@ -226,15 +262,7 @@ const BY_CODE: Partial<Record<DropReason["code"], Told>> = {
   "no-carrier": (one) => told(`link ${one.link ?? ""}`.trim(), one),
   "port-state": portState,
   "isolated-port": isolatedPort,
-  "wrong-mac": (one) =>
-    told(
-      "the MAC address",
-      one,
-      fix(
-        inside(one.from.namespace, `ip neigh flush all`),
-        "forgets MAC addresses, right and stale, to be asked for again",
-      ),
-    ),
+  "wrong-mac": wrongMac,
   "ipv6-off": ipv6Off,
   "duplicate-address": duplicate,
   "no-address": noAddress,

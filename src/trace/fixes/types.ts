@@ -1,4 +1,5 @@
 /** A packet that ended, with everything that a reason for it may be found in. */
+import type { Address } from "../../lib/ip.ts";
 import type { EngineContainer, EngineNetwork, Namespace, Topology } from "../../observe/types.ts";
 import type { DropReason, Flow, Hop, Sight, Verdict } from "../types.ts";
 
@@ -22,6 +23,8 @@ export interface Case {
   readonly packet?: Sight;
   /** The link that it came in by, or was to leave by, last: a name in `namespace`. */
   readonly link?: string;
+  /** The neighbour that it was to be handed to next, where that was asked for last. */
+  readonly nextHop?: Address;
   /** Who sends, and whom it was for in the end, translations carried out. */
   readonly from: Party;
   readonly to: Party;
