@@ -44,7 +44,7 @@ export async function examineForeign(start: () => Promise<Lab>): Promise<readonl
     wrong.push(...found, ...changed);
   };
   const real = await reality(lab);
-  await look("map, doctor, capture", () => others(lab));
+  await look("map, doctor, capture", () => others(lab, real));
   await look("trace", () => traces(lab, real));
   await look("a tracer killed", () => killed(lab));
   await look("tracers at once", () => together(lab));

@@ -9,7 +9,7 @@ export interface Cell {
   readonly target: Target;
 }
 
-const UPLINK = "203.0.113.2";
+export const UPLINK = "203.0.113.2";
 const BEYOND = "203.0.113.1";
 
 export function cellsOf({ host: machine, parties }: Lab): readonly Cell[] {
@@ -66,6 +66,7 @@ export function cellsOf({ host: machine, parties }: Lab): readonly Cell[] {
     ...at(outside, UPLINK, 99),
     ...at(outside, UPLINK, 7),
     ...at(s1, s2?.gateway, 8083),
+    ...at(find("plain2"), UPLINK, 8090),
     ...at(host, "127.0.0.1", 8080),
     ...at(host, "127.0.0.1", 8082),
     ...at(i1, a2?.gateway, 8080),

@@ -1,6 +1,6 @@
 /** What `drawbridge` says of a host, held to what really happens there. */
 import { ask } from "../../test/support/probe.ts";
-import { type Cell, cellsOf } from "./cells.ts";
+import { type Cell, cellsOf, UPLINK } from "./cells.ts";
 import { inHost, type Lab } from "./lab.ts";
 
 export interface Findings {
@@ -56,8 +56,17 @@ async function trace(lab: Lab, { from, to }: Cell, reached: boolean): Promise<re
   return at(wrong);
 }
 
+/** Netavark leaves hairpin mode off: with br_netfilter, containers then don't reach themselves by their published ports. */
+const isShutToItself = (title: string, real: ReadonlyMap<Cell, boolean>): boolean => {
+  const [, name, port] = /^(\S+) does not reach its own port (\d+)\//.exec(title) ?? [];
+  return [...real].some(
+    ([{ from, target }, reached]) =>
+      !reached && from.name === name && target.port === Number(port) && target.address === UPLINK,
+  );
+};
+
 /** Names that a map must have, and doctor and capture. */
-export async function others(lab: Lab): Promise<Findings> {
+export async function others(lab: Lab, real: ReadonlyMap<Cell, boolean>): Promise<Findings> {
   const wrong: string[] = [];
   const names = Object.keys(lab.parties);
   const { stdout: map } = await inHost(lab, "drawbridge map");
@@ -69,8 +78,10 @@ export async function others(lab: Lab): Promise<Findings> {
     if (!map.includes(`network ${name}`)) wrong.push(`map has no network ${name}`);
   const doctor = await inHost(lab, "drawbridge doctor --json");
   const { findings = [] } = JSON.parse(doctor.stdout || "{}");
-  for (const { check, title, severity } of findings)
-    wrong.push(`doctor finds (${severity}) ${check}: ${title}`);
+  for (const { check, title, severity } of findings) {
+    if (check !== "way-hairpin" || !isShutToItself(title, real))
+      wrong.push(`doctor finds (${severity}) ${check}: ${title}`);
+  }
   for (const name of names) {
     const one = await inHost(lab, `drawbridge doctor ${name}`);
     if (one.code > 1) wrong.push(`doctor ${name}: ${one.stdout}${one.stderr}`);

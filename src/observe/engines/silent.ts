@@ -120,7 +120,7 @@ const PODMAN_DEFAULT: EngineNetwork = {
 };
 
 function podmanNetworks(directory: string): readonly EngineNetwork[] {
-  const files = namesIn(directory).filter((name) => name.endsWith(".json"));
+  const files = (unlessHidden(() => namesIn(directory)) ?? []).filter((name) => name.endsWith(".json"));
   const written = podmanNetworksOf(files.map((name) => readObject(join(directory, name))));
   return written.some(({ name }) => name === "podman") ? written : [PODMAN_DEFAULT, ...written];
 }
@@ -128,10 +128,20 @@ function podmanNetworks(directory: string): readonly EngineNetwork[] {
 /** A file that may not be read, or holds no JSON object, tells nothing. */
 function readObject(path: string): Json | undefined {
   try {
-    const value: unknown = JSON.parse(readIfThere(path) ?? "null");
+    const value: unknown = JSON.parse(unlessHidden(() => readIfThere(path)) ?? "null");
     return isObject(value) ? value : undefined;
   } catch (thrown) {
-    if (thrown instanceof SyntaxError || ["EACCES", "EPERM"].includes(codeOf(thrown) ?? "")) return undefined;
+    if (thrown instanceof SyntaxError) return undefined;
+    throw thrown;
+  }
+}
+
+/** What may not be read is as if it were not there. */
+function unlessHidden<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (thrown) {
+    if (["EACCES", "EPERM"].includes(codeOf(thrown) ?? "")) return undefined;
     throw thrown;
   }
 }

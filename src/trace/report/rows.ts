@@ -51,7 +51,12 @@ function agreement({ hop, seen }: Pair, proof: Proof | undefined): Row["agree"] 
 function isWatched(hop: Hop, proof: Proof): boolean {
   if (hopKey(hop) === undefined) return false;
   if (hop.event.kind === "rule" && hop.event.rule.in === "xtables") return false;
+  if (hop.direction === "back" && isImpatient(proof)) return false;
   if (proof.blind.length === 0) return true;
   const watcher = hop.event.kind === "out" || hop.event.kind === "in" ? "tap" : hop.event.kind;
   return proof.seen.some(({ kind, namespace }) => kind === watcher && namespace === hop.namespace);
 }
+
+/** The kernel asks for a neighbour for three seconds before it gives up, and tells the sender then: nobody waited for that. */
+const isImpatient = ({ reason, seen }: Proof): boolean =>
+  reason?.code === "no-neighbour" && !seen.some(({ kind }) => kind === "drop");
