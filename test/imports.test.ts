@@ -72,9 +72,9 @@ const ROOMS: Readonly<Record<string, Room>> = {
     why: "packets as links carry them, on hosts that another engine runs as well",
   },
   doctor: {
-    imports: ["observe", "trace", "linux", "lib"],
+    imports: ["observe", "trace", "network/firewall/rules", "linux", "lib"],
     types: ["network", "container"],
-    why: "works on hosts that another engine runs; what becomes of a packet, trace tells it",
+    why: "works on hosts that another engine runs; what becomes of a packet, trace tells it; of our own rules it has the words alone, to compare with",
   },
   tour: {
     imports: ["observe", "linux", "lib"],

@@ -1,5 +1,6 @@
 /** What is wrong, how it is known, why it is so, and what mends it. A check is a file of `checks/`, and a line in `all.ts`. */
 import type { Address } from "../lib/ip.ts";
+import type { NftRuleset } from "../linux/nftables/program.ts";
 import type { EngineContainer, LinkRef, Namespace, NamespaceId, Topology } from "../observe/types.ts";
 
 /** A public report of somebody who met it: where to read on. */
@@ -75,6 +76,8 @@ export interface Tools {
   readText(path: string): string | undefined;
   /** Who has a socket open, by its inode (`ListeningSocket.inode`); undefined where nobody that can be seen. */
   holderOf(inode: number): SocketHolder | undefined;
+  /** Rules in nft(8)'s words as the kernel would hold them, read from a namespace of their own. */
+  readBack(words: string): NftRuleset;
 }
 
 export interface SocketHolder {
@@ -107,6 +110,8 @@ export interface Check {
 export interface Diagnosis {
   readonly findings: readonly Finding[];
   readonly unchecked: readonly Unchecked[];
+  /** What the kernel or an engine would not tell, a sentence each: what is wrong there is not found. */
+  readonly unread: readonly string[];
   /** Names of the checks that were made. */
   readonly checked: readonly string[];
   /** Milliseconds. */

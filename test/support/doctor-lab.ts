@@ -361,6 +361,7 @@ export const SILENT: Tools = {
   pathMtu: async () => undefined,
   readText: () => undefined,
   holderOf: () => undefined,
+  readBack: () => EMPTY_RULESET,
 };
 
 /** What a check finds. */

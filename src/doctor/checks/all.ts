@@ -6,6 +6,7 @@ import { addressesUsedUp } from "./addresses-used-up.ts";
 import { bridgeAddress } from "./bridge-address.ts";
 import { bridgeFull } from "./bridge-full.ts";
 import { bridgeNetfilter } from "./bridge-netfilter.ts";
+import { changedRules } from "./changed-rules.ts";
 import { checksumErrors } from "./checksum-errors.ts";
 import { conntrackFull } from "./conntrack-full.ts";
 import { containerAddress } from "./container-address.ts";
@@ -30,6 +31,7 @@ import { mtuUplink } from "./mtu-uplink.ts";
 import { neighbourTable } from "./neighbour-table.ts";
 import { offBridge } from "./off-bridge.ts";
 import { orphanedRules } from "./orphaned-rules.ts";
+import { ownElements } from "./own-elements.ts";
 import { pastFirewall } from "./past-firewall.ts";
 import { pathMtu } from "./path-mtu.ts";
 import { poolsUsedUp } from "./pools-used-up.ts";
@@ -57,6 +59,8 @@ import { wayWithin } from "./way-within.ts";
 export const ALL_CHECKS: readonly Check[] = [
   forwardingOff,
   engineRules,
+  changedRules,
+  ownElements,
   hostRoute,
   wayOut,
   untranslatedOut,

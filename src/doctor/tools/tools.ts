@@ -8,6 +8,7 @@ import type { Tools } from "../types.ts";
 import { askName } from "./ask-name.ts";
 import { holderOf, socketHolders } from "./holder.ts";
 import { pathMtu } from "./path-mtu.ts";
+import { readBack } from "./read-back.ts";
 import { whoHas } from "./who-has.ts";
 
 /** No link takes more in one packet that is looked for here. */
@@ -34,6 +35,7 @@ export function makeTools(topology: Topology): Tools {
       return pathMtu(pathOf(home), to, Math.min(LARGEST, largest));
     },
     readText,
+    readBack,
     holderOf: (inode) => {
       holders ??= socketHolders();
       const pid = holders.get(inode);
