@@ -36,7 +36,7 @@ function tell({ out, err }: Context, { topology, diagnosis }: Looked, { json, ve
       : renderDiagnosis(diagnosis, styleOf(), { verbose }),
   );
   // What was not read need not matter: it is told beside the answer.
-  for (const unread of topology.unread) err(`not read: ${legibleText(unread)}\n`);
+  for (const unread of diagnosis.unread) err(`not read: ${legibleText(unread)}\n`);
 }
 
 export default verb<Options>({

@@ -7,7 +7,7 @@ import { ALL_CHECKS } from "./checks/all.ts";
 import { concerns, merged } from "./order.ts";
 import { patientOf } from "./patient.ts";
 import { makeTools } from "./tools/tools.ts";
-import type { Check, Diagnosis, Finding, Tools } from "./types.ts";
+import type { Check, Diagnosis, Finding, Patient, Tools } from "./types.ts";
 
 export interface DiagnoseOptions {
   /** The name or id of one that is asked about alone. */
@@ -55,6 +55,14 @@ export async function diagnose(topology: Topology, options: DiagnoseOptions = {}
     findings: merged(findings.filter((finding) => concerns(patient, finding))),
     unchecked: outcomes.flatMap((outcome) => ("why" in outcome ? [outcome] : [])),
     checked: outcomes.flatMap((outcome) => ("findings" in outcome ? [outcome.check] : [])),
+    unread: unreadOf(patient),
     took: performance.now() - began,
   };
+}
+
+/** Of the machine, and of the namespaces that are looked at. */
+function unreadOf({ topology, host, containers }: Patient): readonly string[] {
+  const looked = new Set([host, ...containers.map(({ namespace }) => namespace)]);
+  const within = [...looked].flatMap(({ name, unread }) => unread.map((text) => `${name}: ${text}`));
+  return [...topology.unread, ...within];
 }

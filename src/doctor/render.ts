@@ -16,7 +16,7 @@ export function renderDiagnosis(diagnosis: Diagnosis, style: Style, { verbose }:
   const lines = findings.flatMap((finding) => [...findingLines(finding, style), ""]);
   for (const { check, why } of unchecked) lines.push(legible(style, `not checked: ${check}: ${why}`));
   if (verbose) lines.push(...checkedLines(checked, findings, style));
-  lines.push(`${checked.length} checks in ${(took / 1000).toFixed(1)} s: ${summaryOf(findings)}`);
+  lines.push(`${checked.length} checks in ${(took / 1000).toFixed(1)} s: ${summaryOf(diagnosis)}`);
   return `${lines.join("\n")}\n`;
 }
 
@@ -26,12 +26,15 @@ const UNITS: Readonly<Record<Severity, readonly [string, string]>> = {
   note: ["note", "notes"],
 };
 
-function summaryOf(findings: readonly Finding[]): string {
+function summaryOf({ findings, unchecked, unread }: Diagnosis): string {
   const parts = (["broken", "risk", "note"] as const).flatMap((severity) => {
     const count = findings.filter((finding) => finding.severity === severity).length;
     return count === 0 ? [] : [`${count} ${UNITS[severity][count === 1 ? 0 : 1]}`];
   });
-  return parts.length === 0 ? "nothing is wrong" : parts.join(", ");
+  if (parts.length > 0) return parts.join(", ");
+  return unchecked.length > 0 || unread.length > 0
+    ? "nothing is wrong with what could be looked at"
+    : "nothing is wrong";
 }
 
 function findingLines(

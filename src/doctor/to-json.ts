@@ -5,12 +5,13 @@ import { exitCodeOf } from "./exit-code.ts";
 import type { Diagnosis, Subject } from "./types.ts";
 
 export function diagnosisToJson(topology: Topology, diagnosis: Diagnosis) {
-  const { findings, unchecked, checked, took } = diagnosis;
+  const { findings, unchecked, unread, checked, took } = diagnosis;
   return {
     exitCode: exitCodeOf(diagnosis),
     took: Math.round(took),
     checked,
     unchecked: unchecked.map(({ check, why }) => ({ check, why })),
+    unread,
     findings: findings.map(({ about, ...finding }) => ({
       ...finding,
       about: subjectToJson(topology, about),

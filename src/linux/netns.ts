@@ -2,8 +2,8 @@
  * Network namespaces, network_namespaces(7). A thread enters one only to open a socket or a file, and is
  * home again before anything else can run on it.
  */
-import { closeSync, openSync, unlinkSync } from "node:fs";
-import { constants } from "node:os";
+import { closeSync, constants, openSync, unlinkSync } from "node:fs";
+import os from "node:os";
 import { isMainThread } from "node:worker_threads";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 import type { NetnsPath } from "./plan.ts";
@@ -20,7 +20,7 @@ const sys = {
 const CLONE_NEWNET = 0x40000000;
 const MS_BIND = 4096;
 const MNT_DETACH = 2;
-const { EINVAL } = constants.errno;
+const { EINVAL } = os.constants.errno;
 
 /** Of this thread: `/proc/self` would be the main thread's. */
 const OWN = "/proc/thread-self/ns/net";
@@ -42,7 +42,8 @@ export function closeHome(): void {
 /** A descriptor of the namespace pinned at `path`; the caller closes it. @throws KernelError */
 export function openNamespace(path: string): number {
   try {
-    return openSync(path, "r");
+    // Whatever lies there by now: a pipe is not waited for.
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (thrown) {
     throw KernelError.from(`open network namespace ${path}`, thrown);
   }

@@ -12,6 +12,9 @@ const OWN = "/proc/thread-self/ns/net";
 /** At most so many processes of a namespace are named. */
 const MOST_PIDS = 16;
 
+/** Told where there are such. */
+export const HIDDEN = "processes may not be looked at";
+
 export interface FoundNamespace {
   readonly id: NamespaceId;
   /** The lowest first; at most `MOST_PIDS`. */
@@ -102,9 +105,7 @@ function lookThroughProcesses(hear: (id: NamespaceId, pid: number) => void): str
       if (codeOf(thrown) === "EACCES" || codeOf(thrown) === "EPERM") hidden += 1;
     }
   }
-  return hidden === 0
-    ? []
-    : [`the network namespaces of ${hidden} processes may not be looked at: some may be missing here`];
+  return hidden === 0 ? [] : [`the network namespaces of ${hidden} ${HIDDEN}: some may be missing here`];
 }
 
 /** The lines of a mountinfo that are of pinned network namespaces: `… net:[4026532288] /run/netns/blue rw … - nsfs nsfs rw`. */

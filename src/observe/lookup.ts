@@ -2,6 +2,7 @@
 import { conflict, notFound } from "../lib/errors.ts";
 import { type Address, type Family, sameAddress } from "../lib/ip.ts";
 import { didYouMean } from "../lib/nearest.ts";
+import { HIDDEN } from "./find-namespaces.ts";
 import type { LinkRef, Namespace, ObservedAddress, ObservedLink, Topology } from "./types.ts";
 
 /** The reader's own. */
@@ -60,6 +61,9 @@ export interface AddressOwner {
   readonly link?: ObservedLink;
   readonly address: ObservedAddress;
 }
+
+/** Whether processes may live in a namespace that none is known of. */
+export const hidesProcesses = ({ unread }: Topology): boolean => unread.some((one) => one.includes(HIDDEN));
 
 /** Who has an address: one, if all is well; loopback's own is everybody's. */
 export const addressOwners = (topology: Topology, wanted: Address): AddressOwner[] =>

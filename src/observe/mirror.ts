@@ -148,6 +148,8 @@ export class Mirror {
       this.#troubles.set(id, read);
       return;
     }
+    // Gone: the next search finds it no more.
+    if (!read) return;
     if (this.#subscriptions.has(id)) this.#troubles.delete(id);
     this.#all.set(id, read);
     if (before && same(peersOf(before), peersOf(read))) return;

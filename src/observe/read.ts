@@ -1,7 +1,7 @@
 /** The topology, read from the kernel: whoever made it, and with no engine's help but for names. */
 import { closeSync, existsSync, fstatSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { messageOf } from "../lib/errors.ts";
+import { codeOf, messageOf } from "../lib/errors.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "../linux/netlink/socket.ts";
 import { openNamespace } from "../linux/netns.ts";
 import { SysctlReader } from "../linux/sysctl-directory.ts";
@@ -14,6 +14,8 @@ import type { Namespace, NamespaceId, ReadOptions, Topology } from "./types.ts";
 
 /** Milliseconds for which namespaces are read before others have their turn: engines may be answering. */
 const TURN = 10;
+/** Who may not enter one namespace mostly may enter none of a thousand. */
+const MOST_TOLD = 2;
 const OWN = "/proc/thread-self/ns/net";
 const TRACKED = "/proc/sys/net/netfilter/nf_conntrack_count";
 
@@ -47,6 +49,7 @@ export function readNamespace(path: string, options: ReadOptions = {}): Namespac
     };
     const read = reader.read(found);
     if (typeof read === "string") throw new Error(read);
+    if (!read) throw new Error(`network namespace ${path} is gone`);
     const kernel = {
       readAt: Date.now(),
       all: new Map([[id, read]]),
@@ -86,6 +89,7 @@ export async function readKernel(options: ReadOptions = {}): Promise<KernelReadi
   const { namespaces, host, unread: lost } = findNamespaces(options.pinned);
   const reader = new NamespaceReader(host, options);
   const unread = [...lost];
+  const closed: string[] = [];
   const all = new Map<NamespaceId, Read>();
   try {
     let turn = performance.now();
@@ -95,8 +99,12 @@ export async function readKernel(options: ReadOptions = {}): Promise<KernelReadi
         turn = performance.now();
       }
       const read = reader.read(found);
-      if (typeof read === "string") unread.push(read);
-      else all.set(found.id, read);
+      if (typeof read === "string") closed.push(read);
+      else if (read) all.set(found.id, read);
+    }
+    unread.push(...closed.slice(0, MOST_TOLD));
+    if (closed.length > MOST_TOLD) {
+      unread.push(`${closed.length - MOST_TOLD} more network namespaces can't be read either`);
     }
     return { readAt: Date.now(), all, host, numbers: findNumbers(all, reader.numbers, host), unread };
   } finally {
@@ -121,13 +129,16 @@ export class NamespaceReader {
     this.numbers.set(host, new Map());
   }
 
-  /** @returns a sentence where it can't be read. @throws KernelError where it is the own one */
-  read(found: FoundNamespace): Read | string {
+  /**
+   * @returns a sentence where it can't be read; nothing where it is gone
+   * @throws KernelError where it is the own one
+   */
+  read(found: FoundNamespace): Read | string | undefined {
     const host = found.id === this.#host;
     let fd: number | undefined;
     try {
-      fd = openNamespace(host ? OWN : found.path);
-      if (!isNamespace(fd, found.id)) return `network namespace ${found.path} went while it was looked at`;
+      fd = host ? openNamespace(OWN) : enter(found);
+      if (fd === undefined) return undefined;
       const connections = this.#connections === "all" || (this.#connections === "host" && host);
       const reading = readInside(fd, found.path, {
         host,
@@ -157,6 +168,27 @@ export class NamespaceReader {
     if (nsid !== undefined) this.numbers.get(this.#host)?.set(nsid, id);
     this.numbers.set(id, new Map(hostNsid === undefined ? [] : [[hostNsid, this.#host]]));
   }
+}
+
+/** The file, or the process, that it was found by is not there any more. */
+const GONE = new Set(["ENOENT", "ESRCH", "ENOTDIR", "EINVAL"]);
+
+/**
+ * By whatever still leads to it: processes end, and files are let go of, while namespaces are read.
+ * @returns a descriptor; nothing where nothing leads to it
+ * @throws KernelError
+ */
+function enter({ id, path, pids, pins }: FoundNamespace): number | undefined {
+  for (const way of new Set([path, ...pins, ...pids.map((pid) => `/proc/${pid}/ns/net`)])) {
+    try {
+      const fd = openNamespace(way);
+      if (isNamespace(fd, id)) return fd;
+      closeSync(fd);
+    } catch (thrown) {
+      if (!GONE.has(codeOf(thrown) ?? "")) throw thrown;
+    }
+  }
+  return undefined;
 }
 
 /** Give names to what was read, and lead links to their other ends. */

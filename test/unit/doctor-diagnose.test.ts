@@ -113,6 +113,7 @@ describe("a diagnosis", () => {
 const diagnosis = (findings: readonly Finding[], unchecked: Diagnosis["unchecked"] = []): Diagnosis => ({
   findings,
   unchecked,
+  unread: [],
   checked: ["one", "two"],
   took: 300,
 });
@@ -123,6 +124,14 @@ test("exit codes", () => {
   assert.equal(exitCodeOf(diagnosis([finding("x")])), 1);
   assert.equal(exitCodeOf(diagnosis([], [{ check: "slow", why: "late" }])), 2);
   assert.equal(exitCodeOf(diagnosis([finding("x")], [{ check: "slow", why: "late" }])), 1);
+  assert.equal(exitCodeOf({ ...diagnosis([]), unread: ["host: rules can't be read"] }), 2);
+});
+
+test("what can't be read is no proof of health", () => {
+  const told = renderDiagnosis({ ...diagnosis([]), unread: ["host: rules can't be read"] }, PLAIN, {
+    verbose: false,
+  });
+  assert.equal(told, "2 checks in 0.3 s: nothing is wrong with what could be looked at\n");
 });
 
 describe("as text", () => {

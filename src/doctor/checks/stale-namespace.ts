@@ -2,6 +2,7 @@
 
 import { basename } from "node:path";
 import { shell } from "../../lib/shell.ts";
+import { hidesProcesses } from "../../observe/lookup.ts";
 import type { Namespace } from "../../observe/types.ts";
 import { listed } from "../facts/text.ts";
 import type { Check } from "../types.ts";
@@ -24,7 +25,7 @@ export const staleNamespace: Check = {
   looksAt: "host",
   look: ({ topology, container }) => {
     // Without an engine that answers, nobody says whose it is.
-    if (container || topology.engines.length === 0) return [];
+    if (container || topology.engines.length === 0 || hidesProcesses(topology)) return [];
     const sandboxes = new Set(
       topology.engines.flatMap(({ containers }) =>
         containers.flatMap(({ sandboxKey }) => (sandboxKey === undefined ? [] : [basename(sandboxKey)])),

@@ -1,6 +1,7 @@
 /** A port of a network's bridge whose container is gone. */
 
 import { shell } from "../../lib/shell.ts";
+import { hidesProcesses } from "../../observe/lookup.ts";
 import type { ObservedLink } from "../../observe/types.ts";
 import { bridgeNetworks } from "../facts/networks.ts";
 import { listed } from "../facts/text.ts";
@@ -25,7 +26,7 @@ export const staleVeth: Check = {
   ],
   looksAt: "host",
   look: (patient) => {
-    if (patient.container) return [];
+    if (patient.container || hidesProcesses(patient.topology)) return [];
     return bridgeNetworks(patient).flatMap(({ network, bridge }) => {
       const stale = patient.host.links.filter(
         (link) => bridge && link.master === bridge.ifindex && isStale(patient, link),
