@@ -3,7 +3,7 @@
  * goes on. Nothing on the way is changed but by the probe itself, of which conntrack and neighbours learn as of any packet.
  */
 import { setTimeout as after } from "node:timers/promises";
-import { messageOf } from "../lib/errors.ts";
+import { codeOf, messageOf } from "../lib/errors.ts";
 import { NotSent } from "../linux/raw-socket.ts";
 import { stampFrames } from "../linux/stamping.ts";
 import type { Topology } from "../observe/types.ts";
@@ -91,7 +91,9 @@ async function follow(watch: Watch, wait: number, refused: boolean): Promise<voi
 function unsent(thrown: unknown): Pick<Proof, "outcome" | "reason" | "blind"> {
   const reason = thrown instanceof NotSent ? wordsOfSending(thrown.code) : undefined;
   if (reason) return { outcome: "dropped", reason, blind: [] };
-  return { outcome: "silent", blind: [`no probe was sent: ${messageOf(thrown)}`] };
+  const forbidden = ["EPERM", "EACCES"].includes(codeOf(thrown) ?? "");
+  const who = forbidden ? "; root may, or who has CAP_NET_RAW and CAP_SYS_ADMIN" : "";
+  return { outcome: "silent", blind: [`no probe was sent: ${messageOf(thrown)}${who}`] };
 }
 
 function tookOf(seen: readonly Seen[]): number {

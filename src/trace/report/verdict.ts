@@ -201,9 +201,16 @@ function undecided(topology: Topology, { flow, paths, unsure }: Prediction): Ver
           : "it leaves this machine";
     return path.assumptions.length > 0 ? `${end}, if ${path.assumptions.join(" and ")}` : end;
   });
-  const told = [...new Set(ways), ...unsure];
-  return { outcome: "unsure", sentence: `unsure: ${told.join("; or ")}`, fixes: [] };
+  const hidden = unsure.filter((text) => FORBIDDEN.test(text));
+  const told = [...new Set(ways), ...unsure.filter((text) => !FORBIDDEN.test(text))];
+  const rest =
+    hidden.length > 0 ? `, as far as this user may look: ${parts(hidden.length)} for root alone` : "";
+  return { outcome: "unsure", sentence: `unsure: ${told.join("; or ")}${rest}`, fixes: [] };
 }
+
+/** What they are is told beside the table, a line each. */
+const FORBIDDEN = /\((EPERM|EACCES)\)/;
+const parts = (count: number): string => (count === 1 ? "one part is" : `${count} parts are`);
 
 /** What is told of an end that has a reason. */
 function ended(one: Case): Verdict {
