@@ -28,15 +28,19 @@ const sys = {
   sendmmsg: declare("int sendmmsg(int fd, uint64 messages, unsigned int count, int flags)"),
 };
 
+const SO_RCVBUF = 8;
 const SO_RCVBUFFORCE = 33;
 const { EAGAIN } = constants.errno;
 
 /**
- * Room for what waits to be read, in bytes of the kernel's own count: a small datagram takes about 800.
- * @throws KernelError EPERM without CAP_NET_ADMIN
+ * Room for what waits to be read, in bytes of the kernel's own count: a small datagram takes about 800. Without
+ * CAP_NET_ADMIN it is as much as net.core.rmem_max allows.
+ * @throws KernelError
  */
 export function setReceiveBuffer(fd: number, bytes: number): void {
-  check("set SO_RCVBUFFORCE", sys.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, Int32Array.of(bytes), 4));
+  const room = Int32Array.of(bytes);
+  if (sys.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, room, 4) === 0) return;
+  check("set SO_RCVBUF", sys.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, room, 4));
 }
 
 /**

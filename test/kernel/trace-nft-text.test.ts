@@ -161,3 +161,19 @@ test("rules of iptables-nft are carried out, extensions and all", () => {
   const out = { hook: "postrouting", around: { in: LINKS.docker0, out: LINKS.eth0 } };
   assert.equal(verdicts(says(packetTo("198.51.100.1", { from: "172.17.0.2" }), out)), "accept masquerade");
 });
+
+test("names of tables and chains that nft would read as commands are never told to it", () => {
+  firewall.load(RULES);
+  const topology = topologyOf();
+  const rule = { in: "nft", namespace: topology.host, family: "inet", handle: 2 } as const;
+  const hostile = [
+    { ...rule, table: "t; add table ip injected", chain: "c" },
+    { ...rule, table: "t", chain: "c; add table ip injected" },
+    { ...rule, table: "t\nadd table ip injected", chain: "__chain0" },
+  ];
+  for (const one of hostile) assert.deepEqual(describeNft([one], topology), [one]);
+  assert.deepEqual(
+    firewall.read().tables.map(({ name }) => name),
+    ["t"],
+  );
+});

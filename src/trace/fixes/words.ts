@@ -1,5 +1,6 @@
 /** Words that sentences and commands are made of. Pure. */
 import { shell } from "../../lib/shell.ts";
+import { isNftName } from "../../linux/nftables/names.ts";
 import type { EngineContainer, Namespace } from "../../observe/types.ts";
 import type { RuleRef } from "../types.ts";
 import type { Case, Fix } from "./types.ts";
@@ -51,9 +52,6 @@ const isOfIptables = ({ family, table, chain }: RuleRef): boolean =>
   (family === "ip" || family === "ip6") &&
   /^(filter|nat|mangle|raw|security)$/.test(table) &&
   /^(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING)$/.test(chain);
-
-/** What nft(8) takes for a name. The kernel takes any, and nft would read a foreign one as commands. */
-const isNftName = (name: string): boolean => /^[A-Za-z][\w./-]*$/.test(name);
 
 /** The command that takes a rule away, and opens what it closes. */
 export function withoutRule(rule: RuleRef, namespace: Namespace | undefined): Fix {

@@ -1,6 +1,7 @@
 /** Rules in nft(8)'s words, for people: what is on a packet's path is listed, and nothing else. */
 import { inNamespace } from "../../../linux/netns.ts";
 import { closeContext, Nft, openContext } from "../../../linux/nftables/library.ts";
+import { isNftName } from "../../../linux/nftables/names.ts";
 import type { NftTable } from "../../../linux/nftables/program.ts";
 import type { NetnsPath } from "../../../linux/plan.ts";
 import type { Namespace, Topology } from "../../../observe/types.ts";
@@ -65,6 +66,8 @@ function list(nft: Nft, table: string, rules: readonly NftRef[]): string | undef
   const chains = [...new Set(rules.map(({ chain }) => chain))];
   // A chain without a name of its own is listed where it is jumped to.
   const whole = chains.length > MOST_CHAINS || chains.some((chain) => chain.startsWith("__chain"));
+  // Whoever made them in a container may have called them anything.
+  if (![...rules.map((rule) => rule.table), ...(whole ? [] : chains)].every(isNftName)) return undefined;
   // One command at a time: of several, libnftables 1.0.6 finds but the last one's chain.
   const commands = whole ? [`list table ${table}`] : chains.map((chain) => `list chain ${table} ${chain}`);
   try {
