@@ -84,6 +84,8 @@ async function follow(watch: Watch, wait: number, refused: boolean): Promise<voi
     if (watch.settled() && now - changed >= QUIET) break;
     await after(look < OFTEN_FOR ? OFTEN : SELDOM);
   }
+  // Whoever refuses it says so before he drops it.
+  if (watch.answer && watch.answer.what !== "reached") await after(OFTEN);
   watch.look(); // what was told while the answer was on its way up
 }
 

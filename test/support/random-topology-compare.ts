@@ -95,9 +95,9 @@ function isSame(path: Path, proof: Proof): boolean {
  * (br_nf_pre_routing_finish_bridge), and nobody is told whether it has.
  */
 function withoutDetours({ namespaces }: Topology, taps: readonly string[]): string[] {
-  const bridges = [...namespaces.values()].flatMap(({ id, links }) =>
+  const bridges = [...namespaces.values()].flatMap(({ id, links, sysctls }) =>
     links
-      .filter(({ bridge }) => bridge?.callIptables || bridge?.callIp6tables)
+      .filter(({ kind }) => kind === "bridge" && sysctls.get("net.bridge.bridge-nf-call-iptables") === "1")
       .map(({ ifindex }) => `${id}/${ifindex}`),
   );
   return taps.filter((key) => !bridges.some((bridge) => key.includes(` out ${bridge} `)));

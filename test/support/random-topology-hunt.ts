@@ -10,7 +10,10 @@ import type { NamespaceId } from "../../src/observe/types.ts";
 import type { Sight } from "../../src/trace/types.ts";
 import { isolated } from "./isolated.ts";
 import { type TopologySpec, topologies } from "./random-topology.ts";
+import { chainSteps } from "./random-topology-chains.ts";
 import { type Case, retold, run, toldFlow } from "./random-topology-flows.ts";
+import { textOf } from "./random-topology-lab.ts";
+import { worldOf } from "./random-topology-world.ts";
 
 isolated(import.meta);
 
@@ -45,12 +48,12 @@ async function check(spec: TopologySpec): Promise<void> {
   }
 }
 
-const summary = ({ firewall, chains, faults }: TopologySpec, one: Case): string =>
+const summary = (spec: TopologySpec, one: Case): string =>
   [
-    `${toldFlow(one.prediction.flow)} (${firewall}; ${chains.length} chains; ${faults.map(({ kind }) => kind).join(", ")})`,
+    `${toldFlow(one.prediction.flow)} (${spec.firewall}; ${spec.chains.length} chains; ${spec.faults.map(({ kind }) => kind).join(", ")})`,
     ...one.differs,
     ...one.proof.blind.map((line) => `blind: ${line}`),
-    ...(values.explain ? explained(one) : []),
+    ...(values.explain ? [...explained(one), textOf(chainSteps(worldOf(spec), spec.chains))] : []),
   ].join("\n    ");
 
 /** All of both, a line each. */

@@ -19,8 +19,9 @@ const pathOf = (place: string): NetnsPath => `/run/netns/${place}` as NetnsPath;
 /** All that makes it. */
 export const allSteps = (spec: TopologySpec, world = worldOf(spec)): Step[] => [
   ...stepsOf(spec, world),
-  ...firewallSteps(world, spec.firewall),
+  // Of one priority, the later is asked first; predictions have it that xtables' tables are.
   ...chainSteps(world, spec.chains),
+  ...firewallSteps(world, spec.firewall),
   ...faultSteps(world, spec.faults),
 ];
 

@@ -34,13 +34,14 @@ export function conclude({ topology, seen, watch, predicted }: Evidence): Conclu
   if (answer)
     return { outcome: "dropped", reason: { ...wordsOf(answer, seen), ...(rule && { rule: rule.rule }) } };
   if (rule) return { outcome: "dropped", reason: lost(rule.direction, ruleReason(rule)) };
-  if (watch.needsNoAnswer && arrivedAt(watch.destination, seen)) return { outcome: "delivered" };
+  const misled = seen.findLast((one) => one.kind === "drop");
+  const taken = misled?.namespace !== watch.destination && arrivedAt(watch.destination, seen);
+  if (watch.needsNoAnswer && taken) return { outcome: "delivered" };
   const unanswered = watch.unanswered();
   if (unanswered.length > 0) {
     const text = `nobody answers for ${unanswered.join(", ")}`;
     return { outcome: "dropped", reason: { code: "no-neighbour", text } };
   }
-  const misled = seen.findLast((one) => one.kind === "drop");
   if (misled && !leftBy(topology, seen))
     return { outcome: "dropped", reason: reasonOf(misled, undefined, answer, predicted) };
   return { outcome: leftBy(topology, seen) ? "leaves" : "silent" };
@@ -59,11 +60,9 @@ const arrivedAt = (destination: NamespaceId | undefined, seen: readonly Seen[]):
  */
 function decisiveDrop(seen: readonly Seen[]): SeenDrop | undefined {
   const drops = seen.filter((one) => one.kind === "drop").filter(({ reason }) => reason !== "OTHERHOST");
+  const there = drops.findLast(({ direction }) => direction === "there");
   const furthest = seen.findLast(({ kind, direction }) => kind === "tap" && direction === "there");
-  const there = drops.findLast(
-    ({ direction, namespace }) => direction === "there" && namespace === furthest?.namespace,
-  );
-  return there ?? drops.at(-1);
+  return there && (!furthest || furthest.namespace === there.namespace) ? there : drops.at(-1);
 }
 
 const says = ({ verdict }: SeenRule): boolean => /^(policy )?drop$/.test(verdict);

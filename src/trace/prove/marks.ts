@@ -89,10 +89,12 @@ function quotes({ protocol, family, magic, echo, sourcePort, port }: ProbeNumber
         ? field(4, echo)
         : field(0, [...be16(sourcePort), ...be16(port)]);
   const long = protocol === "tcp" ? [] : [field(8, magic)];
+  // An error about an echo's answer says nothing of the question, of which that repeats the numbers.
+  const asked = protocol === "icmp" ? [field(at, [ECHO[family].request])] : [];
   return [...long, short].flatMap(({ offset, bytes }) =>
     ERRORS[family].map((type) => ({
       protocol: icmp,
-      fields: [...(type === undefined ? [] : [field(0, [type])]), field(at + offset, bytes)],
+      fields: [...(type === undefined ? [] : [field(0, [type])]), ...asked, field(at + offset, bytes)],
     })),
   );
 }

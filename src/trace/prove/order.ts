@@ -5,7 +5,7 @@
 import type { Drop } from "../../linux/bpf/drops.ts";
 import type { TraceMessage } from "../../linux/nftables/trace-message.ts";
 import { TRACING } from "../../linux/nftables/trace-table.ts";
-import type { Namespace, NamespaceId } from "../../observe/types.ts";
+import type { LinkRef, Namespace, NamespaceId } from "../../observe/types.ts";
 import { PROTOCOL } from "../packet/parse.ts";
 import { sightOf } from "../packet/sight.ts";
 import type { RuleRef, Seen } from "../types.ts";
@@ -31,7 +31,10 @@ interface Pass {
 export function inOrder({ frames, traces, drops }: Observations, marks: Marks, startedAt: bigint): Seen[] {
   const taps = frames.map(tapOf);
   const losses = drops.map((drop) => dropOf(drop, taps));
-  const stamped = [...taps, ...losses].toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  const stacked = (one: Seen) => (one.kind === "tap" && isStacked(frames, one.link) ? 1 : 0);
+  const stamped = [...taps, ...losses].toSorted((a, b) =>
+    a.at < b.at ? -1 : a.at > b.at ? 1 : stacked(a) - stacked(b),
+  );
   const told: Told[] = [];
   const passes = new Map<string, Pass>();
   for (const { namespace, message } of traces) {
@@ -90,6 +93,16 @@ function woven(stamped: readonly Seen[], told: readonly Told[], startedAt: bigin
       }));
   return [...at(FIRST), ...stamped.flatMap((seen, i) => [...at(2 * i), seen, ...at(2 * i + 1)])];
 }
+
+/** A link that stands upon another gets a frame with that one's stamp. */
+const isStacked = (frames: Observations["frames"], { namespace, ifindex }: LinkRef): boolean =>
+  frames.some(
+    (frame) =>
+      frame.namespace.id === namespace &&
+      frame.namespace.links.some(
+        (link) => link.ifindex === ifindex && link.kind !== "veth" && link.other !== undefined,
+      ),
+  );
 
 function tapOf({ at, namespace, ifindex, way, packet, meaning }: Observations["frames"][number]): Seen {
   const link = namespace.links.find((one) => one.ifindex === ifindex);
