@@ -142,19 +142,30 @@ const isolatedPort: Told = (one) =>
         ]),
   );
 
-const portState: Told = (one) =>
-  told(
+const portState: Told = (one) => {
+  const { namespace, link } = one;
+  const turn = turningPort(one);
+  if (turn !== undefined) {
+    const command = inside(namespace, shell`bridge link set dev ${turn} hairpin on`);
+    const does = "lets packets leave by the port that they came in by, until the container is started again";
+    return told(`hairpin mode of the bridge port ${turn}`, one, fix(command, does));
+  }
+  const command =
+    link === undefined ? undefined : inside(namespace, shell`bridge link set dev ${link} state 3`);
+  return told(
     "the bridge port's state",
     one,
-    ...(one.link === undefined
-      ? []
-      : [
-          fix(
-            inside(one.namespace, shell`bridge link set dev ${one.link} state 3`),
-            "sets the port to forwarding",
-          ),
-        ]),
+    ...(command === undefined ? [] : [fix(command, "sets the port to forwarding")]),
   );
+};
+
+/** Of who was led back to himself: the port of the bridge that he is behind, if it does not let him. */
+function turningPort({ namespace, from, to }: Case): string | undefined {
+  if (!from.namespace || from.namespace !== to.namespace) return undefined;
+  return namespace?.links.find(
+    ({ other, port }) => port && !port.hairpin && other?.namespace === from.namespace?.id,
+  )?.name;
+}
 
 /** A link on the way that carries less than the sender's: where the sender can't learn of it, it must be told. */
 const tooBig: Told = (one) => {

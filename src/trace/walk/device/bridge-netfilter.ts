@@ -7,11 +7,12 @@ import type { Passed } from "../fate.ts";
 import { inputRoute } from "../fib/input.ts";
 import { type Builtin, passHook } from "../hook.ts";
 import { queryOf } from "../ip/query.ts";
-import { resolve } from "../neighbour/resolve.ts";
+import { isConnected, resolve } from "../neighbour/resolve.ts";
 import type { Port } from "../place.ts";
 import { sysctl } from "../settings.ts";
 import { PACKET, type Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
+import { refOf } from "./transmit.ts";
 
 /** NF_BR_PRI_BRNF and NF_BR_PRI_LAST, linux/netfilter_bridge.h. */
 const BRNF = 0;
@@ -54,10 +55,14 @@ function ledElsewhere(walk: Walk, bridge: Port, skb: Skb): Passed {
   if (route.way === "refused" && !isErrorRoute(query.family, route.reason))
     return { fate: walk.drop(namespace, skb, route.reason) };
   if (route.way === "forward" && route.out.ifindex === link.ifindex) {
-    const near = resolve(walk, bridge, route.via ?? query.to, skb);
-    return near.fate
-      ? near
-      : { skb: { ...skb, packet: withEthernet(skb.packet, from, near.mac ?? link.mac) } };
+    const next = route.via ?? query.to;
+    const connected = isConnected(walk, bridge, next);
+    const near = resolve(walk, bridge, next, skb);
+    if (near.fate) return near;
+    const packet = withEthernet(skb.packet, from, near.mac ?? link.mac);
+    // br_nf_pre_routing_finish_bridge: handed to the neighbour by the bridge itself, which takes it back (br_nf_dev_xmit).
+    if (!connected) walk.tell(namespace, { kind: "out", link: refOf(bridge), name: link.name }, packet);
+    return { skb: { ...skb, packet } };
   }
   return { skb: { ...skb, packetType: PACKET.host, packet: withEthernet(skb.packet, from, link.mac) } };
 }

@@ -26,6 +26,9 @@ const NUD = {
 };
 const VALID = NUD.reachable | NUD.stale | NUD.delay | NUD.probe | NUD.noArp | NUD.permanent;
 
+/** Those of which the kernel has no doubt, NUD_CONNECTED. */
+const CONNECTED = NUD.reachable | NUD.noArp | NUD.permanent;
+
 const ARPHRD_ETHER = 1;
 
 /** `mac` is absent where the link needs none. */
@@ -54,6 +57,11 @@ function knownMac(walk: Walk, { namespace, link }: Port, address: Address): Mac 
   const entry = placeOf(namespace).neighbour(link.ifindex, address);
   return entry && entry.state & VALID ? entry.mac : undefined;
 }
+
+/** Whether a packet may be given to a neighbour with no further thought of how it is reached. */
+export const isConnected = (walk: Walk, { namespace, link }: Port, address: Address): boolean =>
+  walk.memory.neighbour({ namespace: namespace.id, ifindex: link.ifindex }, address) !== undefined ||
+  ((placeOf(namespace).neighbour(link.ifindex, address)?.state ?? 0) & CONNECTED) !== 0;
 
 function ask(walk: Walk, port: Port, address: Address, skb: Skb): Resolved {
   const { namespace, link } = port;
