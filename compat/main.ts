@@ -2,7 +2,8 @@
  * `npm run compat [-- --only NAME] [--clients DIRECTORY] [--verbose]`: some hundreds of API calls made to dockerd and to this
  * engine, each in a throwaway host of its own, and their replies compared. `--clients` names a directory with
  * `node_modules` in which dockerode and testcontainers are looked for. Fails where a difference has no reason in
- * differences.ts, where a reason is no longer needed, and where a client fails.
+ * differences.ts, where a reason is no longer needed, where a client fails, and where what `drawbridge trace`, `doctor`,
+ * `capture` and `map` say of other engines' hosts is not so (observe.ts).
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -13,6 +14,7 @@ import { DIFFERENCES } from "./differences.ts";
 import { hasDockerd, startOurs, startTheirs } from "./engines.ts";
 import { examine } from "./lib/examine.ts";
 import { formatReport } from "./lib/report.ts";
+import { observeForeign } from "./observe.ts";
 
 const { values } = parseArgs({
   options: {
@@ -47,5 +49,7 @@ if (values.only === undefined) {
     console.log(`${name.padEnd(24)} ${outcome.kind}${outcome.kind === "works" ? "" : `: ${outcome.why}`}`);
     failed ||= outcome.kind === "fails";
   }
+  const wrong = await observeForeign();
+  failed ||= wrong.length > 0;
 }
 process.exitCode = failed ? 1 : 0;
