@@ -6,6 +6,7 @@ import { familyOf } from "../packet/packet.ts";
 import type { Packet } from "../packet/types.ts";
 import { decide, isDecided, manipulationAt, translate } from "./conntrack/nat.ts";
 import { confirm, track, viewOf } from "./conntrack/track.ts";
+import { isError } from "./conntrack/tuple.ts";
 import type { Fate, Passed } from "./fate.ts";
 import { routeViewOf } from "./fib/view.ts";
 import { tellRejected } from "./ip/errors.ts";
@@ -167,7 +168,10 @@ function judged(walk: Walk, where: Where, stage: Stage, { verdict }: Outcome, sk
   return { fate };
 }
 
-/** nf_nat_inet_fn: rules are asked by a connection's first packet alone, until one of them decides. */
+/**
+ * nf_nat_inet_fn: rules are asked by a connection's first packet alone, until one of them decides; or by the reset that a
+ * rule answers it with.
+ */
 function runNat(walk: Walk, where: Where, stages: readonly Stage[], skb: Skb): Passed {
   const { namespace } = where;
   if (!skb.tracked || !("connection" in skb.tracked)) return { skb };
@@ -176,7 +180,9 @@ function runNat(walk: Walk, where: Where, stages: readonly Stage[], skb: Skb): P
   const what = manipulationAt(where.hook);
   let now = skb;
   let by: Translation | undefined;
-  if (skb.tracked.state === "new" && !isDecided(connection, what)) {
+  const { state } = skb.tracked;
+  const asks = state === "new" || (state === "related" && !isError(skb.packet));
+  if (asks && !isDecided(connection, what)) {
     for (const stage of stages) {
       const { passed, translation } = runOutcome(walk, where, stage, now);
       if (passed.fate) return passed;

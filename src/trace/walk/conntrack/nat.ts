@@ -20,7 +20,7 @@ import { placeOf } from "../place.ts";
 import type { Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 import { isTaken, STATUS } from "./track.ts";
-import { inverse, quoted, sameTuple, type Tuple, tupleOf } from "./tuple.ts";
+import { inverse, isError, quoted, sameTuple, type Tuple, tupleOf } from "./tuple.ts";
 
 export type Manipulation = "source" | "destination";
 
@@ -129,7 +129,7 @@ export function translate(walk: Walk, at: At, skb: Skb, connection: Connection, 
   const back = tracked.direction === "reply";
   if (!(connection.status & TRANSLATED[back ? other(what) : what])) return skb;
   const target = inverse(back ? connection.original : connection.reply);
-  const after = rewrite(packet, what, target, tracked.state === "related");
+  const after = rewrite(packet, what, target, isError(packet));
   if (after === packet) return skb;
   const before = sightOf(packet);
   walk.tell(

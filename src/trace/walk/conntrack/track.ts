@@ -141,9 +141,9 @@ export function track(walk: Walk, namespace: Namespace, family: Family, skb: Skb
   return { skb: { ...skb, tracked } };
 }
 
-/** nf_confirm: of input and postrouting, after all else. From here on, answers are known. */
+/** nf_confirm: of input and postrouting, after all else. From here on, answers are known. What is told back confirms nothing. */
 export function confirm(walk: Walk, namespace: Namespace, { tracked }: Skb): void {
-  if (!tracked || !("connection" in tracked)) return;
+  if (!tracked || !("connection" in tracked) || tracked.direction === "reply") return;
   const connection = walk.memory.connection(namespace.id, tracked.connection);
   if (connection && !(connection.status & STATUS.confirmed)) {
     walk.memory.change(namespace.id, { ...connection, status: connection.status | STATUS.confirmed });

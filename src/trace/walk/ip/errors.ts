@@ -8,7 +8,7 @@ import { isError } from "../conntrack/tuple.ts";
 import type { Unreachable } from "../fib/input.ts";
 import { outputRoute } from "../fib/output.ts";
 import { placeOf } from "../place.ts";
-import { PACKET, type Skb, type Tracked } from "../skb.ts";
+import { PACKET, type Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 import { localOut } from "./output.ts";
 import { sentQueryOf } from "./query.ts";
@@ -46,10 +46,20 @@ function send(walk: Walk, namespace: Namespace, skb: Skb, error: IcmpError): voi
     about: packet,
     ...(error.rest && { rest: error.rest }),
   };
-  const answer = makePacket({ source: route.source, destination: to, carries });
-  walk.back(() =>
-    localOut(walk, namespace, { packet: answer, bears: "error", packetType: PACKET.host }, route),
-  );
+  const answer: Skb = {
+    packet: makePacket({ source: route.source, destination: to, carries }),
+    bears: "error",
+    packetType: PACKET.host,
+    ...attached(skb),
+  };
+  walk.back(() => localOut(walk, namespace, answer, route));
+}
+
+/** nf_conntrack_attach (icmp_glue_bits, nf_send_reset): it belongs to the connection of what it is about. */
+function attached({ tracked }: Skb): Pick<Skb, "tracked"> {
+  if (!tracked || !("connection" in tracked)) return {};
+  const direction = tracked.direction === "original" ? "reply" : "original";
+  return { tracked: { state: "related", connection: tracked.connection, direction } };
 }
 
 export const tellUnreachable = (
@@ -80,12 +90,15 @@ const REJECTIONS: readonly (readonly [words: RegExp, error: IcmpError])[] = [
 
 /** A rule that rejects, by what it says that it answers with. */
 export function tellRejected(walk: Walk, namespace: Namespace, skb: Skb, how: string): void {
-  if (/reset|rst/.test(how)) sendReset(walk, namespace, skb);
+  if (/reset|rst/.test(how)) reset(walk, namespace, skb, attached(skb));
   else send(walk, namespace, skb, REJECTIONS.find(([words]) => words.test(how))?.[1] ?? UNREACHABLE.port);
 }
 
-/** nf_send_reset, tcp_v4_send_reset: under the address that was asked, whoever's that is. */
-export function sendReset(walk: Walk, namespace: Namespace, skb: Skb): void {
+/** tcp_v4_send_reset: under the address that was asked, whoever's that is. */
+export const sendReset = (walk: Walk, namespace: Namespace, skb: Skb): void =>
+  reset(walk, namespace, skb, {});
+
+function reset(walk: Walk, namespace: Namespace, skb: Skb, tracked: Pick<Skb, "tracked">): void {
   const { packet } = skb;
   const [source, destination]: readonly (Address | undefined)[] = [
     addressOf(packet, "destination"),
@@ -96,17 +109,10 @@ export function sendReset(walk: Walk, namespace: Namespace, skb: Skb): void {
   const able = skb.bears === "question" && packet.protocol === PROTOCOL.tcp && familyOf(packet) !== undefined;
   if (!able || !source || !destination || sourcePort === undefined || destinationPort === undefined) return;
   const carries: Carried = { kind: "tcp", sourcePort, destinationPort, flags: "rst-ack" };
-  const reset = makePacket({ source, destination, carries });
-  const query = sentQueryOf(reset);
+  const answer = makePacket({ source, destination, carries });
+  const query = sentQueryOf(answer);
   const route = query && outputRoute(namespace, query, walk.hopOf(namespace), true);
   if (!route?.ok) return;
-  const tracked = attached(skb.tracked);
-  const answer: Skb = { packet: reset, bears: "error", packetType: PACKET.host, ...(tracked && { tracked }) };
-  walk.back(() => localOut(walk, namespace, answer, route));
+  const sent: Skb = { packet: answer, bears: "error", packetType: PACKET.host, ...tracked };
+  walk.back(() => localOut(walk, namespace, sent, route));
 }
-
-/** nf_ct_attach: the reset belongs to the connection that it ends. */
-const attached = (tracked: Tracked | undefined): Tracked | undefined =>
-  tracked && "connection" in tracked
-    ? { state: "established", connection: tracked.connection, direction: "reply" }
-    : tracked;
