@@ -1,5 +1,6 @@
 /** What `drawbridge` says of a host, held to what really happens there. */
 import { ask } from "../../test/support/probe.ts";
+import { isReached } from "./ask.ts";
 import { type Cell, cellsOf, UPLINK } from "./cells.ts";
 import { inHost, type Lab } from "./lab.ts";
 
@@ -22,8 +23,7 @@ const SILENCE = 400;
 /** What really happens: each cell, asked by a connection. Neighbours are known after it. */
 export async function reality(lab: Lab): Promise<ReadonlyMap<Cell, boolean>> {
   const found = new Map<Cell, boolean>();
-  for (const cell of cellsOf(lab))
-    found.set(cell, (await ask(cell.from, cell.target, SILENCE)) !== undefined);
+  for (const cell of cellsOf(lab)) found.set(cell, await isReached(cell.from, cell.target, SILENCE));
   return found;
 }
 

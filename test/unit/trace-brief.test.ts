@@ -83,6 +83,7 @@ test("what each step came of is left out, unless it went wrong", () => {
   const quiet: readonly Row[] = [
     row({ kind: "connection", state: "new" }, "not watched"),
     row({ ...neighbour, how: "asked" }, "not watched"),
+    row({ ...neighbour, how: "unanswered" }, "not watched"),
     row({ kind: "bridge", bridge: "docker0", to: "veth1", how: "entry" }, "not watched"),
     row(route("local 10.2.0.2 dev eth0"), "not watched"),
     row(route("default via 10.1.0.1 dev eth0"), "not watched", "back"),
@@ -91,7 +92,6 @@ test("what each step came of is left out, unless it went wrong", () => {
   assert.deepEqual(briefly(quiet), []);
   const needed: readonly Row[] = [
     row({ kind: "connection", state: "invalid" }, "not watched"),
-    row({ ...neighbour, how: "unanswered" }, "not watched"),
     row({ kind: "bridge", bridge: "docker0", to: "veth1", how: "flood" }, "not watched"),
     row(route("default via 10.1.0.1 dev eth0"), "not watched"),
     row(rule("FORWARD", 1, "jump DOCKER-USER"), "predicted only"),

@@ -23,9 +23,10 @@ export function caseOfPath(topology: Topology, flow: Flow, path: Path, reason: D
   });
 }
 
-/** The last that was asked for where the path ended. */
+/** The last that was asked for where the path ended: what the sender is told of it goes on to others. */
 function nextHopOf(path: Path | undefined, end: Hop | undefined): Pick<Place, "nextHop"> {
-  const asked = path?.hops.findLast(({ event }) => event.kind === "neighbour");
+  const before = path?.hops.slice(0, end && path.hops.indexOf(end));
+  const asked = before?.findLast(({ event }) => event.kind === "neighbour");
   return asked?.event.kind === "neighbour" && asked.namespace === end?.namespace
     ? { nextHop: asked.event.address }
     : {};

@@ -70,12 +70,13 @@ function isNeeded(row: Row): boolean {
   switch (event.kind) {
     case "route":
       return row.predicted?.direction === "there" && !/^(local|broadcast) /.test(event.text);
+    // One that nobody answers for is what the drop behind it tells.
     case "neighbour":
-      return event.how === "unanswered";
+      return false;
     case "bridge":
       return event.how === "flood";
     case "connection":
-      return event.state === "invalid" || event.state === "related";
+      return event.state === "invalid";
     default:
       return true;
   }

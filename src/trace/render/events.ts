@@ -1,5 +1,6 @@
 /** One hop, or one thing seen, in words. Pure. */
 import { formatAddress } from "../../lib/ip.ts";
+import { isPolicy } from "../fixes/owner.ts";
 import { ruleText } from "../fixes/words.ts";
 import type { Event, Hop, Row, RuleRef, Seen, Sight } from "../types.ts";
 import { type Brief, howItEnded, isByRule } from "./brief.ts";
@@ -131,6 +132,7 @@ export function briefWords({ row, by }: Brief, to: string): Words {
     return { ...words, text: `dropped ${howItEnded(by)}${kernel}`, rule };
   }
   if (event?.kind === "translate") return { ...words, rule };
+  if (isPolicy(by.rule)) return { ...words, text: `${by.hook}: ${rule}` };
   return { ...words, text: `${by.hook}: ${by.does}`, rule };
 }
 
