@@ -20,12 +20,18 @@ import { duplicateBridges } from "./duplicate-bridges.ts";
 import { duplicateMac } from "./duplicate-mac.ts";
 import { engineRules } from "./engine-rules.ts";
 import { exposedAddresses } from "./exposed-addresses.ts";
+import { firewalldZone } from "./firewalld-zone.ts";
 import { forwardingOff } from "./forwarding-off.ts";
 import { hostRoute } from "./host-route.ts";
 import { ipv6Half } from "./ipv6-half.ts";
 import { isolationMissing } from "./isolation-missing.ts";
+import { kernelFeatures } from "./kernel-features.ts";
 import { linkDown } from "./link-down.ts";
+import { listenQueue } from "./listen-queue.ts";
 import { macvlanParent } from "./macvlan-parent.ts";
+import { managedLinks } from "./managed-links.ts";
+import { mixedIptables } from "./mixed-iptables.ts";
+import { monitorGone } from "./monitor-gone.ts";
 import { mtuMismatch } from "./mtu-mismatch.ts";
 import { mtuUplink } from "./mtu-uplink.ts";
 import { neighbourTable } from "./neighbour-table.ts";
@@ -39,9 +45,11 @@ import { portLoopback } from "./port-loopback.ts";
 import { portNotListening } from "./port-not-listening.ts";
 import { portShadowed } from "./port-shadowed.ts";
 import { portsExhausted } from "./ports-exhausted.ts";
+import { proxyArp } from "./proxy-arp.ts";
 import { routeLocalnet } from "./route-localnet.ts";
 import { runtimeMissing } from "./runtime-missing.ts";
 import { silentNeighbour } from "./silent-neighbour.ts";
+import { socketMemory } from "./socket-memory.ts";
 import { staleConntrack } from "./stale-conntrack.ts";
 import { staleNamespace } from "./stale-namespace.ts";
 import { staleNeighbour } from "./stale-neighbour.ts";
@@ -61,6 +69,8 @@ export const ALL_CHECKS: readonly Check[] = [
   engineRules,
   changedRules,
   ownElements,
+  mixedIptables,
+  firewalldZone,
   hostRoute,
   wayOut,
   untranslatedOut,
@@ -71,6 +81,7 @@ export const ALL_CHECKS: readonly Check[] = [
   wayHairpin,
   isolationMissing,
   linkDown,
+  managedLinks,
   offBridge,
   bridgeAddress,
   containerAddress,
@@ -81,6 +92,7 @@ export const ALL_CHECKS: readonly Check[] = [
   duplicateAddress,
   duplicateMac,
   addressConflict,
+  proxyArp,
   staleNeighbour,
   silentNeighbour,
   mtuMismatch,
@@ -89,6 +101,7 @@ export const ALL_CHECKS: readonly Check[] = [
   tooBigDropped,
   portNotListening,
   portLoopback,
+  listenQueue,
   portShadowed,
   bridgeNetfilter,
   staleConntrack,
@@ -104,6 +117,7 @@ export const ALL_CHECKS: readonly Check[] = [
   conntrackFull,
   neighbourTable,
   portsExhausted,
+  socketMemory,
   checksumErrors,
   addressesUsedUp,
   poolsUsedUp,
@@ -112,4 +126,6 @@ export const ALL_CHECKS: readonly Check[] = [
   staleNamespace,
   orphanedRules,
   runtimeMissing,
+  kernelFeatures,
+  monitorGone,
 ];

@@ -1,6 +1,7 @@
 /** Packets with a wrong checksum that arrive all the same: offload that one side does and the other does not undo. */
 import { shell } from "../../lib/shell.ts";
 import type { Namespace } from "../../observe/types.ts";
+import { countersOf, procNet } from "../facts/counters.ts";
 import { called, inside } from "../facts/namespace.ts";
 import type { Check, Tools } from "../types.ts";
 
@@ -51,18 +52,11 @@ export const checksumErrors: Check = {
     ),
 };
 
-/** Two lines a protocol in /proc/net/snmp: names, then numbers. */
 function countsOf(
-  { host, pids }: Namespace,
+  namespace: Namespace,
   protocol: "Tcp" | "Udp",
   tools: Tools,
 ): { readonly wrong: number; readonly all: number } {
-  const pid = host ? "self" : pids[0];
-  const text = pid === undefined ? "" : (tools.readText(`/proc/${pid}/net/snmp`) ?? "");
-  const [names = [], numbers = []] = text
-    .split("\n")
-    .filter((line) => line.startsWith(`${protocol}:`))
-    .map((line) => line.split(" "));
-  const at = (name: string) => Number(numbers[names.indexOf(name)] ?? 0) || 0;
+  const at = countersOf(procNet(namespace, "snmp", tools), protocol);
   return { wrong: at("InCsumErrors"), all: at(protocol === "Tcp" ? "InSegs" : "InDatagrams") };
 }

@@ -18,7 +18,8 @@ export const containerAddress: Check = {
     },
   ],
   looksAt: "containers",
-  look: (patient) => attachmentsOf(patient).flatMap(findingsOf),
+  look: (patient) =>
+    attachmentsOf(patient).flatMap((attachment) => [...findingsOf(attachment), ...masked(attachment)]),
 };
 
 function findingsOf({ resident, endpoint, network, link }: Attachment): readonly Finding[] {
@@ -44,8 +45,10 @@ function findingsOf({ resident, endpoint, network, link }: Attachment): readonly
           },
         ];
   const here = addressesOf(namespace, link).map(({ address }) => address);
+  const off6 = link.settings?.disableIpv6 === true; // which is told as what it is
   return endpoint.addresses
     .filter(({ address }) => !here.some((one) => sameAddress(one.address, address)))
+    .filter(({ address }) => !(off6 && address.family === 6))
     .map((missing) => {
       const shown = `${formatAddress(missing.address)}/${missing.length}`;
       const foreign = here.filter(
@@ -79,4 +82,33 @@ function findingsOf({ resident, endpoint, network, link }: Attachment): readonly
         about,
       };
     });
+}
+
+/** Drawbridge lets nobody speak with a MAC that is not his; other engines don't look. */
+function masked({ resident, endpoint, network, link }: Attachment): readonly Finding[] {
+  const { namespace, of } = resident;
+  const guarded = network.network.options["drawbridge.spoof-guard"] !== "false";
+  const { mac } = endpoint;
+  if (of.engine !== "drawbridge" || !guarded || !link?.mac || !mac || link.mac === mac) return [];
+  return [
+    {
+      check: NAME,
+      severity: "broken",
+      title: `container ${of.name} sends with MAC ${link.mac}, not with its own ${mac}: its frames are dropped on ${network.network.name}`,
+      evidence: [
+        inside(namespace, `ip link show ${link.name}: link/ether ${link.mac}`),
+        `the engine says: ${mac}`,
+      ],
+      cause:
+        "A program in the container, or somebody, has changed the MAC of its link. The network's spoof guard lets a container speak with the MAC and the addresses alone that it was given.",
+      fixes: [
+        {
+          command: inside(namespace, shell`ip link set ${link.name} address ${mac}`),
+          does: "gives it its MAC back; for one of your own choice: --mac-address",
+          safe: true,
+        },
+      ],
+      about: { namespace: namespace.id, container: of.name },
+    },
+  ];
 }

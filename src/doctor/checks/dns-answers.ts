@@ -3,13 +3,19 @@
 import { type Address, formatAddress, sameAddress } from "../../lib/ip.ts";
 import { findProgram } from "../../lib/programs.ts";
 import { shell } from "../../lib/shell.ts";
+import { strangerOf } from "../../trace/ends/uplink.ts";
+import type { DropReason, Flow } from "../../trace/types.ts";
+import { because, evidenceOf, fixesOf, isDecidedHere } from "../facts/ended.ts";
 import { attachmentsOf, isWired } from "../facts/networks.ts";
 import { isLoopback } from "../facts/ports.ts";
 import { EMBEDDED, resolvConfOf } from "../facts/resolv-conf.ts";
 import { containersNamed } from "../facts/text.ts";
+import { type Ended, endOf } from "../facts/ways.ts";
+import { flowsOut } from "../facts/ways-out.ts";
 import type { Check, Finding, Fix, NameAnswer, Patient, Resident } from "../types.ts";
 
 const NAME = "dns-answers";
+const DNS = 53;
 /** Answered by every resolver without asking another: RFC 6761, section 6.3. */
 const QUESTION = "localhost";
 /** Servers that are asked at most, all at once; containers of one network with the same servers are one case. */
@@ -21,7 +27,7 @@ interface Case {
   readonly server: Address;
   readonly asker: Resident;
   /** Others of the same network who have the same server. */
-  readonly also: Resident[];
+  readonly also: readonly Resident[];
 }
 
 export const dnsAnswers: Check = {
@@ -40,13 +46,24 @@ export const dnsAnswers: Check = {
   ],
   looksAt: "containers",
   look: async (patient) => {
-    const found = await Promise.all(casesOf(patient).map((one) => tried(patient, one)));
-    return found.flat();
+    const failures = await Promise.all(casesOf(patient).map((one) => tried(patient, one)));
+    const told = failures.flatMap((one) => (one && !isTold(patient, one) ? [one] : []));
+    return [...told.filter(({ upstream }) => !upstream), ...together(told)].map((one) =>
+      findingOf(patient, one),
+    );
   },
 };
 
+/** An asker without an answer. */
+interface Failure extends Case {
+  readonly answer: NameAnswer;
+  readonly why: string;
+  /** The engine's resolver is there, and those that it asks are not. */
+  readonly upstream: boolean;
+}
+
 function casesOf(patient: Patient): readonly Case[] {
-  const cases = new Map<string, Case>();
+  const cases = new Map<string, Case & { readonly also: Resident[] }>();
   for (const attachment of attachmentsOf(patient)) {
     const { resident, network } = attachment;
     // Nothing outside answers there, by wish; or nothing gets there, which is told as what it is.
@@ -67,35 +84,79 @@ function casesOf(patient: Patient): readonly Case[] {
 const isDeaf = ({ namespace }: Resident): boolean =>
   namespace.links.some(({ loopback, up }) => loopback && !up);
 
-async function tried({ tools }: Patient, one: Case): Promise<readonly Finding[]> {
-  const { server, asker, also } = one;
+async function tried({ tools }: Patient, one: Case): Promise<Failure | undefined> {
+  const { server, asker } = one;
   const { namespace, of } = asker;
   const answer = await tools.askName(namespace.id, server, QUESTION);
   const why = failureOf(answer);
-  if (why === undefined) return [];
-  const shown = formatAddress(server);
-  const embedded = shown === EMBEDDED;
+  if (why === undefined) return undefined;
   // A name of its own it knows without asking anybody.
-  const own = embedded ? await tools.askName(namespace.id, server, of.name) : answer;
-  const upstream = embedded && own.answered;
-  const names = [of, ...also.map((one) => one.of)].map(({ name }) => name);
-  return [
-    {
-      check: NAME,
-      severity: "broken",
-      title: upstream
-        ? `${containersNamed(names)} can't resolve names of the outside: those that the engine's resolver asks don't answer`
-        : embedded
-          ? `${containersNamed(names)} can't resolve names: the engine's resolver at ${shown} ${why}`
-          : `${containersNamed(names)} can't resolve names at ${shown}, a name server of theirs: it ${why}`,
-      evidence: [
-        `nsenter --net=${namespace.path} nslookup ${QUESTION} ${shown}: ${answer.answered ? (CODES[answer.code] ?? answer.code) : answer.why}`,
-      ],
-      cause: causeOf(one, upstream),
-      fixes: [fixOf(one)],
-      about: { namespace: namespace.id, ...(also.length === 0 && { container: of.name }) },
-    },
-  ];
+  const own = isEmbedded(one) ? await tools.askName(namespace.id, server, of.name) : answer;
+  return { ...one, answer, why, upstream: isEmbedded(one) && own.answered };
+}
+
+const isEmbedded = ({ server }: Case): boolean => formatAddress(server) === EMBEDDED;
+
+/** The engine asks the same servers for all of its containers. */
+function together(failures: readonly Failure[]): readonly Failure[] {
+  const [first, ...others] = failures.filter(({ upstream }) => upstream);
+  return first
+    ? [{ ...first, also: [first, ...others].flatMap(({ asker, also }) => [...also, asker]).slice(1) }]
+    : [];
+}
+
+const flowTo = ({ asker }: Case, destination: Address): Flow => ({
+  from: { label: asker.of.name, namespace: asker.namespace.id },
+  to: { label: formatAddress(destination) },
+  destination,
+  protocol: "udp",
+  port: DNS,
+});
+
+/** What a question meets on its way, where that can be told. Whom the engine's resolver asks is the engine's business. */
+const endOfQuestion = (patient: Patient, one: Failure): Ended | undefined =>
+  endOf(patient, flowTo(one, isEmbedded(one) ? strangerOf(4) : one.server));
+
+/** Nothing at all gets out of the container, for a reason that another check tells. */
+function isTold(patient: Patient, one: Failure): boolean {
+  if (isEmbedded(one) && !one.upstream) return false;
+  const end = endOfQuestion(patient, one);
+  if (!end) return false;
+  const { family } = one.server;
+  const stranger = flowsOut({ resident: one.asker, family: isEmbedded(one) ? 4 : family }).map((flow) =>
+    endOf(patient, flow),
+  );
+  return stranger.every((other) => other?.reason.code === end.reason.code && isToldElsewhere(patient, end));
+}
+
+const isToldElsewhere = (patient: Patient, end: Ended): boolean =>
+  isDecidedHere(patient, end) || ELSEWHERE.has(end.reason.code);
+
+/** By checks of links and of forwarding. */
+const ELSEWHERE: ReadonlySet<DropReason["code"]> = new Set(["not-forwarding", "no-carrier", "link-down"]);
+
+function findingOf(patient: Patient, one: Failure): Finding {
+  const { server, asker, also, upstream, answer, why } = one;
+  const { namespace, of } = asker;
+  const shown = formatAddress(server);
+  const names = [of, ...also.map((other) => other.of)].map(({ name }) => name);
+  const end = isEmbedded(one) ? undefined : endOfQuestion(patient, one);
+  return {
+    check: NAME,
+    severity: "broken",
+    title: upstream
+      ? `${containersNamed(names)} can't resolve names of the outside: those that the engine's resolver asks don't answer`
+      : isEmbedded(one)
+        ? `${containersNamed(names)} can't resolve names: the engine's resolver at ${shown} ${why}`
+        : `${containersNamed(names)} can't resolve names at ${shown}, a name server of theirs: ${end ? because(end) : `it ${why}`}`,
+    evidence: [
+      `nsenter --net=${namespace.path} nslookup ${QUESTION} ${shown}: ${answer.answered ? (CODES[answer.code] ?? answer.code) : answer.why}`,
+      ...(end ? evidenceOf(end) : []),
+    ],
+    cause: causeOf(one, upstream),
+    fixes: end && end.explanation.fixes.length > 0 ? fixesOf(end) : [fixOf(one)],
+    about: { namespace: namespace.id, ...(also.length === 0 && { container: of.name }) },
+  };
 }
 
 /** podman's own resolver answers at the gateway of each of its networks. */
@@ -113,8 +174,14 @@ function causeOf(one: Case, upstream: boolean): string {
     : "The engine serves that address in each container's namespace, by a translation of port 53 there. The engine is down or stuck, or the rules in the container's namespace were flushed.";
 }
 
-function fixOf(one: Case): Fix {
-  const { name } = one.asker.of;
+function fixOf(one: Failure): Fix {
+  const { name, engine } = one.asker.of;
+  if (isEmbedded(one) && !one.upstream)
+    return {
+      command: shell`${engine} restart ${name}`,
+      does: "makes its namespace anew, with the translation of port 53; where none of the engine's containers resolves names, the engine itself is to be started",
+      safe: false,
+    };
   if (isPodmans(one))
     return findProgram("aardvark-dns") === undefined
       ? {

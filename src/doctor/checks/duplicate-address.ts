@@ -1,10 +1,12 @@
 /** Two who have one address on one segment: each is answered now and then. */
 
-import { formatAddress } from "../../lib/ip.ts";
+import { formatAddress, formatPrefix, sameAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
 import type { Namespace } from "../../observe/types.ts";
 import { called, inside, linkAt } from "../facts/namespace.ts";
+import { type Attachment, attachmentsOf } from "../facts/networks.ts";
 import { type Shared, sharedAddresses } from "../facts/ownership.ts";
+import { segmentsOf } from "../facts/segments.ts";
 import { listed } from "../facts/text.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 
@@ -30,6 +32,7 @@ export const duplicateAddress: Check = {
     ...[...patient.topology.namespaces.values()]
       .filter((namespace) => isAsked(patient, [namespace]))
       .flatMap(detected),
+    ...attachmentsOf(patient).flatMap((attachment) => keptByHost(patient, attachment)),
   ],
 };
 
@@ -59,6 +62,48 @@ function findingOf({ segment, what, members }: Shared): Finding {
       : [],
     about: { namespace: segment.namespace.id },
   };
+}
+
+/** A container's, on a link of the host that the container's segment does not hear: what the host sends there it keeps. */
+function keptByHost(
+  { host, topology }: Patient,
+  { resident, endpoint, network }: Attachment,
+): readonly Finding[] {
+  const members =
+    network.bridge &&
+    segmentsOf(topology).of({ namespace: host.id, ifindex: network.bridge.ifindex })?.members;
+  return endpoint.addresses.flatMap(({ address }) => {
+    const held = host.addresses.find((one) => sameAddress(one.address.address, address));
+    const link = linkAt(host, held?.ifindex);
+    if (!held || !link || members?.some((member) => member.namespace === host && member.link === link))
+      return [];
+    const shown = formatAddress(address);
+    return [
+      {
+        check: NAME,
+        severity: "broken",
+        title: `container ${resident.of.name} is not reached at ${shown}: this machine has the same address on ${link.name}`,
+        evidence: [
+          `${host.name}: ${link.name} inet ${formatPrefix(held.address)}`,
+          `the engine gave ${shown} to ${resident.of.name}`,
+        ],
+        cause:
+          "What this machine has an address for it keeps: packets for the container, those of its published ports among them, end here. The address was set by hand, or the network's subnet is one that the machine is in.",
+        fixes: [
+          {
+            command: shell`ip addr del ${formatPrefix(held.address)} dev ${link.name}`,
+            does: "takes the address away from this machine; or give the container another network",
+            safe: false,
+          },
+        ],
+        about: {
+          namespace: host.id,
+          link: { namespace: host.id, ifindex: link.ifindex },
+          container: resident.of.name,
+        },
+      },
+    ];
+  });
 }
 
 /** Addresses of IPv6 that the kernel itself found to be another's: RFC 4862, section 5.4.5. */

@@ -2,6 +2,7 @@
 import { shell } from "../../lib/shell.ts";
 import { linkAt } from "../facts/namespace.ts";
 import { type Attachment, attachmentsOf } from "../facts/networks.ts";
+import { listed } from "../facts/text.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 
 const NAME = "off-bridge";
@@ -28,6 +29,7 @@ export const offBridge: Check = {
     attachmentsOf(patient).flatMap((attachment) => [
       ...misplaced(patient, attachment),
       ...silenced(patient, attachment),
+      ...isolated(patient, attachment),
     ]),
 };
 
@@ -93,6 +95,42 @@ function silenced({ host }: Patient, { resident, port, network }: Attachment): r
             },
       ],
       about: { namespace: host.id, link: { namespace: host.id, ifindex: port.ifindex }, container: name },
+    },
+  ];
+}
+
+/** No engine isolates ports: where several of a network are, they are kept apart by somebody else. */
+function isolated(patient: Patient, { resident, port, network }: Attachment): readonly Finding[] {
+  const { bridge } = network;
+  if (!port?.port?.isolated || !bridge || !network.network.icc) return [];
+  const others = patient.host.links.filter(
+    (link) => link !== port && link.master === bridge.ifindex && link.port?.isolated,
+  );
+  if (others.length === 0) return [];
+  const { name } = resident.of;
+  return [
+    {
+      check: NAME,
+      severity: "broken",
+      title: `container ${name} is kept apart from others on ${network.network.name}: port ${port.name} of ${bridge.name} is isolated`,
+      evidence: [
+        `bridge -d link show dev ${port.name}: isolated on`,
+        `isolated as well: ${listed(others.map((link) => link.name))}`,
+      ],
+      cause:
+        "A bridge passes nothing between ports that are isolated: they reach the host, and not each other. Somebody has set it, or a network manager's profile for bridge ports has.",
+      fixes: [
+        {
+          command: shell`bridge link set dev ${port.name} isolated off`,
+          does: "lets the port speak with all others",
+          safe: false,
+        },
+      ],
+      about: {
+        namespace: patient.host.id,
+        link: { namespace: patient.host.id, ifindex: port.ifindex },
+        container: name,
+      },
     },
   ];
 }

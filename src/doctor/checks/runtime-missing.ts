@@ -32,10 +32,16 @@ export const runtimeMissing: Check = {
         "kubic xUbuntu_18.04 broken default OCI runtime config? dockerfile RUN lines fail with default installation",
       url: "https://github.com/podman-container-tools/podman/issues/9365",
     },
+    {
+      title: "firecracker: mount only cgroup v2 in the guest instead of hybrid v1+v2",
+      url: "https://github.com/buildbuddy-io/buildbuddy/pull/6857",
+    },
   ],
   looksAt: "host",
   look: (patient) =>
-    patient.container ? [] : [...programs(patient), ...overlay(patient), ...controllers(patient)],
+    patient.container
+      ? []
+      : [...programs(patient), ...overlay(patient), ...controllers(patient), ...hybrid(patient)],
 };
 
 const finding = ({ host }: Patient, more: Omit<Finding, "check" | "about">): Finding => ({
@@ -87,6 +93,33 @@ function overlay(patient: Patient): readonly Finding[] {
       cause:
         "Without it, layers are copied on each start: slow, and large. After an upgrade of the kernel, modules of the one that runs are often gone until the next boot.",
       fixes: [{ command: "modprobe overlay", does: "loads it, where it is a module", safe: false }],
+    }),
+  ];
+}
+
+/** cgroups v1 with a mount of v2 beside them. */
+function hybrid(patient: Patient): readonly Finding[] {
+  const { tools, topology } = patient;
+  const mounts = tools.readText("/proc/self/mountinfo");
+  const mixed = mounts !== undefined && / \/sys\/fs\/cgroup\/unified .* - cgroup2 /m.test(mounts);
+  const needy = topology.engines.filter(({ kind }) => kind !== "docker");
+  if (!mixed || needy.length === 0 || findProgram("crun") === undefined || findProgram("runc") !== undefined)
+    return [];
+  return [
+    finding(patient, {
+      severity: "broken",
+      title: `${needy.map(({ kind }) => kind).join(" and ")} can't start containers: crun refuses cgroups in hybrid mode, and there is no runc`,
+      evidence: ["/proc/self/mountinfo: /sys/fs/cgroup/unified cgroup2, beside cgroups v1"],
+      cause:
+        "systemd was told to keep cgroups v1 (systemd.unified_cgroup_hierarchy=0), and mounts v2 beside them for itself. crun takes either of them, and not both; runc takes both.",
+      fixes: [
+        { command: "apt-get install runc", does: "installs the other runtime", safe: false },
+        {
+          command: "grep -o 'systemd.unified_cgroup_hierarchy=[^ ]*' /proc/cmdline",
+          does: "shows what keeps cgroups v1: without it, the next boot has v2 alone",
+          safe: false,
+        },
+      ],
     }),
   ];
 }

@@ -1,5 +1,7 @@
 /** A published port that no rule leads to its container: who comes gets this machine, or nobody. */
 import { formatAddress } from "../../lib/ip.ts";
+import { shell } from "../../lib/shell.ts";
+import type { EngineContainer } from "../../observe/types.ts";
 import type { Hop } from "../../trace/types.ts";
 import { hasItsRules } from "../facts/engine-presence.ts";
 import { wayThere } from "../facts/forecast.ts";
@@ -37,12 +39,16 @@ export const untranslatedIn: Check = {
     ),
 };
 
-/** IPv4, on a network that has it, whose engine leads by rules: of the rest a program of the engine's may carry it. */
+/**
+ * IPv4, on a network that has it, whose engine leads by rules: of the rest a program of the engine's may carry it.
+ * Drawbridge's ports are elements of a map, which are all looked at (`own-elements`).
+ */
 function isLed(patient: Patient, { destination, published }: WayIn): boolean {
   const { resident } = published;
   const mine = bridgeNetworks(patient).filter(({ residents }) => residents.includes(resident));
   return (
     destination.family === 4 &&
+    resident.of.engine !== "drawbridge" &&
     resident.of.endpoints.some(({ addresses }) => addresses.some(({ address }) => address.family === 4)) &&
     mine.some(
       ({ engine, network }) => !network.internal && hasNat(network.options) && hasItsRules(patient, engine),
@@ -86,23 +92,20 @@ function look(patient: Patient, way: WayIn): Finding | undefined {
     cause: held
       ? "The rule for the port is gone. Where the engine's own program holds the port it passes connections on, slower, and the server sees this machine's address instead of the client's."
       : "The rule for the port is gone, or was never set: the nat table was rewritten under the engine, or it failed when the container was started.",
-    fixes: [anew(resident.of.engine, resident.of.name)],
+    fixes: [anew(resident.of)],
     about: { namespace: host.id, container: resident.of.name },
   };
 }
 
-function anew(engine: "drawbridge" | "docker" | "podman", name: string): Fix {
-  if (engine === "podman")
-    return {
-      command: "podman network reload --all",
-      does: "sets podman's rules again, for all that run",
-      safe: true,
-    };
-  return engine === "docker"
-    ? { command: `docker restart ${name}`, does: "has dockerd set the container's rules again", safe: false }
+const anew = ({ engine, name }: EngineContainer): Fix =>
+  engine === "podman"
+    ? {
+        command: "podman network reload --all",
+        does: "sets podman's rules again, for all that run",
+        safe: true,
+      }
     : {
-        command: "systemctl restart drawbridge",
-        does: "has the engine put its tables back; containers go on running",
+        command: shell`docker restart ${name}`,
+        does: "has dockerd set the container's rules again",
         safe: false,
       };
-}

@@ -1,4 +1,5 @@
 /** A container that asks for its own published port by this machine's address: out, and back in where it came from. */
+import { shell } from "../../lib/shell.ts";
 import type { Flow } from "../../trace/types.ts";
 import { because, evidenceOf, fixesOf } from "../facts/ended.ts";
 import { hasItsRules } from "../facts/engine-presence.ts";
@@ -82,7 +83,7 @@ function bend({ port }: Attachment): readonly Fix[] {
   if (!port?.port || port.port.hairpin) return [];
   return [
     {
-      command: `bridge link set dev ${port.name} hairpin on`,
+      command: shell`bridge link set dev ${port.name} hairpin on`,
       does: "lets frames leave by the port that they came in by, until the container is started anew",
       safe: false,
     },

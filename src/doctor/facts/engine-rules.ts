@@ -1,6 +1,6 @@
 /** What rules in engines' own chains name: links, and addresses that they lead to. */
 import { type Address, addressFromBytes } from "../../lib/ip.ts";
-import type { NftExpression, NftRule } from "../../linux/nftables/program.ts";
+import type { NftExpression, NftRule, NftTable } from "../../linux/nftables/program.ts";
 import type { XtRule } from "../../linux/xtables/types.ts";
 import type { Namespace } from "../../observe/types.ts";
 
@@ -33,6 +33,16 @@ export function namedByEngines({ nft, xtables }: Namespace): readonly Named[] {
   );
   return [...ofNft, ...ofXtables];
 }
+
+/** Links that a table speaks of: those that its rules compare with, and those that are in its sets. */
+export const linksNamedIn = ({ family, name, chains, sets }: NftTable): readonly string[] => [
+  ...[...chains.values()].flatMap((chain) =>
+    chain.rules.flatMap((rule) => readNft(`${family} ${name} ${chain.name}`, rule).links),
+  ),
+  ...[...sets.values()]
+    .filter(({ keyLength }) => keyLength === IFNAMSIZ)
+    .flatMap((set) => set.elements().flatMap(({ key }) => wholeName(key))),
+];
 
 /** linux/netfilter/nf_tables.h: NFTA_META_*, NFTA_CMP_*, NFTA_IMMEDIATE_*, NFTA_NAT_*, NFTA_TARGET_*. */
 const [META_DREG, META_KEY] = [1, 2] as const;

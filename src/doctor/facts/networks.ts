@@ -1,5 +1,5 @@
 /** Engines' networks as the kernel has them, and containers' attachments to them. */
-import { contains, sameAddress } from "../../lib/ip.ts";
+import { type Address, contains, sameAddress } from "../../lib/ip.ts";
 import type { EngineEndpoint } from "../../observe/engines/types.ts";
 import type { Engine, EngineNetwork, Namespace, ObservedLink } from "../../observe/types.ts";
 import type { Patient, Resident } from "../types.ts";
@@ -114,19 +114,27 @@ function portOf(host: Namespace, link: ObservedLink | undefined, home: Namespace
 const FORWARDING = 3;
 
 /** Whether the wire between container and bridge is whole: what is broken there is told as what it is, and not as what it leads to. */
-export function isWired({ link, port, network, endpoint }: Attachment, host: Namespace): boolean {
+export function isWired({ resident, link, port, network, endpoint }: Attachment, host: Namespace): boolean {
   const { bridge } = network;
   if (!link?.up || !bridge?.up || (port && (!port.up || port.master !== bridge.ifindex))) return false;
   if (port?.port !== undefined && port.port.state !== FORWARDING) return false;
-  // Without an address of the subnet the host has no route there.
   return endpoint.addresses.every(
     ({ address }) =>
-      isIsolated(network.network) ||
-      host.routes.some(
-        ({ to, hops }) => hops.some(({ ifindex }) => ifindex === bridge.ifindex) && contains(to, address),
-      ),
+      resident.namespace.addresses.some((one) => sameAddress(one.address.address, address)) &&
+      (isIsolated(network.network) || leadsBy(host, bridge, address)),
   );
 }
+
+/** The host's best route there, by the main table: without an address of the subnet it has none, and a VPN may have a better one. */
+function leadsBy({ routes }: Namespace, bridge: ObservedLink, address: Address): boolean {
+  const [best] = routes
+    .filter(({ table, type, to }) => table === MAIN && type === UNICAST && contains(to, address))
+    .toSorted((a, b) => b.to.length - a.to.length || a.metric - b.metric);
+  return best?.hops.some(({ ifindex }) => ifindex === bridge.ifindex) ?? false;
+}
+
+/** RT_TABLE_MAIN, RTN_UNICAST: linux/rtnetlink.h. */
+const [MAIN, UNICAST] = [254, 1] as const;
 
 export const wiredAttachments = (patient: Patient): readonly Attachment[] =>
   attachmentsOf(patient).filter((one) => isWired(one, patient.host));

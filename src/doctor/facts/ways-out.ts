@@ -53,7 +53,7 @@ export function waysOut(patient: Patient): readonly WayOut[] {
 }
 
 /** To two places that have nothing to do with each other. */
-export const flowsOut = ({ resident, family }: WayOut): readonly Flow[] =>
+export const flowsOut = ({ resident, family }: Pick<WayOut, "resident" | "family">): readonly Flow[] =>
   [strangerOf(family), ELSEWHERE[family]].map((destination) => ({
     from: { label: resident.of.name, namespace: resident.namespace.id },
     to: { label: "outside" },
