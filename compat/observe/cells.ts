@@ -6,11 +6,16 @@ export interface Cell {
   readonly from: Place;
   /** TO of the command line, with its port. */
   readonly to: string;
+  /** Of two families the one that is meant. */
+  readonly flag: "-4" | "-6";
   readonly target: Target;
 }
 
 export const UPLINK = "203.0.113.2";
 const BEYOND = "203.0.113.1";
+
+const wordOf = (to: string, port: number, protocol: "tcp" | "udp"): string =>
+  `${to.includes(":") ? `[${to}]` : to}:${port}${protocol === "udp" ? "/udp" : ""}`;
 
 export function cellsOf({ host: machine, parties }: Lab): readonly Cell[] {
   const [host, outside] = [hostPlace(machine), outsidePlace(machine)];
@@ -70,6 +75,8 @@ export function cellsOf({ host: machine, parties }: Lab): readonly Cell[] {
     ...at(host, "127.0.0.1", 8080),
     ...at(host, "127.0.0.1", 8082),
     ...at(i1, a2?.gateway, 8080),
+    ...[host, outside, a2, b1, plain1].flatMap((from) => between6(from, "a1")),
+    ...[a1, b1].flatMap((from) => [...at(from, "2001:db8::1", 80), ...at(from, "2001:db8::2", 99)]),
     // Nobody has that address.
     ...at(a1, "203.0.113.77", 80),
   ];

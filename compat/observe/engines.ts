@@ -45,8 +45,8 @@ const PODMANS: Crew = {
 };
 
 const NETWORKS: Readonly<Record<string, string>> = {
-  "net-a": "--subnet 10.1.0.0/24",
-  "net-b": "--subnet 10.2.0.0/24",
+  "net-a": "--ipv6 --subnet 10.1.0.0/24 --subnet fd00:1::/64",
+  "net-b": "--ipv6 --subnet 10.2.0.0/24 --subnet fd00:2::/64",
   inner: "--subnet 10.4.0.0/24 --internal",
 };
 const SHY = { shy: "--subnet 10.3.0.0/24 -o com.docker.network.bridge.enable_icc=false" };
@@ -132,12 +132,13 @@ async function populate(
   for (const [name, [network, ...flags]] of Object.entries(crew)) {
     const run = `${program} run -d --name ${name} --network ${network} ${flags.join(" ")}`;
     await must(at, `${run} ${IMAGE} sleep 1000`);
-    const format = "{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}} {{.Gateway}}{{end}}";
+    const networks = "{{.IPAddress}};{{.Gateway}};{{.GlobalIPv6Address}}";
+    const format = `{{.State.Pid}};{{range .NetworkSettings.Networks}}${networks}{{end}}`;
     const told = await must(at, `${program} inspect --format '${format}' ${name}`);
-    const [pid = "", address = "", routed = ""] = told.split(" ");
+    const [pid = "", address = "", routed = "", address6 = ""] = told.split(";");
     // Of an internal network dockerd tells none, though the host is there; podman then has none: `<nil>`.
     const gateway = /^<|^[\d.]+$/.test(routed) ? routed.replace(/^<.*/, "") : address.replace(/\.\d+$/, ".1");
-    parties[name] = { name, netns: netnsOf(host, pid), address, gateway };
+    parties[name] = { name, netns: netnsOf(host, pid), address, address6, gateway };
   }
   for (const [name, party] of Object.entries(parties)) {
     if (name !== "hosted") await serve(party, "80/tcp", "80/udp", "81/tcp");
@@ -146,6 +147,7 @@ async function populate(
   await serve(outsidePlace(host), "80/tcp", "80/udp");
   await host.runOutside("ip", ["route", "add", "10.0.0.0/8", "via", "203.0.113.2"]);
   await host.runOutside("ip", ["route", "add", "172.16.0.0/12", "via", "203.0.113.2"]);
+  await host.runOutside("ip", ["-6", "route", "add", "fd00::/8", "via", "2001:db8::2"]);
   return parties;
 }
 

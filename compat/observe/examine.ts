@@ -34,10 +34,10 @@ export async function traces(lab: Lab, real: ReadonlyMap<Cell, boolean>): Promis
   return { asked: real.size, wrong };
 }
 
-async function trace(lab: Lab, { from, to }: Cell, reached: boolean): Promise<readonly string[]> {
+async function trace(lab: Lab, { from, flag, to }: Cell, reached: boolean): Promise<readonly string[]> {
   const about = `${lab.name}: trace ${from.name} ${to}`;
   const at = (wrong: readonly string[]) => wrong.map((text) => `${about}: ${text}`);
-  const { code, stdout, stderr } = await inHost(lab, `drawbridge trace --json ${from.name} ${to}`);
+  const { code, stdout, stderr } = await inHost(lab, `drawbridge trace --json ${flag} ${from.name} '${to}'`);
   if (stderr !== "") return [`${about}: ${stderr}`];
   const { verdict, prediction, proof, rows }: Traced = JSON.parse(stdout);
   const wrong: string[] = [];

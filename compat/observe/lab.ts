@@ -7,6 +7,8 @@ import type { Place } from "../../test/support/probe.ts";
 /** A container, and what reaches it. */
 export interface Party extends Place {
   readonly address: string;
+  /** Where its network has IPv6. */
+  readonly address6: string;
   /** Of the network that it is on, on the host. */
   readonly gateway: string;
 }
