@@ -21,10 +21,27 @@ function indexOf(set: NftSet): Index {
   return set.interval ? byBoundaries(elements) : byKey(elements);
 }
 
-/** nft_set_hash.c, nft_set_bitmap.c. */
+/** nft_set_hash.c, nft_set_bitmap.c. By a number: there may be ten thousand, and a text for each takes its time. */
 function byKey(elements: readonly NftElement[]): Index {
-  const found = new Map(elements.map((element) => [textOf(element.key), element]));
-  return (key) => found.get(textOf(key));
+  const buckets = new Map<number, NftElement | NftElement[]>();
+  for (const element of elements) {
+    const hash = hashOf(element.key);
+    const before = buckets.get(hash);
+    if (before === undefined) buckets.set(hash, element);
+    else if (Array.isArray(before)) before.push(element);
+    else buckets.set(hash, [before, element]);
+  }
+  return (key) => {
+    const bucket = buckets.get(hashOf(key));
+    return bucket && [bucket].flat().find((element) => Buffer.compare(element.key, key) === 0);
+  };
+}
+
+/** FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
+function hashOf(key: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ (key[at] ?? 0), 0x01000193);
+  return hash;
 }
 
 /** nft_set_rbtree.c: the last boundary at or before the key says whether it is within. */
@@ -74,6 +91,3 @@ function fieldsOf({ fields, keyLength }: NftSet): Field[] {
     return { at, length };
   });
 }
-
-const textOf = (key: Uint8Array): string =>
-  Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
