@@ -38,12 +38,15 @@ export function fib(attributes: Attributes): Operation {
   };
 }
 
+/** nft_fib_can_skip: of what comes round by the loopback nothing is looked up. Before Linux 6.16 at prerouting alone. */
+const COMING_IN: ReadonlySet<string> = new Set(["ingress", "prerouting", "input"]);
+
 /** As nft_fib4_eval and nft_fib6_eval: the link that would be used, if it is the one that is asked for. */
 function outputLink({ around, packet }: Machine, address: Uint8Array, flags: number): number | undefined {
   const { routes } = around;
   const wanted = flags & OIF ? around.out : flags & IIF ? around.in : undefined;
   const from = linkAt(around.namespace, around.in);
-  if (around.hook === "prerouting" && from?.loopback) return around.in;
+  if (COMING_IN.has(around.hook) && from?.loopback) return around.in;
   if (routes.addressType(address) === RTN_LOCAL) return undefined;
   const other = addressBytesOf(packet, flags & DADDR ? "source" : "destination");
   const found = routes.outputLink(address, usable(other), flags & MARK ? packet.mark : 0, wanted);
