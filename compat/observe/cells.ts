@@ -32,11 +32,14 @@ export function cellsOf({ host: machine, parties }: Lab): readonly Cell[] {
       ? [
           {
             from,
-            to: `${to}:${port}${protocol === "udp" ? "/udp" : ""}`,
+            flag: address.includes(":") ? "-6" : "-4",
+            to: wordOf(to, port, protocol),
             target: { protocol, address, port },
           },
         ]
       : [];
+  const between6 = (from: Place | undefined, name: string) =>
+    cell(from, find(name)?.name, find(name)?.address6, 80);
   const between = (from: Place | undefined, name: string, port = 80, protocol: "tcp" | "udp" = "tcp") =>
     cell(from, find(name)?.name, find(name)?.address, port, protocol);
   const at = (from: Place | undefined, address: string | undefined, port: number, protocol?: "tcp" | "udp") =>
