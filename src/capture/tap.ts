@@ -1,10 +1,7 @@
 /** One link listened to: a packet socket in its namespace, and whether the link is still there. */
-import { closeSync, fstatSync } from "node:fs";
-import { notFound } from "../lib/errors.ts";
 import { KernelError } from "../linux/ffi.ts";
-import { openNamespace, within } from "../linux/netns.ts";
+import { inFoundNamespace } from "../linux/netns.ts";
 import { openPacketSocket, type PacketSocket } from "../linux/packet-socket.ts";
-import type { NetnsPath } from "../linux/plan.ts";
 import type { Captured, FilterProgram, LinkCount, Tapped } from "./types.ts";
 
 /** linux/if_arp.h. */
@@ -14,19 +11,12 @@ export class Tap {
   readonly tapped: Tapped;
   readonly #socket: PacketSocket;
 
-  /** @throws KernelError; not-found where the namespace is another one by now */
+  /** @throws KernelError; ENOENT where the namespace is another one by now */
   constructor(tapped: Tapped, filter: FilterProgram, receiveBuffer: number) {
     this.tapped = tapped;
-    const path = tapped.path as NetnsPath;
-    const fd = openNamespace(path);
-    try {
-      // A process id, and so its path, may be another's by now.
-      if (fstatSync(fd).ino !== tapped.namespace) throw notFound(`${tapped.place} is there no more: ${path}`);
-      const options = { ifindex: tapped.link.ifindex, filter, receiveBuffer };
-      this.#socket = within(fd, path, () => openPacketSocket(options));
-    } finally {
-      closeSync(fd);
-    }
+    const options = { ifindex: tapped.link.ifindex, filter, receiveBuffer };
+    const found = { id: tapped.namespace, path: tapped.path };
+    this.#socket = inFoundNamespace(found, () => openPacketSocket(options));
   }
 
   get loopback(): boolean {

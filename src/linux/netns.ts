@@ -2,7 +2,7 @@
  * Network namespaces, network_namespaces(7). A thread enters one only to open a socket or a file, and is
  * home again before anything else can run on it.
  */
-import { closeSync, constants, openSync, unlinkSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, unlinkSync } from "node:fs";
 import os from "node:os";
 import { isMainThread } from "node:worker_threads";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
@@ -20,10 +20,10 @@ const sys = {
 const CLONE_NEWNET = 0x40000000;
 const MS_BIND = 4096;
 const MNT_DETACH = 2;
-const { EINVAL } = os.constants.errno;
+const { EINVAL, ENOENT } = os.constants.errno;
 
-/** Of this thread: `/proc/self` would be the main thread's. */
-const OWN = "/proc/thread-self/ns/net";
+/** Of this thread: `/proc/self` would be the main thread's. To be there, nobody needs a right to enter. */
+export const OWN = "/proc/thread-self/ns/net" as NetnsPath;
 
 let home: number | undefined;
 
@@ -67,7 +67,7 @@ export type Now<T> = T extends PromiseLike<unknown> ? never : T;
  * Run `work` in the namespace that `fd` has open; `path` names it in errors.
  * @throws KernelError where the namespace can't be entered, and whatever `work` throws
  */
-export function within<T>(fd: number, path: NetnsPath, work: () => Now<T>): T {
+export function within<T>(fd: number, path: string, work: () => Now<T>): T {
   homeFd();
   check(`enter network namespace ${path}`, sys.setns(fd, CLONE_NEWNET));
   try {
@@ -78,10 +78,25 @@ export function within<T>(fd: number, path: NetnsPath, work: () => Now<T>): T {
 }
 
 /** Run `work` in the namespace pinned at `path`; without a path, in the thread's own. @throws as `within` */
-export function inNamespace<T>(path: NetnsPath | undefined, work: () => Now<T>): T {
-  if (path === undefined) return work();
+export const inNamespace = <T>(path: NetnsPath | undefined, work: () => Now<T>): T =>
+  inFoundNamespace({ path: path ?? OWN }, work);
+
+/** A namespace that was found some time ago. */
+export interface Found {
+  /** Its inode in nsfs. */
+  readonly id?: number;
+  /** Where it was then: a process id, and so its path, may be another's by now. */
+  readonly path: string;
+}
+
+/** Run `work` in it. @throws as `within`; KernelError ENOENT where another one is there by now */
+export function inFoundNamespace<T>({ id, path }: Found, work: () => Now<T>): T {
+  if (path === OWN) return work();
   const fd = openNamespace(path);
   try {
+    if (id !== undefined && fstatSync(fd).ino !== id) {
+      throw new KernelError(`enter network namespace ${path}`, ENOENT, "another is there by now");
+    }
     return within(fd, path, work);
   } finally {
     closeSync(fd);

@@ -5,10 +5,10 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, messageOf } from "../lib/errors.ts";
+import { OWN } from "../linux/netns.ts";
 import type { NetnsPath } from "../linux/plan.ts";
 import type { NamespaceId } from "./types.ts";
 
-const OWN = "/proc/thread-self/ns/net";
 /** At most so many processes of a namespace are named. */
 const MOST_PIDS = 16;
 
@@ -66,14 +66,19 @@ export function findNamespaces(directories: readonly string[] = []): FoundNamesp
       }),
     );
   }
-  return { namespaces: new Map([...traces].map(([id, one]) => [id, found(id, one)])), host: own, unread };
+  return {
+    namespaces: new Map([...traces].map(([id, one]) => [id, found(id, one, own)])),
+    host: own,
+    unread,
+  };
 }
 
-function found(id: NamespaceId, { pids, pins }: Traces): FoundNamespace {
+function found(id: NamespaceId, { pids, pins }: Traces, own: NamespaceId): FoundNamespace {
   pids.sort((a, b) => a - b);
   const [first] = pids;
-  // A pin outlives processes; of a host that nothing else shows, the reader itself is in it.
-  const path = pins[0] ?? (first === undefined ? OWN : `/proc/${first}/ns/net`);
+  // A pin outlives processes.
+  const there = pins[0] ?? (first === undefined ? OWN : `/proc/${first}/ns/net`);
+  const path = id === own ? OWN : there;
   return { id, pids: pids.slice(0, MOST_PIDS), pins, path: path as NetnsPath };
 }
 

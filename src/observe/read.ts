@@ -3,7 +3,7 @@ import { closeSync, existsSync, fstatSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { codeOf, messageOf } from "../lib/errors.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "../linux/netlink/socket.ts";
-import { openNamespace } from "../linux/netns.ts";
+import { OWN, openNamespace } from "../linux/netns.ts";
 import { SysctlReader } from "../linux/sysctl-directory.ts";
 import { readEngines } from "./engines/read.ts";
 import { type FoundNamespace, findNamespaces } from "./find-namespaces.ts";
@@ -16,7 +16,6 @@ import type { Namespace, NamespaceId, ReadOptions, Topology } from "./types.ts";
 const TURN = 10;
 /** Who may not enter one namespace mostly may enter none of a thousand. */
 const MOST_TOLD = 2;
-const OWN = "/proc/thread-self/ns/net";
 const TRACKED = "/proc/sys/net/netfilter/nf_conntrack_count";
 
 /**

@@ -113,6 +113,17 @@ describe("out of this machine", () => {
       /the other end of veth-web of host is in a namespace that can't be seen/,
     );
   });
+
+  test("into a namespace that can't be found, the index over there being one of here", () => {
+    const { machine, host, web } = twoContainers();
+    machine.places.splice(machine.places.indexOf(web), 1);
+    host.neighbour("docker0", "172.17.0.2", "02:42:ac:11:00:02");
+    host.entry("docker0", "02:42:ac:11:00:02", "veth-web");
+    const port = host.at("veth-web");
+    Object.assign(port, { other: { ifindex: port.ifindex } });
+    const [path] = predicted(machine, flowFrom(host, "172.17.0.2")).paths;
+    assert.equal(path?.outcome, "leaves");
+  });
 });
 
 describe("macvlan", () => {

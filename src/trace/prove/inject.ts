@@ -2,9 +2,8 @@
 import { closeSync } from "node:fs";
 import { Assembler } from "../../linux/bpf/assemble.ts";
 import { loadProgram, receiveFrame } from "../../linux/bpf/syscall.ts";
-import { inNamespace } from "../../linux/netns.ts";
+import { inFoundNamespace } from "../../linux/netns.ts";
 import { openPacketSocket } from "../../linux/packet-socket.ts";
-import type { NetnsPath } from "../../linux/plan.ts";
 import type { Namespace, ObservedLink, Topology } from "../../observe/types.ts";
 import { tcpFlagsOf, withEthernet } from "../packet/packet.ts";
 import type { Packet } from "../packet/types.ts";
@@ -69,7 +68,7 @@ function injector(topology: Topology, namespace: Namespace, link: ObservedLink, 
   const far = link.kind === "veth" ? link.other : undefined;
   const beyond = far?.namespace !== undefined ? topology.namespaces.get(far.namespace) : undefined;
   if (far && beyond) {
-    const socket = inNamespace(beyond.path as NetnsPath, () =>
+    const socket = inFoundNamespace(beyond, () =>
       openPacketSocket({ ifindex: far.ifindex, filter: NOTHING }),
     );
     return { send: () => socket.send(frame, far.ifindex), close: () => socket.close() };
@@ -80,7 +79,7 @@ function injector(topology: Topology, namespace: Namespace, link: ObservedLink, 
     new Assembler().moveValue(0, XDP_PASS).exit().assemble(),
   );
   return {
-    send: () => inNamespace(namespace.path as NetnsPath, () => receiveFrame(program, link.ifindex, frame)),
+    send: () => inFoundNamespace(namespace, () => receiveFrame(program, link.ifindex, frame)),
     close: () => closeSync(program),
   };
 }

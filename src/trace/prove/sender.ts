@@ -1,7 +1,6 @@
 /** Who sends the probe, and hears what comes back. */
 import { formatAddress } from "../../lib/ip.ts";
-import { inNamespace } from "../../linux/netns.ts";
-import type { NetnsPath } from "../../linux/plan.ts";
+import { inFoundNamespace } from "../../linux/netns.ts";
 import { ProbeSocket } from "../../linux/raw-socket.ts";
 import type { Namespace, NamespaceId } from "../../observe/types.ts";
 import { addressOf, icmpOf } from "../packet/packet.ts";
@@ -41,8 +40,8 @@ const UDP_HEADER = 8;
  */
 export function sendFrom({ id, path }: Namespace, flow: Flow, scope: number | undefined): Sender {
   const { destination, protocol, port, source, sourcePort } = flow;
-  const socket = inNamespace(
-    path as NetnsPath,
+  const socket = inFoundNamespace(
+    { id, path },
     () =>
       new ProbeSocket({
         protocol,

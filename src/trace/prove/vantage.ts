@@ -8,11 +8,10 @@ import type { Pattern } from "../../linux/bpf/pattern.ts";
 import { closeApart } from "../../linux/close-apart.ts";
 import { MulticastSocket } from "../../linux/netlink/multicast.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../../linux/netlink/socket.ts";
-import { inNamespace } from "../../linux/netns.ts";
+import { inFoundNamespace } from "../../linux/netns.ts";
 import { NFNLGRP_NFTRACE, readTraceMessage, type TraceMessage } from "../../linux/nftables/trace-message.ts";
 import { traceMatching } from "../../linux/nftables/trace-table.ts";
 import { type Frame, openPacketSocket, type PacketSocket } from "../../linux/packet-socket.ts";
-import type { NetnsPath } from "../../linux/plan.ts";
 import type { Namespace } from "../../observe/types.ts";
 import { ETHERTYPE, PROTOCOL, parseBare, parseFrame } from "../packet/parse.ts";
 import type { Packet } from "../packet/types.ts";
@@ -62,7 +61,7 @@ export class Vantage {
     this.namespace = namespace;
     this.#marks = marks;
     this.#attempt(`${namespace.name} is not watched`, () =>
-      inNamespace(namespace.path as NetnsPath, () => {
+      inFoundNamespace(namespace, () => {
         const filter = patternFilter(family, family === 6 ? [...marks.all, ...NEIGHBOURS] : marks.all, KEPT);
         this.#attempt(`what links of ${namespace.name} carry is not seen`, () => {
           this.#packets = openPacketSocket({ filter });

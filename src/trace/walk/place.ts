@@ -98,16 +98,17 @@ export function portAt(
   return there && link && { namespace: there, link };
 }
 
+/** A pair's other end, or what a link stands upon; undefined where that is in a namespace that can't be seen from here. */
+export const otherEnd = (topology: Topology, { other }: ObservedLink): Port | undefined =>
+  other && portAt(topology, other.namespace, other.ifindex);
+
 /** Links that stand upon another one (macvlan, vlan), by that one. */
 const stackedIn = memoBy((topology: Topology): ReadonlyMap<string, readonly Port[]> => {
   const all: Port[] = [];
   for (const namespace of topology.namespaces.values()) {
     for (const link of namespace.links) if (stands(link)) all.push({ namespace, link });
   }
-  return grouped(
-    all,
-    ({ namespace, link }) => `${link.other?.namespace ?? namespace.id} ${link.other?.ifindex}`,
-  );
+  return grouped(all, ({ link }) => `${link.other?.namespace} ${link.other?.ifindex}`);
 });
 
 const stands = (link: ObservedLink): boolean =>

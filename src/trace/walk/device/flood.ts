@@ -1,12 +1,12 @@
 /** Which ports a flooded frame need not be followed to: of a thousand containers, one has the address. */
-import { type Address, addressFromBytes, sameAddress } from "../../../lib/ip.ts";
+import { type Address, addressFromBytes, type Mac, sameAddress } from "../../../lib/ip.ts";
 import type { Namespace, ObservedLink, Topology } from "../../../observe/types.ts";
 import { addressOf, icmpOf, macOfPacket } from "../../packet/packet.ts";
 import { ETHERTYPE, PROTOCOL } from "../../packet/parse.ts";
 import { isLoopback4 } from "../fib/output.ts";
 import { RTN } from "../fib/query.ts";
 import { memoBy } from "../memo.ts";
-import { type Port, placeOf, portAt, stackedOn } from "../place.ts";
+import { keyOf, otherEnd, type Port, placeOf, stackedOn } from "../place.ts";
 import { sysctl } from "../settings.ts";
 import type { Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
@@ -16,8 +16,9 @@ interface Ports {
   readonly all: readonly ObservedLink[];
   /** Behind which there may be anybody: hardware, other bridges, proxies. */
   readonly open: readonly ObservedLink[];
-  /** Behind which there is one end, and nobody else. */
-  readonly ends: readonly { readonly link: ObservedLink; readonly end: Port }[];
+  /** The others, behind which there is one end and nobody else: by the end's addresses, and by its MAC address. */
+  readonly byAddress: ReadonlyMap<bigint, readonly ObservedLink[]>;
+  readonly byMac: ReadonlyMap<Mac, readonly ObservedLink[]>;
 }
 
 /** It answers for more than its own addresses: proxies, and local routes to addresses that no link has. */
@@ -32,21 +33,32 @@ const answersForOthers = memoBy(
 );
 
 /** The other end of a pair that leads to nobody but its own namespace's IP: a frame to another MAC address ends there. */
-function plainEnd(topology: Topology, namespace: Namespace, link: ObservedLink): Port | undefined {
-  if (link.kind !== "veth" || !link.other) return undefined;
-  const end = portAt(topology, link.other.namespace ?? namespace.id, link.other.ifindex);
+function plainEnd(topology: Topology, link: ObservedLink): Port | undefined {
+  if (link.kind !== "veth") return undefined;
+  const end = otherEnd(topology, link);
   if (!end || end.link.master !== undefined || end.link.promiscuous) return undefined;
   return stackedOn(topology, end).length > 0 || answersForOthers(end.namespace) ? undefined : end;
 }
 
 function portsOf(topology: Topology, { namespace, link: bridge }: Port): Ports {
   const all = placeOf(namespace).ports(bridge.ifindex);
-  const found = all.map((link) => ({ link, end: plainEnd(topology, namespace, link) }));
-  return {
-    all,
-    open: found.flatMap(({ link, end }) => (end ? [] : [link])),
-    ends: found.flatMap(({ link, end }) => (end ? [{ link, end }] : [])),
-  };
+  const found = all.map((link) => ({ link, end: plainEnd(topology, link) }));
+  const byAddress = new Map<bigint, ObservedLink[]>();
+  const byMac = new Map<Mac, ObservedLink[]>();
+  for (const { link, end } of found) {
+    if (!end) continue;
+    // One that is assigned twice is held once.
+    for (const key of new Set(end.namespace.addresses.map(({ address }) => keyOf(address.address))))
+      put(byAddress, key, link);
+    if (end.link.mac !== undefined) put(byMac, end.link.mac, link);
+  }
+  return { all, open: found.flatMap(({ link, end }) => (end ? [] : [link])), byAddress, byMac };
+}
+
+function put<K>(to: Map<K, ObservedLink[]>, key: K, link: ObservedLink): void {
+  const some = to.get(key);
+  if (some) some.push(link);
+  else to.set(key, [link]);
 }
 
 const known = memoBy((_: Topology) => new Map<ObservedLink, Ports>());
@@ -73,14 +85,14 @@ function askedFor({ packet, bears }: Skb): Address | undefined {
 
 /** The ports by which something may come of a frame to all, or to a MAC address that the bridge does not know. */
 export function portsWorthwhile(walk: Walk, bridge: Port, skb: Skb): readonly ObservedLink[] {
-  const { all, open, ends } = remembered(walk.topology, bridge);
+  const { all, open, byAddress, byMac } = remembered(walk.topology, bridge);
   const to = macOfPacket(skb.packet, "destination");
   if (to === undefined) return all;
   const unicast = (Number.parseInt(to.slice(0, 2), 16) & 1) === 0;
   const address = askedFor(skb);
   if (!unicast && !address) return all;
-  const concerned = ends.filter(({ end }) => (address ? holds(end.namespace, address) : end.link.mac === to));
-  return [...concerned.map(({ link }) => link), ...open];
+  const concerned = address ? byAddress.get(keyOf(address)) : byMac.get(to);
+  return [...(concerned ?? []), ...open];
 }
 
 /** A search: in most namespaces there are a few addresses, and this is asked of each of them once. */

@@ -1,7 +1,7 @@
 /** Links with a MAC address of their own upon another one: macvlan_queue_xmit, macvlan_handle_frame (drivers/net/macvlan.c). */
 import { macOfPacket } from "../../packet/packet.ts";
 import type { Fate } from "../fate.ts";
-import { type Port, portAt, stackedOn } from "../place.ts";
+import { otherEnd, type Port, stackedOn } from "../place.ts";
 import { PACKET, type Skb, scrubbed } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 import { copies } from "./copies.ts";
@@ -13,7 +13,7 @@ export const isGroup = (type: number): boolean => type === PACKET.broadcast || t
 /** In mode `bridge`, to others of that mode directly; all else goes out by the link below, and does not come back up to it. */
 export function macvlanTransmit(walk: Walk, port: Port, skb: Skb): Fate {
   const { namespace, link } = port;
-  const lower = link.other && portAt(walk.topology, link.other.namespace ?? namespace.id, link.other.ifindex);
+  const lower = otherEnd(walk.topology, link);
   if (!lower || link.macvlanMode !== "bridge") return below(walk, port, skb);
   const others = stackedOn(walk.topology, lower).filter(
     (other) => other.link !== link && other.link.macvlanMode === "bridge" && other.link.up,

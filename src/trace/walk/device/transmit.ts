@@ -4,7 +4,7 @@ import { lengthOf, macOfPacket } from "../../packet/packet.ts";
 import type { DropReason } from "../../types.ts";
 import type { Fate } from "../fate.ts";
 import { passHook } from "../hook.ts";
-import { nameOf, type Port, portAt } from "../place.ts";
+import { nameOf, otherEnd, type Port } from "../place.ts";
 import { PACKET, type Skb, scrubbed } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 import { bridgeTransmit } from "./bridge.ts";
@@ -90,7 +90,7 @@ function carry(walk: Walk, port: Port, skb: Skb): Fate {
 /** A link that stands upon another. */
 export function below(walk: Walk, port: Port, skb: Skb): Fate {
   const { namespace, link } = port;
-  const lower = link.other && portAt(walk.topology, link.other.namespace ?? namespace.id, link.other.ifindex);
+  const lower = otherEnd(walk.topology, link);
   if (lower) return transmit(walk, lower, scrubbed(skb, lower.namespace !== namespace));
   walk.doubt(`what ${nameOf(port)} stands upon is in a namespace that can't be seen from here`);
   return leave(walk, port, skb);
@@ -99,7 +99,7 @@ export function below(walk: Walk, port: Port, skb: Skb): Fate {
 /** veth_xmit, __dev_forward_skb: what goes in at one end comes out at the other. */
 function acrossPair(walk: Walk, port: Port, skb: Skb): Fate {
   const { namespace, link } = port;
-  const peer = link.other && portAt(walk.topology, link.other.namespace ?? namespace.id, link.other.ifindex);
+  const peer = otherEnd(walk.topology, link);
   if (!peer) {
     walk.doubt(`the other end of ${nameOf(port)} is in a namespace that can't be seen from here`);
     return leave(walk, port, skb);
