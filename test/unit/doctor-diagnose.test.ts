@@ -6,7 +6,7 @@ import { safeFixes } from "../../src/doctor/fix.ts";
 import { renderDiagnosis } from "../../src/doctor/render.ts";
 import { diagnosisToJson } from "../../src/doctor/to-json.ts";
 import { decodeAnswer, encodeQuery } from "../../src/doctor/tools/dns-message.ts";
-import { answerOf, question } from "../../src/doctor/tools/frames.ts";
+import { answerIn, question } from "../../src/doctor/tools/frames.ts";
 import { between } from "../../src/doctor/tools/path-mtu.ts";
 import type { Check, Diagnosis, Finding } from "../../src/doctor/types.ts";
 import { formatAddress, parseAddress, parseMac } from "../../src/lib/ip.ts";
@@ -218,9 +218,9 @@ describe("a question for an address", () => {
     const reply = Buffer.from(asked);
     reply.writeUInt16BE(2, 20);
     reply.set([0x02, 0x42, 0xac, 0x11, 0, 2, 172, 17, 0, 2], 22);
-    assert.equal(answerOf(reply, parseAddress("172.17.0.2")), "02:42:ac:11:00:02");
-    assert.equal(answerOf(reply, parseAddress("172.17.0.3")), undefined);
-    assert.equal(answerOf(asked, parseAddress("172.17.0.2")), undefined);
+    assert.deepEqual(answerIn(reply, 4), { address: parseAddress("172.17.0.2"), mac: "02:42:ac:11:00:02" });
+    assert.equal(answerIn(reply, 6), undefined);
+    assert.equal(answerIn(asked, 4), undefined);
   });
 
   test("by neighbour discovery goes to its group, with a checksum", () => {

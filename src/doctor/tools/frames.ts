@@ -3,6 +3,7 @@ import {
   type Address,
   addressBytes,
   addressFromBytes,
+  type Family,
   type Mac,
   macBytes,
   macFromBytes,
@@ -23,9 +24,15 @@ export const protocolOf = (address: Address): number => (address.family === 4 ? 
 export const question = (address: Address, own: Mac): Uint8Array =>
   address.family === 4 ? arpProbe(address, own) : solicitation(address, own);
 
-/** The MAC of one who says that the address is his; undefined for any other frame. */
-export const answerOf = (frame: Uint8Array, address: Address): Mac | undefined =>
-  address.family === 4 ? arpSender(frame, address) : advertiser(frame, address);
+/** One who says that an address is his. */
+export interface Claim {
+  readonly address: Address;
+  readonly mac: Mac;
+}
+
+/** What a frame says of an address of this family; undefined for one that is no answer. */
+export const answerIn = (frame: Uint8Array, family: Family): Claim | undefined =>
+  family === 4 ? arpSender(frame) : advertiser(frame);
 
 /**
  * RFC 826: hardware type (2), protocol (2), their lengths (1, 1), operation (2), sender's MAC (6) and address (4),
@@ -39,13 +46,11 @@ function arpProbe(address: Address, own: Mac): Uint8Array {
   return Buffer.concat([ethernet(BROADCAST, own, ETH_P_ARP), body]);
 }
 
-function arpSender(frame: Uint8Array, address: Address): Mac | undefined {
-  const bytes = Buffer.from(frame);
+function arpSender(frame: Uint8Array): Claim | undefined {
+  const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
   if (bytes.length < 42 || bytes.readUInt16BE(12) !== ETH_P_ARP || bytes.readUInt16BE(20) !== 2)
     return undefined;
-  return addressFromBytes(bytes.subarray(28, 32)).bits === address.bits
-    ? macFromBytes(bytes.subarray(22, 28))
-    : undefined;
+  return { address: addressFromBytes(bytes.subarray(28, 32)), mac: macFromBytes(bytes.subarray(22, 28)) };
 }
 
 /** RFC 4861, section 4.3: type, code, checksum, four bytes that are not used, the target. */
@@ -76,15 +81,13 @@ function checksum(addresses: Uint8Array, body: Uint8Array): number {
   return ~sum & 0xffff;
 }
 
-/** Of an advertisement for the address: its option with the target's MAC, or else who sent the frame. */
-function advertiser(frame: Uint8Array, address: Address): Mac | undefined {
-  const bytes = Buffer.from(frame);
+/** Of an advertisement: its option with the target's MAC, or else who sent the frame. */
+function advertiser(frame: Uint8Array): Claim | undefined {
+  const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
   if (bytes.length < 78 || bytes.readUInt16BE(12) !== ETH_P_IPV6) return undefined;
   if (bytes[20] !== ICMPV6 || bytes[54] !== ADVERTISEMENT) return undefined;
-  if (addressFromBytes(bytes.subarray(62, 78)).bits !== address.bits) return undefined;
-  return bytes[78] === 2 && bytes.length >= 86
-    ? macFromBytes(bytes.subarray(80, 86))
-    : macFromBytes(bytes.subarray(6, 12));
+  const own = bytes[78] === 2 && bytes.length >= 86 ? bytes.subarray(80, 86) : bytes.subarray(6, 12);
+  return { address: addressFromBytes(bytes.subarray(62, 78)), mac: macFromBytes(own) };
 }
 
 function ethernet(to: Uint8Array, from: Mac, protocol: number): Uint8Array {
