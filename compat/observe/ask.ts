@@ -14,8 +14,7 @@ export async function isReached(from: Place, target: Target, wait: number): Prom
   const fd = inNamespace(from.netns, () => connectDatagram(peer));
   const socket = createSocket("udp4");
   try {
-    socket.bind({ fd });
-    await once(socket, "listening");
+    await new Promise<void>((resolve) => socket.bind({ fd }, resolve));
     const answer = once(socket, "message").then(
       () => true,
       () => false, // refused

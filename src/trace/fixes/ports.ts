@@ -1,9 +1,9 @@
 /** Packets that arrived and that nobody took. Pure. */
 
-import { type Address, formatAddress, sameAddress } from "../../lib/ip.ts";
+import { type Address, formatAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
 import type { EngineContainer, ListeningSocket, Namespace } from "../../observe/types.ts";
-import type { Case, Explain, Explanation, Fix, Party } from "./types.ts";
+import type { Case, Explain, Fix, Party } from "./types.ts";
 import { fix, inside, portText, programOf, senderWord } from "./words.ts";
 
 const REFUSED: ReadonlySet<string> = new Set(["no-socket", "closed", "bound-elsewhere"]);
@@ -41,8 +41,6 @@ export const boundToLoopback: Explain = (one) => {
   const [first] = listeners;
   if (!first || !listeners.every(({ address }) => address && isLoopback(address))) return undefined;
   const name = nameOf(where, one.to);
-  const publisher = where?.host ? publisherAt(one, first) : undefined;
-  if (publisher) return publishedAtLoopback(one, publisher, first);
   return {
     at: `port ${portOf(one)}/${one.flow.protocol} of ${name}`,
     why: `the server listens at ${place(first)} alone, and so only for ${name} itself`,
@@ -54,35 +52,6 @@ export const boundToLoopback: Explain = (one) => {
     ],
   };
 };
-
-/** The container whose engine listens there for it. */
-const publisherAt = (
-  { topology, flow }: Case,
-  { port, address }: ListeningSocket,
-): EngineContainer | undefined =>
-  topology.engines
-    .flatMap(({ containers }) => containers)
-    .find(({ ports }) =>
-      ports.some(
-        ({ protocol, host }) =>
-          protocol === flow.protocol &&
-          host?.port === port &&
-          host.address !== undefined &&
-          address !== undefined &&
-          sameAddress(host.address, address),
-      ),
-    );
-
-const publishedAtLoopback = (one: Case, { name }: EngineContainer, socket: ListeningSocket): Explanation => ({
-  at: `port ${portText(one)} of the host`,
-  why: `${name} publishes it at ${place(socket)} alone, and so for the host itself, by that address`,
-  fixes: [
-    fix(
-      shell`drawbridge trace host ${place(socket)}/${one.flow.protocol}`,
-      `goes by the address that ${name} publishes`,
-    ),
-  ],
-});
 
 /** A server at another address than the one that was asked for, or by another link. */
 export const boundElsewhere: Explain = (one) => {
