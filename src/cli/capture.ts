@@ -113,6 +113,14 @@ function start(tapped: readonly Tapped[], options: CaptureOptions): Capturing {
   }
 }
 
+/** Begun, and not gone on with: a full disk, a link that is taken away by force. */
+const cutShort =
+  (file = "-") =>
+  (thrown: unknown) => {
+    const where = file === "-" ? "standard output" : file;
+    throw new ExitError(1, `the capture into ${where} ended early: ${messageOf(thrown)}`);
+  };
+
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** The first signal ends the capture in order; a second one ends the process. @returns what takes it back */
@@ -177,7 +185,7 @@ export default verb<Options>({
     const withdraw = stopBySignal(capturing);
     context.err(`listening to ${told(tapped)}; ctrl-c ends it\n`);
     try {
-      context.err(summaryOf(await capturing.ended, options.write));
+      context.err(summaryOf(await capturing.ended.catch(cutShort(options.write)), options.write));
     } finally {
       withdraw();
     }

@@ -120,11 +120,14 @@ function unknownCommand(words: readonly string[]): number {
 
 /** @returns the exit status */
 export async function main(argv: readonly string[]): Promise<number> {
-  // A reader that has seen enough (`| head`) is no failure.
+  // A reader that has seen enough (`| head`) is no failure; a disk that is full is one.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit(0);
+    if (error.code === "EPIPE") process.exit(0);
+    process.stderr.write(`drawbridge: cannot write to standard output: ${error.message}\n`);
+    process.exit(125);
   });
+  // Where nobody reads complaints, there is nobody to complain to.
+  process.stderr.on("error", () => {});
   let globals: Globals;
   try {
     globals = readGlobals(argv);

@@ -8,6 +8,7 @@ import { legibleLines, legibleText } from "../lib/legible.ts";
 import { readTopology } from "../observe/read.ts";
 import type { Topology } from "../observe/types.ts";
 import type { Context } from "./context.ts";
+import { UsageError } from "./errors.ts";
 import { jsonText, readOptions, styleOf } from "./trace-options.ts";
 import { flag, verb } from "./verb.ts";
 
@@ -47,10 +48,12 @@ export default verb<Options>({
     flag("--json", "bool", "Print what was found as JSON"),
     flag("--verbose", "bool", "Print each check that was made"),
   ],
+  // Counted below: what is wrong with a command line must not end as `1`, which says that something is broken.
   least: 0,
-  most: 1,
+  most: Number.POSITIVE_INFINITY,
   failure: 125,
-  async run(context, [container], options) {
+  async run(context, [container, ...more], options) {
+    if (more.length > 0) throw new UsageError("drawbridge: 'drawbridge doctor' requires at most 1 argument");
     let looked = await look(context, container);
     const fixes = options.fix ? safeFixes(looked.diagnosis) : [];
     if (fixes.length > 0) {
