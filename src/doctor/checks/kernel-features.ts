@@ -2,7 +2,7 @@
 import type { EnginePort } from "../../observe/engines/types.ts";
 import { bridgeNetworks } from "../facts/networks.ts";
 import { publishedPorts } from "../facts/ports.ts";
-import { containersNamed, listed } from "../facts/text.ts";
+import { containersNamed, listed, verb } from "../facts/text.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 
 const NAME = "kernel-features";
@@ -61,10 +61,11 @@ function sctp(patient: Patient): readonly Finding[] {
   if (ports.length === 0) return [];
   const protocols = patient.tools.readText("/proc/net/protocols");
   if (protocols === undefined || /^SCTP/m.test(protocols) || hasModule(patient, "sctp") !== false) return [];
+  const names = ports.map(({ resident }) => resident.of.name);
   return [
     finding(patient, {
       severity: "risk",
-      title: `${containersNamed(ports.map(({ resident }) => resident.of.name))} publish SCTP, and this kernel has none: no program can listen there by it`,
+      title: `${containersNamed(names)} ${verb(names, "publishes", "publish")} SCTP, and this kernel has none: no program can listen there by it`,
       evidence: [
         "/proc/net/protocols: no SCTP",
         ...ports.slice(0, 5).map(({ host }) => `published: ${host.port}/sctp`),

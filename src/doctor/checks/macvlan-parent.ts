@@ -66,7 +66,7 @@ function down({ host }: Patient, those: readonly Stacked[]): readonly Finding[] 
     {
       check: NAME,
       severity: "broken",
-      title: `${namesOf(those)} reach nobody: ${parent.name}, which their links stand upon, ${parent.up ? "has no carrier" : "is down"}`,
+      title: `${namesOf(those)} ${those.length === 1 ? "reaches" : "reach"} nobody: ${parent.name}, which ${those.length === 1 ? "its link stands" : "their links stand"} upon, ${parent.up ? "has no carrier" : "is down"}`,
       evidence: [
         `host: ${parent.name} ${parent.up ? "NO-CARRIER" : "state DOWN"}`,
         `${resident.of.name}: ${link.name} ${link.kind}@${parent.name}`,
@@ -109,7 +109,7 @@ function apart({ host }: Patient, those: readonly Stacked[]): readonly Finding[]
         "The kernel hands frames of such a link to the wire and to its siblings, never to the link below. Everybody else on the wire reaches them. It is so by design, and no rule or route changes it.",
       fixes: [
         {
-          command: shell`ip link add beside link ${parent.name} type ${kind}${kind === "macvlan" ? " mode bridge" : ""} && ip link set beside up`,
+          command: `${shell`ip link add beside link ${parent.name} type ${kind}`}${kind === "macvlan" ? " mode bridge" : ""} && ip link set beside up`,
           does: "gives this machine a sibling of theirs; it needs an address there, and routes to theirs",
           safe: false,
         },
@@ -138,7 +138,7 @@ function gone({ topology, host, containers }: Patient): readonly Finding[] {
           {
             check: NAME,
             severity: "broken" as const,
-            title: `${containersNamed(hurt.map(({ of }) => of.name))} reach nobody on ${network.name}: ${parent}, which it stands upon, is gone`,
+            title: `${containersNamed(hurt.map(({ of }) => of.name))} ${hurt.length === 1 ? "reaches" : "reach"} nobody on ${network.name}: ${parent}, which it stands upon, is gone`,
             evidence: [
               shell`ip link show ${parent}: Device does not exist`,
               `${network.name}: parent=${parent}`,

@@ -6,7 +6,7 @@ import { ruleText } from "../../trace/fixes/words.ts";
 import { wayThere } from "../facts/forecast.ts";
 import { shownSysctl, sysctlOf } from "../facts/namespace.ts";
 import { attachmentsOf } from "../facts/networks.ts";
-import { containersNamed } from "../facts/text.ts";
+import { containersNamed, verb } from "../facts/text.ts";
 import { type About, whereTooBigEnds } from "../facts/too-big.ts";
 import { walkEach } from "../facts/ways.ts";
 import { flowsOut, type WayOut, waysOut } from "../facts/ways-out.ts";
@@ -79,7 +79,7 @@ function look(patient: Patient, way: WayOut): Finding | undefined {
   return {
     check: NAME,
     severity: "risk",
-    title: `${containersNamed(names)} are not told when a packet is too large for the way: this machine drops ${what}`,
+    title: `${containersNamed(names)} ${verb(names, "is", "are")} not told when a packet is too large for the way: this machine drops ${what}`,
     evidence: [
       `from a router to ${formatAddress(about.outside)}, about a connection of ${formatAddress(about.container)}: dropped at ${end.hook}`,
       `in namespace ${end.namespace.name}: ${ruleText(rule)}`,

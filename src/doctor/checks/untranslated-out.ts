@@ -5,7 +5,7 @@ import type { EngineNetwork } from "../../observe/types.ts";
 import type { Hop } from "../../trace/types.ts";
 import { hasItsRules } from "../facts/engine-presence.ts";
 import { wayThere } from "../facts/forecast.ts";
-import { containersNamed } from "../facts/text.ts";
+import { containersNamed, verb } from "../facts/text.ts";
 import { walkEach } from "../facts/ways.ts";
 import { flowsOut, type WayOut, waysOut } from "../facts/ways-out.ts";
 import type { Check, Finding, Patient } from "../types.ts";
@@ -68,7 +68,7 @@ function look(patient: Patient, way: WayOut): Finding | undefined {
     return {
       check: NAME,
       severity: "broken",
-      title: `${containersNamed(names)} get no answers from other hosts: what they send leaves by ${out.event.name} under their own addresses`,
+      title: `${containersNamed(names)} ${verb(names, "gets", "get")} no answers from other hosts: what ${verb(names, "it sends", "they send")} leaves by ${out.event.name} under ${verb(names, "its own address", "their own addresses")}`,
       evidence: [
         `from ${resident.of.name} to ${formatAddress(flow.destination)}: ${out.event.name} carries it with source ${formatAddress(source)}`,
         `no rule translates ${prefix} on its way out`,

@@ -14,3 +14,7 @@ export function listed(names: readonly string[]): string {
 /** `container a`, `containers a and b`. */
 export const containersNamed = (names: readonly string[]): string =>
   `${new Set(names).size === 1 ? "container" : "containers"} ${listed(names)}`;
+
+/** The verb by number: of one, or of several. */
+export const verb = (names: readonly string[], one: string, several: string): string =>
+  new Set(names).size === 1 ? one : several;
