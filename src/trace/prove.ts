@@ -12,7 +12,7 @@ import { sendInto } from "./prove/inject.ts";
 import { wordsOfSending } from "./prove/reasons.ts";
 import { type Sender, sendFrom } from "./prove/sender.ts";
 import { Watch } from "./prove/watch.ts";
-import type { Flow, Prediction, Proof, ProofOptions, Seen } from "./types.ts";
+import type { DropReason, Flow, Prediction, Proof, ProofOptions, Seen } from "./types.ts";
 
 const WAIT = 1000;
 /** Milliseconds of silence that end it after a drop, or after the arrival of what need not be answered. */
@@ -35,7 +35,7 @@ export async function prove(
   try {
     sender = senderOf(topology, flow, prediction);
   } catch (thrown) {
-    return { flow, seen: [], took: 0, ...unsent(thrown) };
+    return { flow, seen: [], took: 0, ...unsent(thrown, prediction) };
   }
   const stamped = stampFrames();
   const watch = new Watch(topology, flow, prediction, sender);
@@ -44,12 +44,11 @@ export async function prove(
     const refused = watch.send();
     await follow(watch, options.wait ?? WAIT, refused !== undefined);
     const seen = watch.seen();
-    const predicted = prediction.paths.flatMap(({ reason }) => (reason ? [reason] : []));
-    const conclusion = conclude({ topology, watch, seen, predicted });
+    const conclusion = conclude({ topology, watch, seen, predicted: reasonsOf(prediction) });
     const proof = { flow, seen, took: tookOf(seen) };
     if (refused === undefined || conclusion.outcome !== "silent")
       return { ...proof, ...conclusion, blind: watch.blind };
-    const told = unsent(refused);
+    const told = unsent(refused, prediction);
     return { ...proof, ...told, blind: [...watch.blind, ...told.blind] };
   } finally {
     sender.close();
@@ -89,9 +88,12 @@ async function follow(watch: Watch, wait: number, refused: boolean): Promise<voi
   watch.look(); // what was told while the answer was on its way up
 }
 
+const reasonsOf = ({ paths }: Prediction): DropReason[] =>
+  paths.flatMap(({ reason }) => (reason ? [reason] : []));
+
 /** It did not leave the socket: what the kernel says of that. */
-function unsent(thrown: unknown): Pick<Proof, "outcome" | "reason" | "blind"> {
-  const reason = thrown instanceof NotSent ? wordsOfSending(thrown.code) : undefined;
+function unsent(thrown: unknown, prediction: Prediction): Pick<Proof, "outcome" | "reason" | "blind"> {
+  const reason = thrown instanceof NotSent ? wordsOfSending(thrown.code, reasonsOf(prediction)) : undefined;
   if (reason) return { outcome: "dropped", reason, blind: [] };
   const forbidden = ["EPERM", "EACCES"].includes(codeOf(thrown) ?? "");
   const who = forbidden ? "; root may, or who has CAP_NET_RAW and CAP_SYS_ADMIN" : "";

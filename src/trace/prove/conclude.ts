@@ -92,7 +92,9 @@ function reasonOf(
 ): DropReason {
   const kernel = { reason: drop.reason, at: drop.at_function };
   const words = wordsOfDrop(drop.reason, drop.at_function, predicted);
-  const reason = rule ? ruleReason(rule) : reasonWithAnswer(words, answer);
+  // What was expected, and fits to the kernel's own words, is said best by whoever expected it.
+  const expected = predicted.some(({ code }) => code === words.code);
+  const reason = rule ? ruleReason(rule) : expected ? words : reasonWithAnswer(words, answer);
   return { ...lost(drop.direction, reason), kernel };
 }
 

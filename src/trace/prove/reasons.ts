@@ -21,8 +21,6 @@ const BACKLOG = words(
 const KERNEL: Readonly<Record<string, Words>> = {
   NO_SOCKET,
   IP_RPFILTER: words("reverse-path", "the way back to its source is by another link (rp_filter)"),
-  IP_OUTNOROUTES: NO_ROUTE,
-  IP_INNOROUTES: NO_ROUTE,
   IP_INADDRERRORS: words("not-forwarding", "it is for somebody else, and this namespace does not forward"),
   IP_INVALID_SOURCE: MARTIAN,
   IP_INVALID_DEST: MARTIAN,
@@ -48,6 +46,8 @@ interface Ambiguous {
   readonly text: string;
 }
 
+/** A route, or a rule, that refuses looks as none does. */
+const REFUSING: Ambiguous = { codes: ["no-route", "unreachable-route"], text: NO_ROUTE.text };
 const NO_PORT: Ambiguous = {
   codes: ["isolated-port", "port-state", "wrong-mac", "link-down"],
   text: "the bridge passes it on to no port",
@@ -61,6 +61,8 @@ const NOT_TAKEN: Ambiguous = {
 const AMBIGUOUS: Readonly<Record<string, Ambiguous>> = {
   // What was translated, and has no way to where it is for now, ends in the hook.
   NETFILTER_DROP: { codes: ["rule", "no-address", "no-route", "unreachable-route"], text: RULE.text },
+  IP_OUTNOROUTES: REFUSING,
+  IP_INNOROUTES: REFUSING,
   BRIDGE_INGRESS_STP_STATE: {
     codes: ["port-state", "link-down"],
     text: "the bridge's port does not forward, or the bridge is down",
@@ -102,11 +104,7 @@ export function wordsOfDrop(
   const [name = ""] = inFunction.split(".");
   if (reason === "IP_INHDR" && FORWARDING.has(name)) return EXPIRED;
   const ambiguous = AMBIGUOUS[reason] ?? (reason === "NOT_SPECIFIED" ? PLACES[name] : undefined);
-  if (ambiguous) {
-    const [first = "kernel", ...others] = ambiguous.codes;
-    const meant = predicted.find(({ code }) => code === first || others.includes(code));
-    return meant ? words(meant.code, meant.text) : words(first, ambiguous.text);
-  }
+  if (ambiguous) return meant(ambiguous, predicted);
   const unreasoned = reason === "NOT_SPECIFIED" ? UNREASONED[name] : undefined;
   if (unreasoned) return unreasoned;
   const where = inFunction ? ` in ${inFunction}` : "";
@@ -149,16 +147,30 @@ export const wordsOfError = (family: Family, type: number, code: number): Words 
   ICMP[family][`${type}/${code}`] ?? words("kernel", `an ICMP error came back: type ${type}, code ${code}`);
 
 /** Errors of connect(2) and send(2) that tell of the way, ip(7); of others there is nothing to be learned of it. */
-const SENDING: Readonly<Record<string, Words>> = {
-  ENETUNREACH: NO_ROUTE,
-  EHOSTUNREACH: words("unreachable-route", "the route to the destination is unreachable"),
-  EACCES: words(
-    "unreachable-route",
-    "the route to the destination is prohibited, or leads to a broadcast address",
-  ),
-  EINVAL: words("unreachable-route", "the route to the destination is a blackhole"),
-  EMSGSIZE: words("too-big", "it is larger than the MTU of the link that it would leave by"),
-  ENETDOWN: LINK_DOWN,
+const SENDING: Readonly<Record<string, Ambiguous>> = {
+  ENETUNREACH: { codes: ["no-route", "unreachable-route", "ipv6-off", "no-address"], text: NO_ROUTE.text },
+  EHOSTUNREACH: { codes: ["unreachable-route"], text: "the route to the destination is unreachable" },
+  EACCES: {
+    codes: ["unreachable-route"],
+    text: "the route to the destination is prohibited, or leads to a broadcast address",
+  },
+  EINVAL: {
+    codes: ["unreachable-route", "no-address"],
+    text: "the route to the destination is a blackhole",
+  },
+  EMSGSIZE: { codes: ["too-big"], text: "it is larger than the MTU of the link that it would leave by" },
+  ENETDOWN: { codes: ["link-down"], text: LINK_DOWN.text },
 };
 
-export const wordsOfSending = (code: string): Words | undefined => SENDING[code];
+/** @param predicted as of `wordsOfDrop` */
+export const wordsOfSending = (code: string, predicted: readonly DropReason[] = []): Words | undefined => {
+  const ambiguous = SENDING[code];
+  return ambiguous && meant(ambiguous, predicted);
+};
+
+/** What was thought of, where the kernel may mean it; else the first. */
+function meant({ codes, text }: Ambiguous, predicted: readonly DropReason[]): Words {
+  const [first = "kernel", ...others] = codes;
+  const one = predicted.find(({ code }) => code === first || others.includes(code));
+  return one ? words(one.code, one.text) : words(first, text);
+}

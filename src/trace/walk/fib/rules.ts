@@ -53,7 +53,7 @@ function matches(namespace: Namespace, rule: PolicyRule, query: Query): boolean 
 
 const ERRORS = {
   blackhole: "EINVAL",
-  unreachable: "EHOSTUNREACH",
+  unreachable: "ENETUNREACH",
   prohibit: "EACCES",
 } as const;
 
