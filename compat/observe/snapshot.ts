@@ -14,7 +14,7 @@ echo "## links"; ip -o link | sed -E 's/ qlen [0-9]+//'
 echo "## addresses"; ip -o address | sed -E 's/(valid|preferred)_lft [0-9]+sec//g'
 echo "## routes"; ip route show table all; ip -6 route show table all | sed -E 's/expires [0-9]+sec//'
 echo "## policy rules"; ip rule; ip -6 rule
-echo "## neighbours"; ip -4 neighbour | cut -d' ' -f1-3 | sort
+echo "## neighbours"; ip -4 neighbour | sed -E 's/ (FAILED|INCOMPLETE).*/ unanswered/; s/ lladdr.*//' | sort
 echo "## queueing disciplines"; tc qdisc 2>&1
 echo "## sysctls"; sysctl -a 2>/dev/null | grep -E '^(net|kernel|vm)\\.' |
   grep -vE 'nf_conntrack_count|kernel\\.(random|ns_last_pid|pty\\.nr|sched_domain)'
@@ -56,11 +56,21 @@ export async function snapshotOf(lab: Lab): Promise<Snapshot> {
 export function changesOf(before: Snapshot, after: Snapshot): readonly string[] {
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => {
     const [was, is] = [before.get(key) ?? [], after.get(key) ?? []];
-    if (was.join("\n") === is.join("\n")) return [];
-    // The kernel forgets neighbours that did not answer by itself.
-    const kept = key.startsWith("neighbours") ? [] : was;
-    const gone = kept.filter((line) => !is.includes(line)).map((line) => `- ${line}`);
-    const come = is.filter((line) => !was.includes(line)).map((line) => `+ ${line}`);
-    return [...gone, ...come].map((line) => `${key}: ${line}`);
+    const changes = key.startsWith("neighbours") ? newcomers(was, is) : differences(was, is);
+    return changes.map((line) => `${key}: ${line}`);
   });
 }
+
+function differences(was: readonly string[], is: readonly string[]): readonly string[] {
+  if (was.join("\n") === is.join("\n")) return [];
+  const gone = was.filter((line) => !is.includes(line)).map((line) => `- ${line}`);
+  return [...gone, ...is.filter((line) => !was.includes(line)).map((line) => `+ ${line}`)];
+}
+
+/** Who does not answer is forgotten by the kernel and asked again; who does is known from the connections before. */
+const newcomers = (was: readonly string[], is: readonly string[]): readonly string[] =>
+  is
+    .filter((line) => !line.endsWith(UNANSWERED) && !was.includes(line) && !was.includes(line + UNANSWERED))
+    .map((line) => `+ ${line}`);
+
+const UNANSWERED = " unanswered";
