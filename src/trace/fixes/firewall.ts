@@ -1,5 +1,6 @@
 /** Rules that no engine of the traffic's own made: the administrator's, a host firewall's, another engine's. Pure. */
 import { shell } from "../../lib/shell.ts";
+import { isNftName } from "../../linux/nftables/names.ts";
 import type { Namespace, ObservedLink } from "../../observe/types.ts";
 import type { RuleRef } from "../types.ts";
 import { isPolicy, ownerOfRule, type RuleOwner } from "./owner.ts";
@@ -22,8 +23,8 @@ export const administrator: Explain = (one) => {
   if (!rule || ownerOfRule(rule, namespace) !== "administrator") return undefined;
   if (rule.chain === "published") {
     const set = /@closed_from/.test(rule.text ?? "") ? "closed_from" : "closed";
-    const key =
-      set === "closed" ? `${flow.protocol} . ${flow.port}` : `"LINK" . ${flow.protocol} . ${flow.port}`;
+    const link = isNftName(one.link ?? "") ? one.link : "LINK";
+    const key = `${set === "closed" ? "" : `"${link}" . `}${flow.protocol} . ${flow.port}`;
     return {
       at: "the administrator's rules",
       why: `port ${portText(one)} is in set ${set} of table inet drawbridge-admin`,

@@ -235,15 +235,21 @@ const noAddress: Told = (one) => {
 
 /** An entry that nobody refutes, where it is known which. */
 const wrongMac: Told = (one) => {
-  const { namespace, nextHop, from } = one;
-  const entry = namespace?.neighbours.find(({ address }) => nextHop && sameAddress(address, nextHop));
-  const dev = namespace?.links.find(({ ifindex }) => ifindex === entry?.ifindex);
+  const { namespace, from, topology } = one;
+  const wanted = one.nextHop ?? one.packet?.destination ?? one.flow.destination;
+  const asked = [namespace, from.namespace, topology.namespaces.get(topology.host)];
+  const held = asked.flatMap((where) =>
+    (where?.neighbours ?? [])
+      .filter(({ address, mac }) => mac !== undefined && sameAddress(address, wanted))
+      .map((entry) => ({ where, entry, dev: where?.links.find(({ ifindex }) => ifindex === entry.ifindex) })),
+  );
+  const [{ where, entry, dev } = {}] = held;
   return told(
     "the MAC address",
     one,
     entry && dev
       ? fix(
-          inside(namespace, shell`ip neigh del ${formatAddress(entry.address)} dev ${dev.name}`),
+          inside(where, shell`ip neigh del ${formatAddress(entry.address)} dev ${dev.name}`),
           "forgets whose MAC address it is, to be asked for again",
         )
       : fix(

@@ -121,6 +121,9 @@ export const internalNetwork: Explain = (one) => {
 export const notPublished: Explain = (one) => {
   const { from, to } = one;
   if (from.network || !to.container || !to.network || !byEngine(one)) return undefined;
+  // Another engine's rules know nothing of what this one publishes.
+  if (one.reason.rule && ownerOfRule(one.reason.rule, one.namespace) !== to.container.engine)
+    return undefined;
   if (from.namespace?.host || one.direction === "back") return undefined;
   const [published] = throughHost(one);
   return {

@@ -50,10 +50,13 @@ function cutOf(topology: Topology, { home, link, far, port, bridge }: Wire): Exp
   if (!bridge) {
     const [wanted, ...others] = networksOf(topology, home).flatMap((network) => network.bridge ?? []);
     if (wanted === undefined || others.length > 0) return undefined;
+    // So that the container reaches its own published ports: Docker has a proxy for that.
+    const hairpin =
+      home.container?.engine === "drawbridge" ? shell` && bridge link set dev ${port.name} hairpin on` : "";
     return cut(
       `its other end, ${port.name} of ${far.name}, is no port of ${wanted}`,
       fix(
-        inside(far, shell`ip link set ${port.name} master ${wanted}`),
+        `${inside(far, shell`ip link set ${port.name} master ${wanted}`)}${hairpin}`,
         "makes it a port of the bridge again",
       ),
     );
@@ -84,7 +87,7 @@ export const isolatedPorts: Explain = (one) => {
   const isolated = ({ namespace }: Case["from"]) =>
     wiresOf(topology, namespace).find(({ port }) => port.port?.isolated);
   const [mine, theirs] = [isolated(from), isolated(to)];
-  if (!mine?.bridge || mine.bridge !== theirs?.bridge) return undefined;
+  if (!mine?.bridge || mine.bridge !== theirs?.bridge || mine.port === theirs.port) return undefined;
   return {
     at: "port isolation",
     why: `${mine.port.name} and ${theirs.port.name} are isolated ports of ${mine.bridge.name}, which passes nothing between such ports`,
