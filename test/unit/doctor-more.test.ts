@@ -64,8 +64,7 @@ describe("names", () => {
     const askName = async (_: unknown, __: unknown, name: string): Promise<NameAnswer> =>
       name === "localhost" ? silent : { answered: true, code: 0, addresses: [], took: 1 };
     assert.deepEqual(said(await find("dns-answers", {}, { askName })), [
-      "broken: container web can't resolve names of the outside: those that the engine's resolver asks don't answer",
-      "broken: container db can't resolve names of the outside: those that the engine's resolver asks don't answer",
+      "broken: containers web and db can't resolve names of the outside: those that the engine's resolver asks don't answer",
     ]);
   });
 

@@ -67,7 +67,7 @@ const ofHost = ({ host, container }: Patient): readonly Claim[] =>
   container
     ? []
     : uplinksOf(host)
-        .filter(({ noArp, mac, up }) => up && !noArp && mac !== undefined)
+        .filter(({ noArp, mac, up, carrier }) => up && carrier && !noArp && mac !== undefined)
         .flatMap((link) =>
           addressesOf(host, link).map(({ address }) => ({
             by: { namespace: host.id, ifindex: link.ifindex },

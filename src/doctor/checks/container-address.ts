@@ -3,7 +3,7 @@
 import { contains, formatAddress, formatPrefix, sameAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
 import { addressesOf, inside } from "../facts/namespace.ts";
-import { type Attachment, attachmentsOf } from "../facts/networks.ts";
+import { type Attachment, attachmentsOf, isMasked } from "../facts/networks.ts";
 import type { Check, Finding } from "../types.ts";
 
 const NAME = "container-address";
@@ -84,12 +84,11 @@ function findingsOf({ resident, endpoint, network, link }: Attachment): readonly
     });
 }
 
-/** Drawbridge lets nobody speak with a MAC that is not his; other engines don't look. */
-function masked({ resident, endpoint, network, link }: Attachment): readonly Finding[] {
+function masked(attachment: Attachment): readonly Finding[] {
+  const { resident, endpoint, network, link } = attachment;
   const { namespace, of } = resident;
-  const guarded = network.network.options["drawbridge.spoof-guard"] !== "false";
   const { mac } = endpoint;
-  if (of.engine !== "drawbridge" || !guarded || !link?.mac || !mac || link.mac === mac) return [];
+  if (!isMasked(attachment) || !link || !mac) return [];
   return [
     {
       check: NAME,

@@ -94,6 +94,8 @@ function misled({ topology }: Patient, { namespace, of }: Resident, family: Fami
       if (!via || !link || !segment || segment.open) return [];
       if (segment.members.some((member) => hasAddress(member.namespace, member.link, via))) return [];
       if (isLinkLocal(via)) return [];
+      // The right one, and not on its bridge: told as that.
+      if (of.endpoints.some(({ gateways }) => gateways.some((one) => sameAddress(one, via)))) return [];
       return [wrong(namespace, of.name, { via, link: link.name, right: rightOf(of, via), family })];
     });
 }

@@ -6,6 +6,7 @@ import { shell } from "../../lib/shell.ts";
 import { strangerOf } from "../../trace/ends/uplink.ts";
 import type { DropReason, Flow } from "../../trace/types.ts";
 import { because, evidenceOf, fixesOf, isDecidedHere } from "../facts/ended.ts";
+import { isUnplugged } from "../facts/namespace.ts";
 import { attachmentsOf, isWired } from "../facts/networks.ts";
 import { isLoopback } from "../facts/ports.ts";
 import { EMBEDDED, resolvConfOf } from "../facts/resolv-conf.ts";
@@ -120,6 +121,7 @@ const endOfQuestion = (patient: Patient, one: Failure): Ended | undefined =>
 /** Nothing at all gets out of the container, for a reason that another check tells. */
 function isTold(patient: Patient, one: Failure): boolean {
   if (isEmbedded(one) && !one.upstream) return false;
+  if (isUnplugged(patient.host)) return true;
   const end = endOfQuestion(patient, one);
   if (!end) return false;
   const { family } = one.server;

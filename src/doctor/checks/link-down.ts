@@ -1,7 +1,7 @@
 /** A link of the way between a container and its bridge that is switched off, or has nothing at its other end. */
 import { shell } from "../../lib/shell.ts";
 import type { EngineContainer, Namespace, ObservedLink } from "../../observe/types.ts";
-import { inside } from "../facts/namespace.ts";
+import { inside, isUnplugged, uplinksOf } from "../facts/namespace.ts";
 import { type Attachment, attachmentsOf } from "../facts/networks.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 
@@ -9,7 +9,8 @@ const NAME = "link-down";
 
 export const linkDown: Check = {
   name: NAME,
-  title: "the links between each container and its bridge are up, and so is its loopback",
+  title:
+    "the links between each container and its bridge are up, and so is its loopback; and this machine is plugged in",
   reports: [
     {
       title: "fix(rpi-image): keep NetworkManager off Docker's veth interfaces",
@@ -20,8 +21,9 @@ export const linkDown: Check = {
       url: "https://github.com/moby/moby/issues/15172",
     },
   ],
-  looksAt: "containers",
+  looksAt: "both",
   look: (patient) => [
+    ...unpluggedHost(patient),
     ...attachmentsOf(patient).flatMap((attachment) => alongTheWay(patient, attachment)),
     ...patient.containers.flatMap(({ namespace, of }) =>
       namespace.links
@@ -30,6 +32,26 @@ export const linkDown: Check = {
     ),
   ],
 };
+
+function unpluggedHost({ host }: Patient): readonly Finding[] {
+  const uplinks = isUnplugged(host) ? uplinksOf(host) : [];
+  return uplinks.map((link) => ({
+    check: NAME,
+    severity: "broken",
+    title: `this machine is cut off: ${link.name}, which its default route leads by, has no carrier`,
+    evidence: [`${host.name}: ${link.name} NO-CARRIER`],
+    cause:
+      "The cable is out, the port at the other end is switched off, or the virtual machine's network was disconnected. What containers send to other hosts ends at this link.",
+    fixes: [
+      {
+        command: shell`ethtool ${link.name}`,
+        does: "shows whether the link is detected, and how",
+        safe: false,
+      },
+    ],
+    about: { namespace: host.id, link: { namespace: host.id, ifindex: link.ifindex } },
+  }));
+}
 
 function alongTheWay({ host }: Patient, { resident, link, port, network }: Attachment): readonly Finding[] {
   const { of, namespace } = resident;

@@ -37,7 +37,9 @@ function misplaced({ host }: Patient, { resident, port, network }: Attachment): 
   const { bridge } = network;
   if (!port || !bridge || port.master === bridge.ifindex) return [];
   const elsewhere = linkAt(host, port.master)?.name;
-  const { name } = resident.of;
+  const { name, engine } = resident.of;
+  // So that the container reaches its own published ports: Docker has a proxy for that.
+  const hairpin = engine === "drawbridge" ? shell` && bridge link set dev ${port.name} hairpin on` : "";
   return [
     {
       check: NAME,
@@ -54,7 +56,7 @@ function misplaced({ host }: Patient, { resident, port, network }: Attachment): 
         "The pair was taken off the bridge after the container was started: by hand, or by a network manager that thinks that the link is its own. Frames end at the host's end of the pair.",
       fixes: [
         {
-          command: shell`ip link set ${port.name} master ${bridge.name}`,
+          command: `${shell`ip link set ${port.name} master ${bridge.name}`}${hairpin}`,
           does: "makes it a port again, at once; tell the network manager to leave veth* alone",
           safe: true,
         },

@@ -52,6 +52,12 @@ export function uplinksOf(namespace: Namespace): readonly ObservedLink[] {
   return [...found].flatMap((link) => (link ? [link] : []));
 }
 
+/** Whether no uplink has a carrier: of several one may be spare. */
+export function isUnplugged(namespace: Namespace): boolean {
+  const uplinks = uplinksOf(namespace).filter(({ up }) => up);
+  return uplinks.length > 0 && uplinks.every(({ carrier }) => !carrier);
+}
+
 /** A command as it is to be pasted on the host, for a namespace. */
 export const inside = (namespace: Namespace, command: string): string =>
   namespace.host ? command : `${shell`nsenter --net=${namespace.path}`} ${command}`;

@@ -113,9 +113,19 @@ function portOf(host: Namespace, link: ObservedLink | undefined, home: Namespace
 
 const FORWARDING = 3;
 
+/** Drawbridge lets nobody speak with a MAC that is not his; other engines don't look. */
+export const isMasked = ({ resident, endpoint, network, link }: Attachment): boolean =>
+  resident.of.engine === "drawbridge" &&
+  network.network.options["drawbridge.spoof-guard"] !== "false" &&
+  link?.mac !== undefined &&
+  endpoint.mac !== undefined &&
+  link.mac !== endpoint.mac;
+
 /** Whether the wire between container and bridge is whole: what is broken there is told as what it is, and not as what it leads to. */
-export function isWired({ resident, link, port, network, endpoint }: Attachment, host: Namespace): boolean {
+export function isWired(attachment: Attachment, host: Namespace): boolean {
+  const { resident, link, port, network, endpoint } = attachment;
   const { bridge } = network;
+  if (isMasked(attachment)) return false;
   if (!link?.up || !bridge?.up || (port && (!port.up || port.master !== bridge.ifindex))) return false;
   if (port?.port !== undefined && port.port.state !== FORWARDING) return false;
   return endpoint.addresses.every(
