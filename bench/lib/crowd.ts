@@ -1,88 +1,220 @@
-/** Many containers as the kernel has them, and no process in any: namespaces, each on one bridge by a pair of its own. */
-import { closeSync, mkdirSync } from "node:fs";
-import { parseAddress, parsePrefix } from "../../src/lib/ip.ts";
-import { NETLINK_ROUTE, NetlinkSocket, type Request } from "../../src/linux/netlink/socket.ts";
-import { makeNamespace, pinNamespace } from "../../src/linux/netns.ts";
-import { closeContext, Nft, openContext } from "../../src/linux/nftables/library.ts";
-import type { NetnsPath } from "../../src/linux/plan.ts";
-import { addAddress } from "../../src/linux/rtnetlink/address.ts";
-import { changeLink, createLink } from "../../src/linux/rtnetlink/link.ts";
-import { addRoute, RT_TABLE_MAIN, RTN_UNICAST } from "../../src/linux/rtnetlink/route.ts";
-import { RESOLVER_RULES } from "../../src/network/dns/rules.ts";
-
-const BRIDGE = "bench0";
-const GATEWAY = "10.200.0.1";
-/** As our engine pins them; found by the mounts of this mount namespace. */
-const DIRECTORY = "/run/crowd";
-
 /**
- * Make `count` more in this namespace, beside `present` that are there: at most 1,000, for a bridge has no more ports. They go
- * with the namespaces that the caller is in.
- * @returns where each is pinned
+ * Many containers as the engine leaves them in the kernel, without the engine's processes: namespaces made by its network
+ * core on its bridges, with its rules, pairs, addresses, routes, resolvers and published ports; and a server in each.
  */
-export function makeCrowd(present: number, count: number): readonly NetnsPath[] {
-  mkdirSync(DIRECTORY, { recursive: true });
-  const here = new NetlinkSocket(NETLINK_ROUTE);
-  try {
-    if (present === 0) makeBridge(here);
-    const bridge = here.ifindex("find the bridge", BRIDGE);
-    return Array.from({ length: count }, (_, i) => makeOne(here, bridge, present + i));
-  } finally {
-    here.close();
+import { execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { asError } from "../../src/lib/errors.ts";
+import { type ContainerID, newId } from "../../src/lib/ids.ts";
+import { formatAddress, parseAddress } from "../../src/lib/ip.ts";
+import { silent } from "../../src/lib/log.ts";
+import type { Kernel } from "../../src/linux/kernel.ts";
+import { startKernel } from "../../src/linux/kernel-client.ts";
+import { inNamespace } from "../../src/linux/netns.ts";
+import type { NetnsPath } from "../../src/linux/plan.ts";
+import { Reactor } from "../../src/linux/reactor.ts";
+import { createNetworks } from "../../src/network/controller.ts";
+import { createDns } from "../../src/network/dns/dns.ts";
+import { createHostPorts } from "../../src/network/port/host-ports.ts";
+import type { NetworkSettings } from "../../src/network/settings.ts";
+import type { Network, Networks, Sandbox } from "../../src/network/types.ts";
+import type { Engine, EngineContainer, EngineNetwork } from "../../src/observe/types.ts";
+import { MemoryStore } from "../../src/store/memory.ts";
+
+/** Beside the default one. A bridge has at most 1,023 ports. */
+export const NETWORKS = ["bridge", "blue", "green", "red"] as const;
+/** One in so many publishes its server's port. */
+export const PUBLISHING = 4;
+export const FIRST_PORT = 20_000;
+export const SERVED = 80;
+/** The host's address on its way out. */
+export const HOST = "203.0.113.2";
+/** Beyond the outside router: an address that is reached under the host's own. */
+export const FAR = "198.51.100.1";
+
+const SETTINGS: NetworkSettings = {
+  bridge: { name: "docker0", mtu: 1500, icc: true, ipv6: false, hostBindingIp: parseAddress("0.0.0.0") },
+  ipMasq: true,
+  ipForward: true,
+  ipForwardNoDrop: false,
+  firewallAdmit: false,
+  defaultAddressPools: [],
+  dns: [],
+  dnsSearch: [],
+  dnsOptions: [],
+};
+
+/** The way out: `eth0` of the host leads to a router that knows no container. */
+const OUTSIDE = `
+ip netns add outside
+ip link add eth0 type veth peer name eth0 netns outside
+ip addr add ${HOST}/24 dev eth0
+ip link set eth0 up
+ip route add default via 203.0.113.1
+ip -n outside addr add 203.0.113.1/24 dev eth0
+ip -n outside addr add ${FAR}/32 dev lo
+ip -n outside link set lo up
+ip -n outside link set eth0 up`;
+
+/** In private namespaces (support/isolated.ts): all of it goes with them, files in /run as well. */
+export class Crowd implements AsyncDisposable {
+  readonly #directory = mkdtempSync("/run/crowd-");
+  readonly #reactor = new Reactor((thrown) => {
+    throw asError(thrown);
+  });
+  readonly #ports = createHostPorts({ reactor: this.#reactor, logger: silent });
+  readonly #dns = createDns({ logger: silent });
+  readonly #kernel: Kernel;
+  readonly #networks: Networks;
+  readonly #sandboxes: { readonly name: string; readonly sandbox: Sandbox; readonly pid: number }[] = [];
+
+  private constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+    const resolvConf = join(this.#directory, "resolv.conf");
+    writeFileSync(resolvConf, "nameserver 203.0.113.1\n");
+    this.#networks = createNetworks({
+      kernel,
+      store: new MemoryStore(),
+      events: { publish: () => {} },
+      logger: silent,
+      execRoot: join(this.#directory, "exec"),
+      ports: this.#ports,
+      dns: this.#dns,
+      settings: SETTINGS,
+      hostPaths: { hosts: "/etc/hosts", resolvConf, resolvedUpstreams: resolvConf },
+    });
+  }
+
+  static async gather(): Promise<Crowd> {
+    execFileSync("sh", ["-ec", OUTSIDE]);
+    const crowd = new Crowd(await startKernel());
+    await crowd.#networks.start(new Set());
+    for (const name of NETWORKS.slice(1)) await crowd.#networks.create({ name });
+    return crowd;
+  }
+
+  get size(): number {
+    return this.#sandboxes.length;
+  }
+
+  /** Where each is pinned. */
+  get paths(): readonly string[] {
+    return this.#sandboxes.map(({ sandbox }) => sandbox.key);
+  }
+
+  /** Of the first network of one of them. */
+  addressOf(i: number): string {
+    const address = this.#sandboxes[i]?.sandbox.endpoints[0]?.address;
+    if (!address) throw new Error(`${nameOf(i)} has no address`);
+    return formatAddress(address.address);
+  }
+
+  async grow(size: number): Promise<void> {
+    while (this.size < size) await this.#add(this.size);
+  }
+
+  /** What the engine would say of them. */
+  get engine(): Engine {
+    return {
+      kind: "drawbridge",
+      socket: join(this.#directory, "drawbridge.sock"),
+      version: "0",
+      containers: this.#sandboxes.map(containerOf),
+      networks: this.#networks.list().map(networkOf),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#networks.stop();
+    await this.#ports.stop();
+    await this.#dns.stop();
+    await this.#kernel.close();
+    await this.#reactor.close();
+    for (const { pid } of this.#sandboxes) process.kill(pid, "SIGKILL");
+  }
+
+  async #add(i: number): Promise<void> {
+    const name = nameOf(i);
+    const directory = join(this.#directory, name);
+    mkdirSync(directory);
+    const sandbox = await this.#networks.openSandbox({
+      container: newId<ContainerID>(),
+      containerName: name,
+      hostname: name,
+      domainname: "",
+      mode: { kind: "own", endpoints: [{ network: NETWORKS[i % NETWORKS.length] ?? NETWORKS[0] }] },
+      directory,
+      dns: [],
+      dnsSearch: [],
+      dnsOptions: [],
+      extraHosts: [],
+      sysctls: {},
+      ports: isPublishing(i)
+        ? [{ protocol: "tcp", port: SERVED, hostPorts: { first: portOf(i), last: portOf(i) } }]
+        : [],
+      exposed: [],
+    });
+    this.#sandboxes.push({ name, sandbox, pid: serve(sandbox.key) });
   }
 }
 
-function makeBridge(here: NetlinkSocket): void {
-  here.request(createLink("create the bridge", { name: BRIDGE, kind: "bridge" }));
-  const bridge = here.ifindex("find the bridge", BRIDGE);
-  here.request(addAddress("address the bridge", addressOf(bridge, GATEWAY), true));
-  here.request(changeLink("turn the bridge on", { ifindex: bridge, up: true }));
-}
+export const nameOf = (i: number): string => `crowd${i}`;
+export const portOf = (i: number): number => FIRST_PORT + i;
+export const isPublishing = (i: number): boolean => i % PUBLISHING === 0;
 
-function makeOne(here: NetlinkSocket, bridge: number, i: number): NetnsPath {
-  const path = `${DIRECTORY}/${i.toString(16).padStart(12, "0")}` as NetnsPath;
-  const { fd, result } = makeNamespace(() => {
-    const context = openContext();
-    new Nft(context).run("add the resolver's rules", RESOLVER_RULES);
-    closeContext(context);
-    return new NetlinkSocket(NETLINK_ROUTE);
+/** @returns the process that listens in the namespace */
+function serve(path: NetnsPath): number {
+  const { pid } = inNamespace(path, () => {
+    const server = spawn("busybox", ["httpd", "-f", "-p", String(SERVED), "-h", "/run"], { stdio: "ignore" });
+    server.unref();
+    return { pid: server.pid };
   });
-  const host = `crowd${i}`;
-  here.request(
-    createLink("create a pair", {
-      name: host,
-      kind: "veth",
-      peer: { name: "eth0", netnsFd: fd },
-    }),
-  );
-  const ifindex = here.ifindex("find a pair", host);
-  here.request(changeLink("plug it in", { ifindex, master: bridge, up: true }));
-  configure(result, `10.200.${1 + Math.floor(i / 250)}.${1 + (i % 250)}`);
-  result.close();
-  pinNamespace(fd, path);
-  closeSync(fd);
-  return path;
+  if (pid === undefined) throw new Error("busybox could not be started");
+  return pid;
 }
 
-function configure(inside: NetlinkSocket, address: string): void {
-  const eth0 = inside.ifindex("find eth0", "eth0");
-  const requests: Request[] = [
-    changeLink("turn lo on", { ifindex: 1, up: true }),
-    addAddress("address eth0", addressOf(eth0, address), true),
-    changeLink("turn eth0 on", { ifindex: eth0, up: true }),
-    addRoute("add the default route", {
-      to: "default",
-      via: parseAddress(GATEWAY),
-      ifindex: eth0,
-      table: RT_TABLE_MAIN,
-      type: RTN_UNICAST,
-    }),
-  ];
-  for (const request of requests) inside.request(request);
-}
-
-const addressOf = (ifindex: number, address: string) => ({
-  ifindex,
-  address: parsePrefix(`${address}/16`),
-  scope: 0,
+const containerOf = ({
+  name,
+  sandbox,
+  pid,
+}: {
+  name: string;
+  sandbox: Sandbox;
+  pid: number;
+}): EngineContainer => ({
+  engine: "drawbridge",
+  id: sandbox.container,
+  name,
+  image: "busybox",
+  state: "running",
+  pid,
+  sandboxKey: sandbox.key,
+  networkMode: sandbox.endpoints[0]?.networkName ?? "none",
+  endpoints: sandbox.endpoints.map(({ networkName, network, address, gateway, mac }) => ({
+    network: networkName,
+    networkId: network,
+    addresses: address ? [address] : [],
+    gateways: gateway ? [gateway] : [],
+    ...(mac && { mac }),
+    aliases: [name],
+  })),
+  ports: sandbox.ports
+    .filter(({ hostAddress }) => hostAddress.family === 4)
+    .map(({ protocol, port, hostPort }) => ({ protocol, containerPort: port, host: { port: hostPort } })),
 });
+
+function networkOf(network: Network): EngineNetwork {
+  const bridge = network.options["com.docker.network.bridge.name"] ?? `br-${network.id.slice(0, 12)}`;
+  return {
+    id: network.id,
+    name: network.name,
+    driver: network.driver,
+    ...(network.driver === "bridge" && { bridge }),
+    subnets: network.ipam.pools.map(({ subnet, gateway }) => ({ subnet, ...(gateway && { gateway }) })),
+    internal: network.internal,
+    icc: true,
+    ipv6: network.ipv6,
+    options: network.options,
+  };
+}
