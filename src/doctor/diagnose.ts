@@ -37,7 +37,7 @@ export async function diagnose(topology: Topology, options: DiagnoseOptions = {}
   const patient = patientOf(topology, options.tools ?? makeTools(topology), options.container);
   const make = async (check: Check): Promise<Outcome> => {
     try {
-      const left = limit - (performance.now() - began);
+      const left = Math.max(limit - (performance.now() - began), 0);
       return { check: check.name, findings: await bounded(() => check.look(patient), left) };
     } catch (thrown) {
       return { check: check.name, why: messageOf(thrown) };
