@@ -92,8 +92,8 @@ const flow: fc.Arbitrary<FlowSpec> = fc.record(
   { requiredKeys: ["from", "to", "family", "protocol", "port"] },
 );
 
-/** @param flows how many packets are sent over each, at the most */
-export const topologies = (flows: number): fc.Arbitrary<TopologySpec> =>
+/** @param flows how many packets are sent over each, at the most, and at the least */
+export const topologies = (flows: number, least = 1): fc.Arbitrary<TopologySpec> =>
   fc.record({
     bridges: fc.array(bridge, { minLength: 1, maxLength: 3 }),
     router: fc.boolean(),
@@ -102,5 +102,5 @@ export const topologies = (flows: number): fc.Arbitrary<TopologySpec> =>
     firewall: fc.constantFrom(...FIREWALLS),
     chains: fc.array(chain, { maxLength: 2 }),
     faults: fc.array(fault, { maxLength: 3 }),
-    flows: fc.array(flow, { minLength: 1, maxLength: flows }),
+    flows: fc.array(flow, { minLength: least, maxLength: flows }),
   });
