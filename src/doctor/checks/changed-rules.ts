@@ -61,11 +61,11 @@ function finding(
   words: string,
 ): Finding {
   const place = `${family} ${name}`;
-  const count = found.length === 1 ? "a thing is" : `${found.length} things are`;
+  const [count, they] = found.length === 1 ? ["a thing is", "it"] : [`${found.length} things are`, "them"];
   return {
     check: NAME,
     severity: found.some(({ what }) => HARMS.has(what)) ? "broken" : "risk",
-    title: `${count} not as Drawbridge made them in table ${place}`,
+    title: `${count} not as Drawbridge made ${they} in table ${place}`,
     evidence: found.slice(0, SHOWN).map((one) => shown(patient, place, one, words)),
     cause:
       "Somebody has changed the engine's rules by hand, or by a script that goes through all tables. The engine watches its tables and puts them back: it does not run, or has not seen this. What containers may reach, and who reaches them, is not what the engine says.",

@@ -36,7 +36,7 @@ export const exposedAddresses: Check = {
   look: (patient) => {
     const links = uplinksOf(patient.host).filter(({ up, kind }) => up && kind !== "bridge");
     const ways = [...oneEach(patient)].flatMap((home) => links.map((link) => ({ home, link })));
-    return walkEach({ check: NAME, what: "networks", host: patient.host }, ways, (way) => look(patient, way));
+    return walkEach(patient, { check: NAME, what: "networks" }, ways, (way) => look(patient, way));
   },
 };
 

@@ -25,7 +25,7 @@ export const isolationMissing: Check = {
   look: (patient) =>
     patient.container
       ? []
-      : walkEach({ check: NAME, what: "pairs of networks", host: patient.host }, pairsOf(patient), (pair) =>
+      : walkEach(patient, { check: NAME, what: "pairs of networks" }, pairsOf(patient), (pair) =>
           look(patient, pair),
         ),
 };

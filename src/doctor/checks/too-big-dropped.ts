@@ -36,7 +36,7 @@ export const tooBigDropped: Check = {
   ],
   looksAt: "both",
   look: async (patient) => [
-    ...(await walkEach({ check: NAME, what: "networks", host: patient.host }, waysOut(patient), (way) =>
+    ...(await walkEach(patient, { check: NAME, what: "networks" }, waysOut(patient), (way) =>
       look(patient, way),
     )),
     ...notLearned(patient),

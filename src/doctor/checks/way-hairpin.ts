@@ -38,7 +38,7 @@ export const wayHairpin: Check = {
       const flow = home && flowOf(home, published);
       return home && flow ? [{ published, home, flow }] : [];
     });
-    return walkEach({ check: NAME, what: "published ports", host: patient.host }, ways, (way) => {
+    return walkEach(patient, { check: NAME, what: "published ports" }, ways, (way) => {
       const end = endOf(patient, way.flow);
       return end && CODES.has(end.reason.code) ? finding(patient, { ...way, end }) : undefined;
     });

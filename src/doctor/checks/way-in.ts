@@ -28,9 +28,7 @@ export const wayIn: Check = {
   ],
   looksAt: "both",
   look: (patient) =>
-    walkEach({ check: NAME, what: "published ports", host: patient.host }, waysIn(patient), (way) =>
-      look(patient, way),
-    ),
+    walkEach(patient, { check: NAME, what: "published ports" }, waysIn(patient), (way) => look(patient, way)),
 };
 
 function look(patient: Patient, way: WayIn): Finding | undefined {

@@ -27,10 +27,8 @@ export const wayLocal: Check = {
   ],
   looksAt: "both",
   look: (patient) =>
-    walkEach(
-      { check: NAME, what: "published ports", host: patient.host },
-      reachablePorts(patient),
-      (published) => look(patient, published),
+    walkEach(patient, { check: NAME, what: "published ports" }, reachablePorts(patient), (published) =>
+      look(patient, published),
     ),
 };
 

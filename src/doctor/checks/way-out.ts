@@ -26,9 +26,7 @@ export const wayOut: Check = {
   ],
   looksAt: "host",
   look: (patient) =>
-    walkEach({ check: NAME, what: "ways out", host: patient.host }, waysOut(patient), (way) =>
-      look(patient, way),
-    ),
+    walkEach(patient, { check: NAME, what: "ways out" }, waysOut(patient), (way) => look(patient, way)),
 };
 
 function look(patient: Patient, way: WayOut): Finding | undefined {

@@ -23,9 +23,7 @@ export const wayWithin: Check = {
   ],
   looksAt: "host",
   look: (patient) =>
-    walkEach({ check: NAME, what: "networks", host: patient.host }, waysWithin(patient), (way) =>
-      look(patient, way),
-    ),
+    walkEach(patient, { check: NAME, what: "networks" }, waysWithin(patient), (way) => look(patient, way)),
 };
 
 function look(patient: Patient, way: WayWithin): Finding | undefined {
