@@ -30,7 +30,7 @@ const iptables = (...rules: readonly string[]): void => {
   for (const rule of rules) execFileSync("iptables-nft", rule.split(" "));
 };
 
-const topologyOf = (path = "/proc/self/ns/net"): Topology => {
+const topologyOf = (path = "/proc/thread-self/ns/net"): Topology => {
   const namespace = { ...namespaceWith(firewall.read()), path };
   return {
     readAt: 0,

@@ -248,9 +248,16 @@ test("rules are found in what nft lists, whatever they say", () => {
 		log prefix "} # handle 3" # handle 10
 	}
 }
+table inet t { # handle 2
+	chain c { # handle 1
+		accept # handle 5
+	}
+}
 `;
+  const tables = rulesListed(listing);
+  assert.deepEqual([...(tables.get("inet t") ?? [])], [[5, "accept"]]);
   assert.deepEqual(
-    [...rulesListed(listing)],
+    [...(tables.get("ip t") ?? [])],
     [
       [5, 'tcp dport { 1, 2, 3, 4 } accept comment "a { # handle 9"'],
       [7, "drop"],

@@ -1,15 +1,17 @@
 /** Rules in nft(8)'s words, for people: what is on a packet's path is listed, and nothing else. */
-import { inNamespace } from "../../../linux/netns.ts";
+import { inFoundNamespace } from "../../../linux/netns.ts";
 import { closeContext, Nft, openContext } from "../../../linux/nftables/library.ts";
 import { isNftName } from "../../../linux/nftables/names.ts";
 import type { NftTable } from "../../../linux/nftables/program.ts";
-import type { NetnsPath } from "../../../linux/plan.ts";
 import type { Namespace, Topology } from "../../../observe/types.ts";
 import type { RuleRef } from "../../types.ts";
 import { disassemble } from "./disassemble.ts";
 import { rulesListed } from "./listing.ts";
 
 type NftRef = Extract<RuleRef, { in: "nft" }>;
+
+/** By the names of tables, and by the handles that are unique in one. */
+type Texts = ReadonlyMap<string, ReadonlyMap<number, string>>;
 
 /**
  * The same rules in the same order, those of nftables with their text. libnftables is asked in the rule's own namespace; what it
@@ -37,45 +39,61 @@ const tableOf = (namespace: Namespace | undefined, { family, table }: NftRef): N
   namespace?.nft.tables.find((one) => one.family === family && one.name === table);
 
 /** By table; nothing where the namespace can't be asked. */
-function textsOf(namespace: Namespace, rules: readonly NftRef[]): Map<string, ReadonlyMap<number, string>> {
-  const tables = new Map<string, ReadonlyMap<number, string>>();
-  if (rules.every(({ handle }) => handle === undefined)) return tables;
+function textsOf(namespace: Namespace, rules: readonly NftRef[]): Texts {
+  if (rules.every(({ handle }) => handle === undefined)) return new Map();
   try {
-    const context = inNamespace(namespace.path as NetnsPath, openContext);
+    const context = inFoundNamespace(namespace, openContext);
     try {
       const nft = new Nft(context);
-      for (const [name, ofTable] of Map.groupBy(rules, nameOf)) {
-        const listing = list(nft, name, ofTable);
-        if (listing !== undefined) tables.set(name, rulesListed(listing));
-      }
+      return canListAll(namespace) ? rulesListed(listing(nft, "ruleset")) : byChain(nft, rules);
     } finally {
       closeContext(context);
     }
   } catch {
     // No library, or no way in: there are other words.
-    return tables;
+    return new Map();
   }
-  return tables;
+}
+
+/**
+ * Rules beyond which chains are listed one by one. For each of those libnftables 1.0.6 fetches the elements of all sets of the
+ * table, terse or not, and it does not for all rules at once.
+ */
+const MOST_RULES = 1_000;
+
+function canListAll({ nft: { tables } }: Namespace): boolean {
+  const chains = tables.flatMap((table) => [...table.chains.values()]);
+  const rules = chains.reduce((count, chain) => count + chain.rules.length, 0);
+  // Whoever made them in a container may have called them anything, such as what a table begins with.
+  return rules <= MOST_RULES && [...tables, ...chains].every(({ name }) => isNftName(name));
 }
 
 /** Chains of a table beyond which it is listed as a whole. */
 const MOST_CHAINS = 6;
 
-/** The chains that are on the path; nothing where one is there no more. */
-function list(nft: Nft, table: string, rules: readonly NftRef[]): string | undefined {
-  const chains = [...new Set(rules.map(({ chain }) => chain))];
-  // A chain without a name of its own is listed where it is jumped to.
-  const whole = chains.length > MOST_CHAINS || chains.some((chain) => chain.startsWith("__chain"));
-  // Whoever made them in a container may have called them anything.
-  if (![...rules.map((rule) => rule.table), ...(whole ? [] : chains)].every(isNftName)) return undefined;
-  // One command at a time: of several, libnftables 1.0.6 finds but the last one's chain.
-  const commands = whole ? [`list table ${table}`] : chains.map((chain) => `list chain ${table} ${chain}`);
-  try {
-    return commands.map((command) => nft.run("list rules", command, "handles")).join("\n");
-  } catch {
-    return undefined;
+/** The chains that are on the path, of those tables where none is gone. */
+function byChain(nft: Nft, rules: readonly NftRef[]): Texts {
+  const texts = new Map<string, ReadonlyMap<number, string>>();
+  for (const [table, ofTable] of Map.groupBy(rules, nameOf)) {
+    const chains = [...new Set(ofTable.map(({ chain }) => chain))];
+    // A chain without a name of its own is listed where it is jumped to.
+    const whole = chains.length > MOST_CHAINS || chains.some((chain) => chain.startsWith("__chain"));
+    // Whoever made them in a container may have called them anything.
+    if (![...ofTable.map((rule) => rule.table), ...(whole ? [] : chains)].every(isNftName)) continue;
+    try {
+      // One command at a time: of several, libnftables 1.0.6 finds but the last one's chain.
+      const listings = whole
+        ? [listing(nft, `table ${table}`)]
+        : chains.map((chain) => listing(nft, `chain ${table} ${chain}`));
+      for (const [name, found] of rulesListed(listings.join("\n"))) texts.set(name, found);
+    } catch {
+      // Gone since it was read.
+    }
   }
+  return texts;
 }
+
+const listing = (nft: Nft, what: string): string => nft.run("list rules", `list ${what}`, "handles");
 
 function textOf(table: NftTable | undefined, { chain, handle }: NftRef): string | undefined {
   const found = table?.chains.get(chain);

@@ -5,11 +5,19 @@ const HANDLE = / # handle (\d+)$/;
 const HEADING =
   /^(table|chain|set|map|flowtable|counter|quota|limit|ct|synproxy|secmark) \S.*\{( # handle \d+)?$/;
 
-/** Texts of rules by their handles, which are unique in a table. Of one table's listing. */
-export function rulesListed(listing: string): Map<number, string> {
-  const found = new Map<number, string>();
+const TABLE = /^table (\S+ \S+) \{/;
+
+/** Texts of rules by their table (`inet filter`), and by their handles, which are unique in one. */
+export function rulesListed(listing: string): Map<string, Map<number, string>> {
+  const tables = new Map<string, Map<number, string>>();
+  let found = new Map<number, string>();
   let open: string[] = [];
   for (const line of listing.split("\n").map((one) => one.trim())) {
+    const table = open.length === 0 ? TABLE.exec(line)?.[1] : undefined;
+    if (table !== undefined) {
+      found = tables.get(table) ?? new Map();
+      tables.set(table, found);
+    }
     if (open.length === 0 && (HEADING.test(line) || line === "}")) continue;
     const handle = HANDLE.exec(line)?.[1];
     const text = line.replace(HANDLE, "");
@@ -21,7 +29,7 @@ export function rulesListed(listing: string): Map<number, string> {
     if (handle) found.set(Number(handle), whole);
     open = [];
   }
-  return found;
+  return tables;
 }
 
 /** Elements of a set follow one another, rules of a chain are kept apart. */
