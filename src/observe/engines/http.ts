@@ -1,5 +1,6 @@
 /** Questions to an engine over its unix socket: GET, within a time. */
 import type { IncomingMessage } from "node:http";
+import { patience } from "../../lib/patience.ts";
 
 // An ES import reads every export, and one of them (`WebSocket`) loads a whole fetch client: half of what a command
 // takes to start.
@@ -10,11 +11,11 @@ const OK = 200;
 const LONGEST = 64 << 20;
 
 /**
- * @param patience milliseconds, for all of the answer
+ * @param limit milliseconds, for all of the answer
  * @throws Error where nothing listens, it is not answered in time, the answer is a refusal, too long, or no JSON
  */
-export async function askEngine(socketPath: string, path: string, patience: number): Promise<unknown> {
-  const { body } = await get(socketPath, path, patience);
+export async function askEngine(socketPath: string, path: string, limit: number): Promise<unknown> {
+  const { body } = await get(socketPath, path, limit);
   try {
     return JSON.parse(body);
   } catch (thrown) {
@@ -23,8 +24,8 @@ export async function askEngine(socketPath: string, path: string, patience: numb
 }
 
 /** Who is there, in the words of its own Server header. @throws as `askEngine` */
-export async function greetEngine(socketPath: string, patience: number): Promise<string> {
-  const { head } = await get(socketPath, "/_ping", patience);
+export async function greetEngine(socketPath: string, limit: number): Promise<string> {
+  const { head } = await get(socketPath, "/_ping", limit);
   return [head.headers.server ?? ""].flat().join(" ");
 }
 
@@ -33,12 +34,22 @@ interface Answer {
   readonly body: string;
 }
 
-function get(socketPath: string, path: string, patience: number): Promise<Answer> {
+async function get(socketPath: string, path: string, limit: number): Promise<Answer> {
+  // Namespaces are read meanwhile, each at a stretch.
+  const waiting = patience(limit);
+  try {
+    return await exchange(socketPath, path, waiting.signal);
+  } catch (thrown) {
+    if (waiting.signal.aborted) throw new Error(`GET ${path} was not answered within ${limit} ms`);
+    throw thrown;
+  } finally {
+    waiting.close();
+  }
+}
+
+function exchange(socketPath: string, path: string, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const late = AbortSignal.timeout(patience);
-    const fail = (error: Error) =>
-      reject(late.aborted ? new Error(`GET ${path} was not answered within ${patience} ms`) : error);
-    const asked = request({ socketPath, path, signal: late, agent: false }, (head) => {
+    const asked = request({ socketPath, path, signal, agent: false }, (head) => {
       const parts: Buffer[] = [];
       let length = 0;
       head.on("data", (part: Buffer) => {
@@ -47,13 +58,13 @@ function get(socketPath: string, path: string, patience: number): Promise<Answer
           head.destroy(new Error(`GET ${path} is answered by more than ${LONGEST} bytes`));
         else parts.push(part);
       });
-      head.on("error", fail);
+      head.on("error", reject);
       head.on("end", () => {
-        if (head.statusCode !== OK) fail(new Error(`GET ${path} is answered ${head.statusCode}`));
+        if (head.statusCode !== OK) reject(new Error(`GET ${path} is answered ${head.statusCode}`));
         else resolve({ head, body: Buffer.concat(parts).toString() });
       });
     });
-    asked.on("error", fail);
+    asked.on("error", reject);
     asked.end();
   });
 }
