@@ -65,7 +65,7 @@ export class ProbeSocket {
 
   /**
    * In the namespace that the thread is in at this moment.
-   * @throws NotSent ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL as the routes have it
+   * @throws NotSent ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL as the routes have it; EADDRNOTAVAIL with no address to send from
    * @throws KernelError EPERM without CAP_NET_RAW; EADDRNOTAVAIL where the source is not this namespace's, EADDRINUSE where its port is taken
    */
   constructor(aim: ProbeAim) {

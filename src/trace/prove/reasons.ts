@@ -158,6 +158,10 @@ const SENDING: Readonly<Record<string, Ambiguous>> = {
     codes: ["unreachable-route", "no-address"],
     text: "the route to the destination is a blackhole",
   },
+  EADDRNOTAVAIL: {
+    codes: ["no-address", "ipv6-off", "no-route"],
+    text: "there is no address there that it could be sent from",
+  },
   EMSGSIZE: { codes: ["too-big"], text: "it is larger than the MTU of the link that it would leave by" },
   ENETDOWN: { codes: ["link-down"], text: LINK_DOWN.text },
 };
