@@ -5,9 +5,8 @@ export class Late extends Error {
   override readonly name = "Late";
 }
 
-/** What `work` gives. @throws Late after `limit` milliseconds: what it gives then is nobody's */
+/** What `work` gives, at once or within `limit` milliseconds. @throws Late after them: what it gives then is nobody's */
 export async function bounded<T>(work: () => T | Promise<T>, limit: number): Promise<T> {
-  if (limit <= 0) throw new Late("no time was left for it");
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Late(`not done after ${Math.round(limit)} ms`)), limit);
