@@ -48,6 +48,7 @@ export class RandomLab {
   readonly steps: readonly Step[];
   readonly #made: string[] = [];
   #servers: readonly Server[] = [];
+  #settled: Topology | undefined;
 
   private constructor(spec: TopologySpec) {
     this.world = worldOf(spec);
@@ -60,7 +61,7 @@ export class RandomLab {
     try {
       for (const batch of batches(lab.steps)) lab.#do(batch);
       lab.#servers = await Promise.all(lab.world.places.map((place) => serveAt(pathOf(place))));
-      await lab.#settle();
+      lab.#settled = await lab.#settle();
       return lab;
     } catch (thrown) {
       lab.close();
@@ -68,8 +69,11 @@ export class RandomLab {
     }
   }
 
+  /** As it is now. */
   read(): Promise<Topology> {
-    return readTopology({ engines: [] });
+    const first = this.#settled;
+    this.#settled = undefined;
+    return first ? Promise.resolve(first) : readTopology({ engines: [] });
   }
 
   close(): void {
@@ -99,10 +103,17 @@ export class RandomLab {
   }
 
   /** The kernel tells carriers and ports of bridges a moment later. */
-  async #settle(): Promise<void> {
-    for (let i = 0; i < 100 && !isSettled(await this.read()); i += 1) await sleep(10);
+  async #settle(): Promise<Topology> {
+    for (let looks = 0; ; looks += 1) {
+      const topology = await this.read();
+      if (looks === MOST_LOOKS || isSettled(topology)) return topology;
+      await sleep(10);
+    }
   }
 }
+
+/** Some are down for good. */
+const MOST_LOOKS = 100;
 
 /** Steps by ip(8) that follow one another are done by one shell. */
 function batches(steps: readonly Step[]): Step[][] {

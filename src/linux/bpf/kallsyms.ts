@@ -8,19 +8,24 @@ const NAME_AT = DIGITS + 3;
 const CODE = new Set([..."tTwW"].map((letter) => letter.charCodeAt(0)));
 const [NEWLINE, TAB] = [0x0a, 0x09];
 
+/** What was found before: to read the file takes longer than a proof does, and few functions drop most packets. */
+const known = new Map<bigint, string>();
+
 /**
  * The functions that contain these addresses, as far as they can be told: where the reader may not see addresses
  * (kptr_restrict) there are none.
  * @throws KernelError ENOENT where /proc has no such file
  */
-export function functionsAt(addresses: Iterable<bigint>): ReadonlyMap<bigint, string> {
+export function functionsAt(addresses: readonly bigint[]): ReadonlyMap<bigint, string> {
+  if (addresses.every((address) => known.has(address))) return known;
   let symbols: Buffer;
   try {
     symbols = readFileSync("/proc/kallsyms");
   } catch (thrown) {
     throw KernelError.from("read the kernel's symbols", thrown);
   }
-  return findFunctions(symbols, addresses);
+  for (const [address, name] of findFunctions(symbols, addresses)) known.set(address, name);
+  return known;
 }
 
 /** Of the file's text: it is in order of address for the kernel itself, and for each module. */
