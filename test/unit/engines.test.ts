@@ -1,12 +1,10 @@
 /** What engines say of their containers, and what is read of those that say nothing. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Worker } from "node:worker_threads";
 import { formatAddress, formatPrefix } from "../../src/lib/ip.ts";
 import { containersOf } from "../../src/observe/engines/containers.ts";
 import { networksOf, podmanNetworksOf } from "../../src/observe/engines/networks.ts";
@@ -295,25 +293,6 @@ describe("sockets", () => {
     assert.match(unread[0] ?? "", /answered by more than|was not answered/);
   });
 
-  test("that answer while nobody listens are heard all the same", async () => {
-    const path = join(directory, "elsewhere");
-    const helper = new Worker(
-      `const { createServer } = require("node:http");
-       const lists = { "/_ping": "OK", "/containers/json?all=true": "[]", "/networks": "[]" };
-       createServer((request, response) => response.setHeader("Server", "Docker/1").end(lists[request.url]))
-         .listen(require("node:worker_threads").workerData, () => require("node:worker_threads").parentPort.postMessage("up"));`,
-      { eval: true, workerData: path },
-    );
-    await once(helper, "message");
-    const asked = readEngines([{ kind: "docker", path }]);
-    await new Promise(setImmediate);
-    const until = performance.now() + 1_200;
-    while (performance.now() < until);
-    const { unread } = await asked;
-    await helper.terminate();
-    assert.deepEqual(unread, []);
-  });
-
   test("are told apart by their greeting, and those that don't answer are told of", async () => {
     const lists = {
       "/_ping": "OK",
@@ -355,7 +334,7 @@ describe("sockets", () => {
     assert.equal(answered[2]?.containers[0]?.endpoints[0]?.networkId, OTHER);
     assert.match(
       unread[0] ?? "",
-      /^no names from docker at .*d: GET \/_ping was not answered within 1000 ms$/,
+      /^no names from docker at .*d: GET \/_ping was not answered within \d+ ms$/,
     );
     assert.match(
       unread[1] ?? "",
