@@ -20,12 +20,8 @@ export const isDecidedHere = ({ host, containers }: Patient, { reason, namespace
   DECIDED.has(reason.code) &&
   (namespace === host || containers.some((resident) => resident.namespace === namespace));
 
-/** Of a port that is published it is no reason that it isn't: then the rules for it are not met. */
-const isMistaken = ({ explanation }: Ended): boolean => explanation.at === "unpublished ports";
-
 /** `ufw: it drops what is forwarded for docker0`. */
-export const because = (end: Ended): string =>
-  isMistaken(end) ? end.reason.text : `${end.explanation.at}: ${end.explanation.why}`;
+export const because = ({ explanation }: Ended): string => `${explanation.at}: ${explanation.why}`;
 
 export function evidenceOf({ flow, reason, namespace }: Ended): readonly string[] {
   const from = flow.source ? formatAddress(flow.source) : flow.from.label;
@@ -37,5 +33,5 @@ export function evidenceOf({ flow, reason, namespace }: Ended): readonly string[
 }
 
 /** Rules are opened by whom they belong to: nothing of that is done unasked. */
-export const fixesOf = (end: Ended): readonly Fix[] =>
-  isMistaken(end) ? [] : end.explanation.fixes.map(({ command, does }) => ({ command, does, safe: false }));
+export const fixesOf = ({ explanation }: Ended): readonly Fix[] =>
+  explanation.fixes.map(({ command, does }) => ({ command, does, safe: false }));

@@ -1,4 +1,5 @@
 /** Causes that are known, and what to do about each. The first that it is, is told. */
+import { notAdmitted } from "./admission.ts";
 import { astray, lostAddress, taken, untranslated } from "./astray.ts";
 import { administrator, foreignFirewall } from "./firewall.ts";
 import { kernelReason } from "./kernel.ts";
@@ -31,6 +32,7 @@ const CAUSES: readonly Explain[] = [
   internalNetwork,
   iccOff,
   isolation,
+  notAdmitted,
   notPublished,
   untranslated,
   outsideTheHost,

@@ -221,8 +221,27 @@ const martian: Told = (one) => {
   );
 };
 
+/** A published port that is asked for at 127.0.0.1: its packets leave by the container's bridge with that for their sender. */
+function loopbackOut(one: Case): Explanation | undefined {
+  const { packet, flow, namespace, to } = one;
+  const source = packet?.source ?? flow.source;
+  const link = to.network?.bridge ?? one.link;
+  if (source?.family !== 4 || source.bits >> 24n !== 127n || link === undefined || !namespace)
+    return undefined;
+  return told(
+    `route_localnet of ${link}`,
+    one,
+    fix(
+      inside(namespace, shell`sysctl -w ${linkSysctl("net.ipv4.conf", link, "route_localnet")}=1`),
+      "lets loopback addresses leave by that link; the engine's rules have to keep them from coming in by it",
+    ),
+  );
+}
+
 const noAddress: Told = (one) => {
   const { namespace } = one;
+  const loopback = loopbackOut(one);
+  if (loopback) return loopback;
   return told(
     "the source address",
     one,
