@@ -7,8 +7,7 @@ import {
   type IncomingMessage,
   type RequestOptions,
   request,
-  TlsAgent,
-  tlsRequest,
+  tls as withTls,
 } from "./node-http.ts";
 import { type Frame, FrameReader } from "./stdcopy.ts";
 import { formatVersion, NEWEST } from "./version.ts";
@@ -61,8 +60,8 @@ export class ApiClient {
   constructor(target: Target, options: { readonly version?: string } = {}) {
     const tls = target.kind === "tcp" ? target.tls : undefined;
     this.#prefix = `/v${options.version ?? formatVersion(NEWEST)}`;
-    this.#agent = tls ? new TlsAgent({ keepAlive: true, ...tls }) : new Agent({ keepAlive: true });
-    this.#send = tls ? (each) => tlsRequest({ ...each, ...tls }) : request;
+    this.#agent = tls ? new (withTls().Agent)({ keepAlive: true, ...tls }) : new Agent({ keepAlive: true });
+    this.#send = tls ? (each) => withTls().request({ ...each, ...tls }) : request;
     this.#target =
       target.kind === "unix" ? { socketPath: target.path } : { host: target.host, port: target.port };
   }

@@ -3,12 +3,13 @@
  * (`WebSocket`) loads a whole fetch client, 35 ms and some megabytes that nothing here uses.
  */
 import type * as http from "node:http";
+import type * as https from "node:https";
 
 const plain = process.getBuiltinModule("node:http");
-const tls = process.getBuiltinModule("node:https");
 
 export const { Agent, createServer, IncomingMessage, request, ServerResponse } = plain;
-export const { Agent: TlsAgent, createServer: createTlsServer, request: tlsRequest } = tls;
+/** With TLS, loaded where somebody speaks it: few do, and it takes 5 ms. */
+export const tls = (): typeof https => process.getBuiltinModule("node:https");
 
 export type Agent = http.Agent;
 export type ClientRequest = http.ClientRequest;

@@ -8,9 +8,9 @@ import { takeConnection } from "./hijack.ts";
 import { checkListener, type Listener, listen } from "./listen.ts";
 import {
   createServer as createHttpServer,
-  createTlsServer as createHttpsServer,
   type Server as HttpServer,
   type ServerResponse,
+  tls as withTls,
 } from "./node-http.ts";
 import { ApiRequest } from "./request.ts";
 
@@ -76,7 +76,7 @@ function createServer(listener: Listener, route: Route, logger: Logger): HttpSer
   };
   const tls = listener.kind === "tcp" ? listener.tls : undefined;
   const server: HttpServer<typeof ApiRequest> = tls
-    ? createHttpsServer({
+    ? withTls().createServer({
         ...options,
         cert: tls.cert,
         key: tls.key,
