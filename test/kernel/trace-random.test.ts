@@ -29,7 +29,7 @@ for (const firewall of FIREWALLS) {
       const cases = await run(spec);
       all.push(...cases);
       const wrong = cases.find(({ differs }) => differs.length > 0);
-      assert.ok(!wrong, wrong && retold(spec, wrong));
+      assert.ok(!wrong, wrong ? retold(spec, wrong) : "");
     });
     await fc.assert(property, { seed: SEED + FIREWALLS.indexOf(firewall), numRuns: TOPOLOGIES });
   });

@@ -107,7 +107,7 @@ export class RandomLab {
     for (let looks = 0; ; looks += 1) {
       const topology = await this.read();
       if (looks === MOST_LOOKS || isSettled(topology)) return topology;
-      await sleep(10);
+      await sleep(20);
     }
   }
 }

@@ -136,7 +136,7 @@ const routes = (to4: string, to6: string, via4: string, via6: string): string[] 
 
 /** Without what is amiss, and without rules. */
 export function stepsOf(spec: TopologySpec, world: World): Step[] {
-  const { bridges, places, links, router } = world;
+  const { bridges, leaves, places, links, router } = world;
   const farEnd = router ? "router" : "out";
   return [
     ...places.map((place): Step => ({ in: place, make: "namespace" })),
@@ -158,8 +158,13 @@ export function stepsOf(spec: TopologySpec, world: World): Step[] {
     ...(router ? [{ in: "router", ip: beyond(spec) }] : []),
     ...places.map((place): Step => ({ in: place, sysctls: impatient(links[place] ?? []) })),
     ...bridgeNetfilter(spec),
+    ...leaves.map(({ name }): Step => ({ in: name, ip: [asked("eth0")] })),
+    { in: "hub", ip: [...leaves.map(({ port }) => port), ...(links.hub ?? [])].map(asked) },
   ];
 }
+
+/** Who asks for a link brings its carrier up to date, which the kernel takes up to a second for. */
+const asked = (link: string): string => `link show dev ${link}`;
 
 function bridgeNetfilter({ callIptables }: TopologySpec): Step[] {
   const value = callIptables ? 1 : 0;
