@@ -3,7 +3,7 @@ import { formatAddress } from "../../lib/ip.ts";
 import type { ObservedLink } from "../../observe/types.ts";
 import type { Flow } from "../../trace/types.ts";
 import { hasItsRules } from "../facts/engine-presence.ts";
-import { forecast } from "../facts/forecast.ts";
+import { arrives } from "../facts/forecast.ts";
 import { uplinksOf } from "../facts/namespace.ts";
 import { type Attachment, wiredAttachments } from "../facts/networks.ts";
 import { isLoopback } from "../facts/ports.ts";
@@ -82,7 +82,7 @@ function look(
     port: open.port,
     label: resident.of.name,
   });
-  if (!flows.some((flow) => forecast(patient, flow).outcome === "reached")) return undefined;
+  if (!flows.some((flow) => arrives(patient, flow, resident.namespace.id))) return undefined;
   const names = network.residents.map(({ of }) => of.name);
   return {
     check: NAME,

@@ -1,7 +1,7 @@
 /** A host firewall that closes what comes to this machine, and published ports that are not asked there. */
 import { formatAddress } from "../../lib/ip.ts";
 import { ruleText } from "../../trace/fixes/words.ts";
-import { forecast } from "../facts/forecast.ts";
+import { arrives } from "../facts/forecast.ts";
 import { isLoopback, shownPort, socketsAt } from "../facts/ports.ts";
 import { containersNamed } from "../facts/text.ts";
 import { endOf } from "../facts/ways.ts";
@@ -46,7 +46,7 @@ function look(patient: Patient, those: readonly WayIn[]): readonly Finding[] {
   const closed = asked && endOf(patient, asked);
   const rule = closed?.reason.rule;
   if (closed?.reason.code !== "rule" || !rule || closed.namespace !== host) return [];
-  if (!into || forecast(patient, into).outcome !== "reached") return [];
+  if (!into || !arrives(patient, into, published.resident.namespace.id)) return [];
   const open = those.filter(({ published: { host: at } }) => !at.address || !isLoopback(at.address));
   const names = open.map((one) => one.published.resident.of.name);
   const [allowed, by] = [`${published.host.port}/${published.port.protocol}`, closed.explanation.at];

@@ -33,7 +33,8 @@ export const untranslatedIn: Check = {
   looksAt: "both",
   look: (patient) =>
     walkEach(
-      { check: NAME, what: "published ports", host: patient.host },
+      patient,
+      { check: NAME, what: "published ports" },
       waysIn(patient).filter((way) => isLed(patient, way)),
       (way) => look(patient, way),
     ),

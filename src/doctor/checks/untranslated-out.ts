@@ -30,7 +30,8 @@ export const untranslatedOut: Check = {
   looksAt: "both",
   look: (patient) =>
     walkEach(
-      { check: NAME, what: "networks", host: patient.host },
+      patient,
+      { check: NAME, what: "networks" },
       waysOut(patient).filter((way) => isTranslated(way) && hasItsRules(patient, way.network.engine)),
       (way) => look(patient, way),
     ),

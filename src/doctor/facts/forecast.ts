@@ -1,5 +1,6 @@
 /** Predictions, each made once for all checks that ask. */
 import { formatAddress } from "../../lib/ip.ts";
+import type { NamespaceId } from "../../observe/types.ts";
 import { predict } from "../../trace/predict.ts";
 import type { Flow, Hop, Prediction } from "../../trace/types.ts";
 import type { Patient } from "../types.ts";
@@ -33,3 +34,8 @@ export function wayThere(patient: Patient, flow: Flow): readonly Hop[] | undefin
     ? undefined
     : path.hops.filter(({ direction }) => direction === "there");
 }
+
+/** Whether it comes to somebody in a namespace: what becomes of an answer is its sender's trouble as well. */
+export const arrives = (patient: Patient, flow: Flow, at: NamespaceId): boolean =>
+  wayThere(patient, flow)?.some(({ event, namespace }) => namespace === at && event.kind === "local") ??
+  false;
