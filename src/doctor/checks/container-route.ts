@@ -28,15 +28,13 @@ export const containerRoute: Check = {
   ],
   looksAt: "containers",
   look: (patient) => {
-    const attachments = attachmentsOf(patient);
-    const residents = new Set(attachments.map(({ resident }) => resident));
-    return [...residents].flatMap((resident) => {
-      const own = attachments.filter((one) => one.resident === resident);
-      return [4, 6].flatMap((family) => [
+    const residents = Map.groupBy(attachmentsOf(patient), ({ resident }) => resident);
+    return [...residents].flatMap(([resident, own]) =>
+      [4, 6].flatMap((family) => [
         ...routeless(own, resident, family as Family),
         ...misled(patient, resident, family as Family),
-      ]);
-    });
+      ]),
+    );
   },
 };
 

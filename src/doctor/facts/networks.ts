@@ -2,6 +2,7 @@
 import { type Address, contains, sameAddress } from "../../lib/ip.ts";
 import type { EngineEndpoint } from "../../observe/engines/types.ts";
 import type { Engine, EngineNetwork, Namespace, ObservedLink } from "../../observe/types.ts";
+import { placeOf } from "../../trace/walk/place.ts";
 import type { Patient, Resident } from "../types.ts";
 import { segmentsOf } from "./segments.ts";
 
@@ -19,6 +20,7 @@ export const bridgeNetworks = (patient: Patient): readonly Network[] => once(NET
 
 const NETWORKS = new WeakMap<Patient, readonly Network[]>();
 const ATTACHMENTS = new WeakMap<Patient, readonly Attachment[]>();
+const WIRED = new WeakMap<Patient, readonly Attachment[]>();
 
 /** Most checks ask, and there may be a thousand containers. */
 function once<T>(known: WeakMap<Patient, T>, patient: Patient, find: (patient: Patient) => T): T {
@@ -104,11 +106,9 @@ function linkOf(
 
 /** A pair's two ends name each other. */
 function portOf(host: Namespace, link: ObservedLink | undefined, home: Namespace): ObservedLink | undefined {
-  if (link?.kind !== "veth") return undefined;
-  return host.links.find(
-    ({ ifindex, other }) =>
-      ifindex === link.other?.ifindex && other?.ifindex === link.ifindex && other.namespace === home.id,
-  );
+  if (link?.kind !== "veth" || !link.other) return undefined;
+  const port = placeOf(host).link(link.other.ifindex);
+  return port?.other?.ifindex === link.ifindex && port.other.namespace === home.id ? port : undefined;
 }
 
 const FORWARDING = 3;
@@ -147,4 +147,4 @@ function leadsBy({ routes }: Namespace, bridge: ObservedLink, address: Address):
 const [MAIN, UNICAST] = [254, 1] as const;
 
 export const wiredAttachments = (patient: Patient): readonly Attachment[] =>
-  attachmentsOf(patient).filter((one) => isWired(one, patient.host));
+  once(WIRED, patient, () => attachmentsOf(patient).filter((one) => isWired(one, patient.host)));
