@@ -55,7 +55,8 @@ ip route add default via 203.0.113.1
 ip -n outside addr add 203.0.113.1/24 dev eth0
 ip -n outside addr add ${FAR}/32 dev lo
 ip -n outside link set lo up
-ip -n outside link set eth0 up`;
+ip -n outside link set eth0 up
+nsenter --net=/run/netns/outside sysctl -qw net.ipv4.icmp_ratelimit=0`;
 
 /** In private namespaces (support/isolated.ts): all of it goes with them, files in /run as well. */
 export class Crowd implements AsyncDisposable {
@@ -72,7 +73,9 @@ export class Crowd implements AsyncDisposable {
   private constructor(kernel: Kernel) {
     this.#kernel = kernel;
     const resolvConf = join(this.#directory, "resolv.conf");
+    // The servers have the reader's files. Nobody answers names out there, and says so at once.
     writeFileSync(resolvConf, "nameserver 203.0.113.1\n");
+    execFileSync("mount", ["--bind", resolvConf, "/etc/resolv.conf"]);
     this.#networks = createNetworks({
       kernel,
       store: new MemoryStore(),
