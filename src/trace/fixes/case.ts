@@ -2,7 +2,7 @@
 import { type Address, contains, subnetOf } from "../../lib/ip.ts";
 import type { EngineNetwork, Namespace, NamespaceId, Topology } from "../../observe/types.ts";
 import { ownerOf } from "../ends/places.ts";
-import type { DropReason, Flow, Hop, Path, Proof, Sight } from "../types.ts";
+import type { DropReason, Flow, Hop, Path, Proof, Seen, Sight } from "../types.ts";
 import type { Case, Party } from "./types.ts";
 
 /** The hop that a path ended at. */
@@ -40,10 +40,12 @@ export function caseOfProof(
   reason: DropReason,
   path: Path | undefined,
 ): Case {
-  const end = proof.seen.findLast(
-    (one) => one.kind === "drop" || (one.kind === "rule" && /^(drop|reject)/.test(one.verdict)),
-  );
-  const tap = proof.seen.findLast((one) => one.kind === "tap");
+  const end = endOf(proof.seen, reason);
+  // What came later is of others: whoever it was meant for may answer in another's name.
+  const before = end && proof.seen.slice(0, proof.seen.indexOf(end));
+  const tap = [before ?? [], proof.seen]
+    .map((seen) => seen.findLast((one) => one.kind === "tap"))
+    .find((one) => one !== undefined);
   const hop = lastHop(path);
   const place = end?.namespace ?? reason.rule?.namespace ?? hop?.namespace;
   const packet = tap?.kind === "tap" ? tap.packet : hop?.packet;
@@ -56,6 +58,14 @@ export function caseOfProof(
     ...(tap?.kind === "tap" && tap.namespace === place && { link: tap.name }),
     ...(hop?.namespace === place && nextHopOf(path, hop)),
   });
+}
+
+/** Where it was seen to end: of several, by the rule that the reason names. */
+function endOf(seen: readonly Seen[], { rule }: DropReason): Seen | undefined {
+  const ends = seen.filter(
+    (one) => one.kind === "drop" || (one.kind === "rule" && /^(drop|reject)/.test(one.verdict)),
+  );
+  return ends.findLast(({ namespace }) => namespace === rule?.namespace) ?? ends.at(-1);
 }
 
 /** That the answer is lost is no reason: the hop where that happened has it. */
