@@ -205,6 +205,16 @@ describe("a verdict", () => {
     assert.match(seen.sentence, /answered by SYN-ACK in 0\.0\d ms$/);
   });
 
+  test("of a container that is paused: its kernel answers for programs that do not", () => {
+    const { outcome, sentence, fixes } = of(world({ db: { state: "paused" } }), reaches);
+    assert.equal(outcome, "reached");
+    assert.match(sentence, /; but db is paused: the kernel answers for it, its programs do not$/);
+    assert.deepEqual(
+      fixes.map(({ command }) => command),
+      ["drawbridge unpause db"],
+    );
+  });
+
   test("of what was dropped: where, at what, why, and what would change it", () => {
     const expected =
       "dropped in namespace host at bridge isolation: net-a may not reach net-b (rule inet drawbridge inbound handle 61: drop); to allow it: drawbridge network connect net-b web";

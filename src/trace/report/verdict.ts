@@ -1,5 +1,6 @@
 /** What came of it, in one sentence, and what would change it. Pure. */
 import { formatAddress } from "../../lib/ip.ts";
+import { shell } from "../../lib/shell.ts";
 import type { Topology } from "../../observe/types.ts";
 import { caseOfPath, caseOfProof } from "../fixes/case.ts";
 import { explain } from "../fixes/fixes.ts";
@@ -26,11 +27,24 @@ export function verdictOf(
 ): Verdict {
   // One that could not be sent proves nothing: why, its `blind` tells.
   const sent = proof && wasSent(proof);
-  const made = sent ? proven(topology, prediction, proof, path) : predicted(topology, prediction, path);
+  const told = sent ? proven(topology, prediction, proof, path) : predicted(topology, prediction, path);
+  const made = withPause(topology, prediction.flow, told);
   if (!sent || !disagree(prediction, proof)) return made;
   return {
     ...made,
     sentence: `${made.sentence}; the prediction was another: ${PREDICTED[prediction.outcome]}`,
+  };
+}
+
+/** The kernel answers pings and takes connections for programs that are stopped. */
+function withPause(topology: Topology, { to }: Flow, verdict: Verdict): Verdict {
+  const container = to.namespace === undefined ? undefined : topology.namespaces.get(to.namespace)?.container;
+  if (verdict.outcome !== "reached" || container?.state !== "paused") return verdict;
+  const { name, engine } = container;
+  return {
+    ...verdict,
+    sentence: `${verdict.sentence}; but ${name} is paused: the kernel answers for it, its programs do not`,
+    fixes: [...verdict.fixes, { command: shell`${engine} unpause ${name}`, does: "has its programs go on" }],
   };
 }
 
