@@ -43,13 +43,13 @@ export async function diagnose(topology: Topology, options: DiagnoseOptions = {}
       return { check: check.name, why: messageOf(thrown) };
     }
   };
-  const under: Promise<Outcome>[] = [];
-  for (const check of checks) {
-    under.push(make(check));
+  const under = new Map<Check, Promise<Outcome>>();
+  for (const check of [...checks].sort((a, b) => Number(b.asks ?? false) - Number(a.asks ?? false))) {
+    under.set(check, make(check));
     // What one has sent gets its answers while another thinks.
     await setImmediate();
   }
-  const outcomes = await Promise.all(under);
+  const outcomes = (await Promise.all(checks.map((check) => under.get(check)))).flatMap((one) => one ?? []);
   const findings = outcomes.flatMap((outcome) => ("findings" in outcome ? outcome.findings : []));
   return {
     findings: merged(findings.filter((finding) => concerns(patient, finding))),

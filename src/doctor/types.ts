@@ -104,6 +104,8 @@ export interface Check {
   readonly reports: readonly PublicReport[];
   /** Whether it looks at the machine, at each container, or both. */
   readonly looksAt: "host" | "containers" | "both";
+  /** Whether it asks others, and waits for what they say: it begins before those that think. */
+  readonly asks?: true;
   look(patient: Patient): readonly Finding[] | Promise<readonly Finding[]>;
 }
 

@@ -36,6 +36,7 @@ export const addressConflict: Check = {
     },
   ],
   looksAt: "both",
+  asks: true,
   look: async (patient) => {
     const claims = [...ofHost(patient), ...ofContainers(patient)].slice(0, MOST);
     const found = await Promise.all(claims.map((claim) => ask(patient, claim)));

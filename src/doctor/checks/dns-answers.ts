@@ -46,6 +46,7 @@ export const dnsAnswers: Check = {
     },
   ],
   looksAt: "containers",
+  asks: true,
   look: async (patient) => {
     const failures = await Promise.all(casesOf(patient).map((one) => tried(patient, one)));
     const told = failures.flatMap((one) => (one && !isTold(patient, one) ? [one] : []));

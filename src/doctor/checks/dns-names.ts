@@ -21,6 +21,7 @@ export const dnsNames: Check = {
     },
   ],
   looksAt: "containers",
+  asks: true,
   look: async (patient) => {
     const embedded = new Map<string, Resident>();
     for (const { resident, network } of attachmentsOf(patient))

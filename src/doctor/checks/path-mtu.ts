@@ -30,6 +30,7 @@ export const pathMtu: Check = {
     { title: "Setting MTU in overlay", url: "https://github.com/docker/for-linux/issues/594" },
   ],
   looksAt: "both",
+  asks: true,
   look: async (patient) => {
     const found = await Promise.all(waysOf(patient).map((way) => tried(patient, way)));
     return found.flat();

@@ -37,6 +37,7 @@ export const silentNeighbour: Check = {
     },
   ],
   looksAt: "both",
+  asks: true,
   look: async (patient) => {
     const asked = [...gateways(patient), ...containers(patient)].slice(0, MOST);
     const found = await Promise.all(asked.map((one) => ask(patient, one)));
