@@ -1,12 +1,11 @@
 /** A container that asks for its own published port by this machine's address: out, and back in where it came from. */
-import { shell } from "../../lib/shell.ts";
 import type { Flow } from "../../trace/types.ts";
 import { because, evidenceOf, fixesOf } from "../facts/ended.ts";
 import { hasItsRules } from "../facts/engine-presence.ts";
 import { type Attachment, wiredAttachments } from "../facts/networks.ts";
 import { isLoopback, type Published, publishedPorts, shownPort } from "../facts/ports.ts";
 import { type Ended, endOf, walkEach } from "../facts/ways.ts";
-import type { Check, Finding, Fix, Patient } from "../types.ts";
+import type { Check, Finding, Patient } from "../types.ts";
 
 const NAME = "way-hairpin";
 /** What hairpins end by: the port of the bridge, the sender's own address coming back, and the rules before. */
@@ -69,23 +68,13 @@ function finding({ host }: Patient, { published, home, end }: Bent): Finding {
   const { resident, host: at, port } = published;
   return {
     check: NAME,
-    severity: "risk",
+    // Podman sets its ports up so; the others mean it to work.
+    severity: home.network.engine.kind === "podman" ? "note" : "risk",
     title: `${resident.of.name} does not reach its own port ${at.port}/${port.protocol} by this machine's address: ${because(end)}`,
     evidence: [`published: ${shownPort(published)}`, ...evidenceOf(end)],
     cause:
-      "The packet is translated back to its own sender. It has to leave the bridge by the port that it came in by, which the port must be in hairpin mode for, and under another address than the container's, which a masquerading rule must see to. With a user-space proxy for published ports neither is needed.",
-    fixes: [...bend(home), ...fixesOf(end)],
+      "The packet is translated back to its own sender. Where br_netfilter shows it to iptables, it has to leave the bridge by the port that it came in by, which the port must be in hairpin mode for; and in any case under another address than the container's, which a masquerading rule must see to. With a user-space proxy for published ports neither is needed.",
+    fixes: fixesOf(end),
     about: { namespace: host.id, container: resident.of.name },
   };
-}
-
-function bend({ port }: Attachment): readonly Fix[] {
-  if (!port?.port || port.port.hairpin) return [];
-  return [
-    {
-      command: shell`bridge link set dev ${port.name} hairpin on`,
-      does: "lets frames leave by the port that they came in by, until the container is started anew",
-      safe: false,
-    },
-  ];
 }
