@@ -1,9 +1,8 @@
 /** Packets with a wrong checksum that arrive all the same: offload that one side does and the other does not undo. */
 import { shell } from "../../lib/shell.ts";
-import type { Namespace } from "../../observe/types.ts";
 import { countersOf, procNet } from "../facts/counters.ts";
 import { called, inside } from "../facts/namespace.ts";
-import type { Check, Tools } from "../types.ts";
+import type { Check } from "../types.ts";
 
 const NAME = "checksum-errors";
 /** So many, and so great a part of what came in. */
@@ -22,9 +21,10 @@ export const checksumErrors: Check = {
   ],
   looksAt: "both",
   look: ({ host, containers, tools }) =>
-    [...new Set([host, ...containers.map(({ namespace }) => namespace)])].flatMap((namespace) =>
-      (["Tcp", "Udp"] as const).flatMap((protocol) => {
-        const { wrong, all } = countsOf(namespace, protocol, tools);
+    [...new Set([host, ...containers.map(({ namespace }) => namespace)])].flatMap((namespace) => {
+      const counters = procNet(namespace, "snmp", tools);
+      return (["Tcp", "Udp"] as const).flatMap((protocol) => {
+        const { wrong, all } = countsOf(counters, protocol);
         if (wrong < MANY || wrong < all * SHARE) return [];
         const out = namespace.links.find(({ loopback }) => !loopback)?.name ?? "eth0";
         return [
@@ -48,15 +48,14 @@ export const checksumErrors: Check = {
             },
           },
         ];
-      }),
-    ),
+      });
+    }),
 };
 
 function countsOf(
-  namespace: Namespace,
+  counters: string,
   protocol: "Tcp" | "Udp",
-  tools: Tools,
 ): { readonly wrong: number; readonly all: number } {
-  const at = countersOf(procNet(namespace, "snmp", tools), protocol);
+  const at = countersOf(counters, protocol);
   return { wrong: at("InCsumErrors"), all: at(protocol === "Tcp" ? "InSegs" : "InDatagrams") };
 }
