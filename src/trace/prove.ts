@@ -84,7 +84,7 @@ async function follow(watch: Watch, wait: number, refused: boolean): Promise<voi
     await after(look < OFTEN_FOR ? OFTEN : SELDOM);
   }
   // Whoever refuses it says so before he drops it.
-  if (watch.answer && watch.answer.what !== "reached") await after(OFTEN);
+  if (watch.answer && watch.answer.what !== "reached") await after(SELDOM);
   watch.look(); // what was told while the answer was on its way up
 }
 

@@ -55,7 +55,7 @@ function differences(topology: Topology, path: Path, proof: Proof): string[] {
     lines.push(
       ...compare(`links ${direction}`, tapsOf(left, direction), seen, withoutDetours(topology, seen)),
     );
-    const unsent = isSilent(path) || (direction === "back" && isUnsent(path));
+    const unsent = isSilent(path) || isUnsent(path);
     lines.push(
       ...(unsent ? [] : compare(`drops ${direction}`, dropsOf(left, direction), dropsOf(right, direction))),
     );

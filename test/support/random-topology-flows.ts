@@ -22,24 +22,30 @@ export interface Case {
   readonly differs: readonly string[];
 }
 
-/** Make it, send each packet, take it away. */
-export async function run(spec: TopologySpec): Promise<readonly Case[]> {
+/**
+ * Make it, send each packet, take it away.
+ * @param again how often a packet is sent again that went another way than predicted: on a machine with much to do, a server
+ * may sleep for longer than a proof waits
+ */
+export async function run(spec: TopologySpec, again = 1): Promise<readonly Case[]> {
   const lab = await RandomLab.make(spec);
   try {
     const cases: Case[] = [];
-    for (const one of spec.flows) cases.push(await tryOne(lab, one));
+    for (const one of spec.flows) cases.push(await tryOne(lab, one, again));
     return cases;
   } finally {
     lab.close();
   }
 }
 
-async function tryOne(lab: RandomLab, spec: FlowSpec): Promise<Case> {
+async function tryOne(lab: RandomLab, spec: FlowSpec, again: number): Promise<Case> {
   const topology = await lab.read();
   const flow = flowOf(topology, lab.world, spec);
   const prediction = predict(topology, flow);
   const proof = await prove(topology, flow, prediction, { wait: WAIT });
-  return { spec, topology, prediction, proof, differs: disagreement(topology, prediction, proof) };
+  const differs = disagreement(topology, prediction, proof);
+  if (differs.length > 0 && again > 0) return tryOne(lab, spec, again - 1);
+  return { spec, topology, prediction, proof, differs };
 }
 
 function flowOf(topology: Topology, world: World, spec: FlowSpec): Flow {

@@ -34,7 +34,7 @@ const tell = (text: string) => process.stdout.write(`${text}\n`);
 
 /** @throws Error with how to see it oneself, where prediction and proof disagree */
 async function check(spec: TopologySpec): Promise<void> {
-  const cases = await run(spec);
+  const cases = await run(spec, 0);
   for (const one of cases) {
     count("cases");
     count(`predicted ${one.prediction.outcome}`);

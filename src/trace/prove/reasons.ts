@@ -52,6 +52,10 @@ const NO_PORT: Ambiguous = {
   codes: ["isolated-port", "port-state", "wrong-mac", "link-down"],
   text: "the bridge passes it on to no port",
 };
+const NOT_TAKEN_BY_PORT: Ambiguous = {
+  codes: ["too-big", "link-down"],
+  text: "it is larger than what the bridge's port takes",
+};
 const NOT_TAKEN: Ambiguous = {
   codes: ["too-big", "link-down"],
   text: "the link's other end does not take it: it is too large for that, or that is down",
@@ -72,6 +76,10 @@ const AMBIGUOUS: Readonly<Record<string, Ambiguous>> = {
 
 /** Where no reason is given: by the function. */
 const PLACES: Readonly<Record<string, Ambiguous>> = {
+  br_dev_queue_push_xmit: NOT_TAKEN_BY_PORT,
+  br_nf_dev_queue_xmit: NOT_TAKEN_BY_PORT,
+  // What answers is sent from within.
+  icmpv6_rcv: { codes: ["reply-lost"], text: "its answer can't be sent" },
   br_handle_frame_finish: NO_PORT,
   br_forward: NO_PORT,
   br_flood: NO_PORT,

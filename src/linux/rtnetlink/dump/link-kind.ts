@@ -26,6 +26,8 @@ const IFLA_BRPORT_STATE = 1;
 const IFLA_BRPORT_MODE = 4;
 const IFLA_BRPORT_LEARNING = 8;
 const IFLA_BRPORT_UNICAST_FLOOD = 9;
+const IFLA_BRPORT_MCAST_FLOOD = 27;
+const IFLA_BRPORT_BCAST_FLOOD = 30;
 const IFLA_BRPORT_NEIGH_SUPPRESS = 32;
 const IFLA_BRPORT_ISOLATED = 33;
 
@@ -64,6 +66,9 @@ export interface PortSettings {
   readonly isolated: boolean;
   readonly learning: boolean;
   readonly unicastFlood: boolean;
+  /** Where what other ports send to groups, or to all, does not go out by this one. */
+  readonly multicastFlood?: false;
+  readonly broadcastFlood?: false;
   readonly neighSuppress: boolean;
 }
 
@@ -140,6 +145,8 @@ function readPort(): PortSettings {
     isolated: data.u8(IFLA_BRPORT_ISOLATED) === 1,
     learning: data.u8(IFLA_BRPORT_LEARNING) !== 0,
     unicastFlood: data.u8(IFLA_BRPORT_UNICAST_FLOOD) !== 0,
+    ...(data.u8(IFLA_BRPORT_MCAST_FLOOD) === 0 && { multicastFlood: false }),
+    ...(data.u8(IFLA_BRPORT_BCAST_FLOOD) === 0 && { broadcastFlood: false }),
     neighSuppress: data.u8(IFLA_BRPORT_NEIGH_SUPPRESS) === 1,
   };
 }

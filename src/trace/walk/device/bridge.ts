@@ -1,5 +1,7 @@
 /** A bridge: br_handle_frame (net/bridge/br_input.c), br_dev_xmit (br_device.c), br_forward and br_flood (br_forward.c). */
+
 import type { Mac } from "../../../lib/ip.ts";
+import { BROADCAST_MAC } from "../../packet/make.ts";
 import { familyOf, macOfPacket } from "../../packet/packet.ts";
 import type { Fate, Passed } from "../fate.ts";
 import { passHook } from "../hook.ts";
@@ -144,12 +146,19 @@ function undeliverable(bridge: Port, to: Port, from: Port | undefined) {
   return undefined;
 }
 
+/** br_flood: what the bridge itself sends to groups, and to all, goes out by each port. */
+function isFloodedTo({ link: { port } }: Port, { packet }: Skb, from: Port | undefined): boolean {
+  const to = macOfPacket(packet, "destination") ?? NO_MAC;
+  if (!isGroup(to)) return port?.unicastFlood !== false;
+  if (!from) return true;
+  return (to === BROADCAST_MAC ? port?.broadcastFlood : port?.multicastFlood) !== false;
+}
+
 /** To all ports but the one that it came by, one copy each; those that nothing can come of are passed over. */
 function floodWays(walk: Walk, bridge: Port, skb: Skb, from?: Port): readonly (() => Fate)[] {
-  const unicast = !isGroup(macOfPacket(skb.packet, "destination") ?? NO_MAC);
   return portsWorthwhile(walk, bridge, skb)
     .map((link): Port => ({ namespace: bridge.namespace, link }))
-    .filter((to) => !(unicast && to.link.port?.unicastFlood === false) && to.link.up)
+    .filter((to) => to.link.up && isFloodedTo(to, skb, from))
     .filter((to) => !undeliverable(bridge, to, from))
     .map((to) => () => {
       tellBridge(walk, bridge, skb, to.link.name, "flood");

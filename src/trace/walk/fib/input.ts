@@ -66,7 +66,8 @@ function inputRoute4(namespace: Namespace, link: ObservedLink, query: Arrived, p
   if (isBroadcast4(query.to)) return { way: "local" };
   const found = lookup(namespace, query);
   const forwards = forwards4(namespace, link);
-  if (!found.found) return nowhere(namespace, query, found, forwards);
+  if (!found.found && forwards) return nowhere(namespace, query, found, forwards);
+  if (!found.found) return refused(notForwarding(namespace, link, query, 4));
   if (found.route.type === RTN.broadcast) return { way: "local", found };
   if (found.route.type === RTN.local) {
     const reason = refusedSource(namespace, link, query);
