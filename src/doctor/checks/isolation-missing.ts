@@ -1,14 +1,16 @@
 /** Containers of two networks that reach each other, though their engine keeps networks apart. */
-import { formatAddress } from "../../lib/ip.ts";
+import { type Address, formatAddress } from "../../lib/ip.ts";
 import type { Flow } from "../../trace/types.ts";
 import { hasItsRules } from "../facts/engine-presence.ts";
 import { forecast } from "../facts/forecast.ts";
 import { addressesOf } from "../facts/namespace.ts";
 import { type Attachment, isIsolated, wiredAttachments } from "../facts/networks.ts";
+import { listed } from "../facts/text.ts";
 import { walkEach } from "../facts/ways.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 
 const NAME = "isolation-missing";
+const SHOWN = 8;
 
 export const isolationMissing: Check = {
   name: NAME,
@@ -22,12 +24,17 @@ export const isolationMissing: Check = {
     { title: "Drop DOCKER-ISOLATION rules", url: "https://github.com/moby/moby/pull/49981" },
   ],
   looksAt: "host",
-  look: (patient) =>
-    patient.container
-      ? []
-      : walkEach(patient, { check: NAME, what: "pairs of networks" }, pairsOf(patient), (pair) =>
-          look(patient, pair),
-        ),
+  look: async (patient) => {
+    if (patient.container) return [];
+    const open: Open[] = [];
+    const about = { check: NAME, what: "pairs of networks" };
+    const notes = await walkEach(patient, about, pairsOf(patient), (pair) => {
+      const address = reached(patient, pair);
+      if (address) open.push({ ...pair, address });
+      return undefined;
+    });
+    return [...finding(patient, open), ...notes];
+  },
 };
 
 interface Pair {
@@ -60,8 +67,12 @@ const isOpened = (options: Readonly<Record<string, string>>): boolean =>
       (/gateway_mode/.test(key) && value !== "nat") || /trusted_host_interfaces|direct_routing/.test(key),
   );
 
-function look(patient: Patient, { from, to }: Pair): Finding | undefined {
-  const { host } = patient;
+interface Open extends Pair {
+  readonly address: Address;
+}
+
+/** The address that the one of the pair gets an answer from. */
+function reached(patient: Patient, { from, to }: Pair): Address | undefined {
   const own =
     to.link &&
     addressesOf(to.resident.namespace, to.link).find(({ address }) => address.address.family === 4);
@@ -72,28 +83,39 @@ function look(patient: Patient, { from, to }: Pair): Finding | undefined {
     destination: own.address.address,
     protocol: "icmp",
   };
-  if (forecast(patient, flow).outcome !== "reached") return undefined;
-  const [a, b] = [from.network.network.name, to.network.network.name];
+  return forecast(patient, flow).outcome === "reached" ? flow.destination : undefined;
+}
+
+function finding({ host }: Patient, open: readonly Open[]): readonly Finding[] {
+  const [first] = open;
+  if (!first) return [];
+  const { from, to } = first;
   const { kind } = from.network.engine;
-  return {
-    check: NAME,
-    severity: "broken",
-    title: `networks ${a} and ${b} are not kept apart: ${from.resident.of.name} reaches ${to.resident.of.name} at its own address`,
-    evidence: [
-      `from ${from.resident.of.name} to ${formatAddress(own.address.address)}: forwarded from ${from.network.bridge?.name} to ${to.network.bridge?.name}, and nothing stops it`,
-    ],
-    cause:
-      "The engine's rules that drop what goes from one of its bridges to another are gone or come too late: somebody has rewritten the forward chain, or accepts everything before the engine is asked.",
-    fixes: [
-      {
-        command: `systemctl restart ${kind}`,
-        does:
-          kind === "docker"
-            ? "has dockerd set its rules again; containers without live restore are restarted as well"
-            : "has the engine put its tables back; containers go on running",
-        safe: false,
-      },
-    ],
-    about: { namespace: host.id },
-  };
+  const names = open.flatMap((one) => [one.from.network.network.name, one.to.network.network.name]);
+  return [
+    {
+      check: NAME,
+      severity: "broken",
+      title: `networks ${listed(names)} are not kept apart: ${from.resident.of.name} reaches ${to.resident.of.name} at its own address`,
+      evidence: open
+        .slice(0, SHOWN)
+        .map(
+          (one) =>
+            `from ${one.from.resident.of.name} to ${formatAddress(one.address)}: forwarded from ${one.from.network.bridge?.name} to ${one.to.network.bridge?.name}, and nothing stops it`,
+        ),
+      cause:
+        "The engine's rules that drop what goes from one of its bridges to another are gone or come too late: somebody has rewritten the forward chain, or accepts everything before the engine is asked.",
+      fixes: [
+        {
+          command: `systemctl restart ${kind}`,
+          does:
+            kind === "docker"
+              ? "has dockerd set its rules again; containers without live restore are restarted as well"
+              : "has the engine put its tables back; containers go on running",
+          safe: false,
+        },
+      ],
+      about: { namespace: host.id },
+    },
+  ];
 }
