@@ -52,9 +52,11 @@ export function resolve(walk: Walk, port: Port, address: Address, skb: Skb): Res
 }
 
 function knownMac(walk: Walk, { namespace, link }: Port, address: Address): Mac | undefined {
-  const learned = walk.memory.neighbour({ namespace: namespace.id, ifindex: link.ifindex }, address);
-  if (learned) return learned;
   const entry = placeOf(namespace).neighbour(link.ifindex, address);
+  // What somebody set by hand is not learned anew.
+  const fixed = entry && entry.state & NUD.permanent ? entry.mac : undefined;
+  const learned = walk.memory.neighbour({ namespace: namespace.id, ifindex: link.ifindex }, address);
+  if (fixed ?? learned) return fixed ?? learned;
   return entry && entry.state & VALID ? entry.mac : undefined;
 }
 
