@@ -3,6 +3,7 @@ import { inFoundNamespace } from "../../../linux/netns.ts";
 import { closeContext, Nft, openContext } from "../../../linux/nftables/library.ts";
 import { isNftName } from "../../../linux/nftables/names.ts";
 import type { NftTable } from "../../../linux/nftables/program.ts";
+import { quietly } from "../../../linux/quiet.ts";
 import type { Namespace, Topology } from "../../../observe/types.ts";
 import type { RuleRef } from "../../types.ts";
 import { disassemble } from "./disassemble.ts";
@@ -45,7 +46,7 @@ function textsOf(namespace: Namespace, rules: readonly NftRef[]): Texts {
     const context = inFoundNamespace(namespace, openContext);
     try {
       const nft = new Nft(context);
-      return canListAll(namespace) ? rulesListed(listing(nft, "ruleset")) : byChain(nft, rules);
+      return canListAll(namespace) ? byFamily(nft, rules) : byChain(nft, rules);
     } finally {
       closeContext(context);
     }
@@ -66,6 +67,12 @@ function canListAll({ nft: { tables } }: Namespace): boolean {
   const rules = chains.reduce((count, chain) => count + chain.rules.length, 0);
   // Whoever made them in a container may have called them anything, such as what a table begins with.
   return rules <= MOST_RULES && [...tables, ...chains].every(({ name }) => isNftName(name));
+}
+
+/** Of the families on the path alone: libxtables, once it has learnt targets of one of IP's, does not find the other's. */
+function byFamily(nft: Nft, rules: readonly NftRef[]): Texts {
+  const families = [...new Set(rules.map(({ family }) => family))];
+  return rulesListed(families.map((family) => listing(nft, `ruleset ${family}`)).join("\n"));
 }
 
 /** Chains of a table beyond which it is listed as a whole. */
@@ -93,7 +100,8 @@ function byChain(nft: Nft, rules: readonly NftRef[]): Texts {
   return texts;
 }
 
-const listing = (nft: Nft, what: string): string => nft.run("list rules", `list ${what}`, "handles");
+const listing = (nft: Nft, what: string): string =>
+  quietly(() => nft.run("list rules", `list ${what}`, "handles"));
 
 function textOf(table: NftTable | undefined, { chain, handle }: NftRef): string | undefined {
   const found = table?.chains.get(chain);
