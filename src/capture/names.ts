@@ -1,14 +1,9 @@
 /** What addresses are called: by whose they are. */
 import { type Address, formatAddress } from "../lib/ip.ts";
+import { isLinkLocal, isLoopback } from "../lib/ip-kinds.ts";
 import type { Topology } from "../observe/types.ts";
 
 export type NameOf = (address: Address) => string | undefined;
-
-const LOOPBACK = 0x7fn;
-const isLoopback = ({ family, bits }: Address): boolean =>
-  family === 4 ? bits >> 24n === LOOPBACK : bits === 1n;
-/** fe80::/10: of one link alone, so it names nobody by itself. */
-const isLinkLocal = ({ family, bits }: Address): boolean => family === 6 && bits >> 118n === 0x3fan;
 
 /**
  * Addresses with the name of the one namespace that has them: a container's, or `host`. An address that two have names
@@ -20,6 +15,7 @@ export function namesOf(topology: Topology): ReadonlyMap<string, readonly [Addre
   for (const namespace of topology.namespaces.values()) {
     for (const { address: prefix } of namespace.addresses) {
       const { address } = prefix;
+      // Everybody has the one; the other is of one link alone, so it names nobody by itself.
       if (isLoopback(address) || isLinkLocal(address)) continue;
       const text = formatAddress(address);
       const known = names.get(text);

@@ -2,8 +2,10 @@
  * The proof: a real probe, sent, and all that happens to it, seen. What can't be watched is said (`blind`), and the rest
  * goes on. Nothing on the way is changed but by the probe itself, of which conntrack and neighbours learn as of any packet.
  */
+
 import { setTimeout as after } from "node:timers/promises";
 import { codeOf, messageOf } from "../lib/errors.ts";
+import { isLinkLocal } from "../lib/ip-kinds.ts";
 import { NotSent } from "../linux/raw-socket.ts";
 import { stampFrames } from "../linux/stamping.ts";
 import type { Topology } from "../observe/types.ts";
@@ -64,11 +66,9 @@ function senderOf(topology: Topology, flow: Flow, prediction: Prediction): Sende
   return sendFrom(namespace, flow, scopeOf(flow, prediction));
 }
 
-const LINK_LOCAL = 0xfe80n >> 6n;
-
 /** A link-local address means nothing without its link: the one that was predicted. */
 function scopeOf({ destination }: Flow, { paths }: Prediction): number | undefined {
-  if (destination.family === 4 || destination.bits >> 118n !== LINK_LOCAL) return undefined;
+  if (!isLinkLocal(destination)) return undefined;
   const first = paths[0]?.hops.find(({ event }) => event.kind === "out")?.event;
   return first?.kind === "out" ? first.link.ifindex : undefined;
 }

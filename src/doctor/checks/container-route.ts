@@ -1,6 +1,7 @@
 /** How a container leaves its network: by a gateway that is there. */
 
 import { type Address, type Family, formatAddress, sameAddress } from "../../lib/ip.ts";
+import { isLinkLocal } from "../../lib/ip-kinds.ts";
 import { shell } from "../../lib/shell.ts";
 import type { Namespace, ObservedRoute } from "../../observe/types.ts";
 import { addressesOf, hasAddress, inside, linkAt } from "../facts/namespace.ts";
@@ -91,15 +92,12 @@ function misled({ topology }: Patient, { namespace, of }: Resident, family: Fami
       const segment = link && segmentsOf(topology).of({ namespace: namespace.id, ifindex: link.ifindex });
       if (!via || !link || !segment || segment.open) return [];
       if (segment.members.some((member) => hasAddress(member.namespace, member.link, via))) return [];
-      if (isLinkLocal(via)) return [];
+      if (isLinkLocal(via)) return []; // those of bridges are not all told
       // The right one, and not on its bridge: told as that.
       if (of.endpoints.some(({ gateways }) => gateways.some((one) => sameAddress(one, via)))) return [];
       return [wrong(namespace, of.name, { via, link: link.name, right: rightOf(of, via), family })];
     });
 }
-
-/** fe80::/10, RFC 4291: those of bridges are not all told. */
-const isLinkLocal = ({ family, bits }: Address): boolean => family === 6 && bits >> 118n === 0x3fan;
 
 /** The gateway that the engine gave, where it is another. */
 const rightOf = ({ endpoints }: Resident["of"], via: Address): Address | undefined =>

@@ -1,6 +1,7 @@
 /** Name servers that containers are told to ask, asked from where they would. */
 
 import { type Address, formatAddress, sameAddress } from "../../lib/ip.ts";
+import { isLoopback } from "../../lib/ip-kinds.ts";
 import { findProgram } from "../../lib/programs.ts";
 import { shell } from "../../lib/shell.ts";
 import { strangerOf } from "../../trace/ends/uplink.ts";
@@ -8,7 +9,6 @@ import type { DropReason, Flow } from "../../trace/types.ts";
 import { because, evidenceOf, fixesOf, isDecidedHere } from "../facts/ended.ts";
 import { isUnplugged } from "../facts/namespace.ts";
 import { attachmentsOf, isWired } from "../facts/networks.ts";
-import { isLoopback } from "../facts/ports.ts";
 import { EMBEDDED, resolvConfOf } from "../facts/resolv-conf.ts";
 import { containersNamed } from "../facts/text.ts";
 import { type Ended, endOf } from "../facts/ways.ts";

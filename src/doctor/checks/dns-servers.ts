@@ -1,7 +1,9 @@
 /** Whom a container asks for names: somebody, and somebody who is there. */
+
 import { formatAddress } from "../../lib/ip.ts";
+import { isLoopback } from "../../lib/ip-kinds.ts";
 import { attachmentsOf } from "../facts/networks.ts";
-import { isLoopback, socketsAt } from "../facts/ports.ts";
+import { socketsAt } from "../facts/ports.ts";
 import { EMBEDDED, type ResolvConf, resolvConfOf } from "../facts/resolv-conf.ts";
 import type { Check, Finding, Resident } from "../types.ts";
 

@@ -1,12 +1,13 @@
 /** Neighbours that route a container's address at this machine, and get in by ports that nobody has published. */
+
 import { formatAddress } from "../../lib/ip.ts";
+import { isLoopback } from "../../lib/ip-kinds.ts";
 import type { ObservedLink } from "../../observe/types.ts";
 import type { Flow } from "../../trace/types.ts";
 import { hasItsRules } from "../facts/engine-presence.ts";
 import { arrives } from "../facts/forecast.ts";
 import { uplinksOf } from "../facts/namespace.ts";
 import { type Attachment, wiredAttachments } from "../facts/networks.ts";
-import { isLoopback } from "../facts/ports.ts";
 import { listed } from "../facts/text.ts";
 import { walkEach } from "../facts/ways.ts";
 import { flowsInto } from "../facts/ways-in.ts";

@@ -1,8 +1,10 @@
 /** A host firewall that closes what comes to this machine, and published ports that are not asked there. */
+
 import { formatAddress } from "../../lib/ip.ts";
+import { isLoopback } from "../../lib/ip-kinds.ts";
 import { ruleText } from "../../trace/fixes/words.ts";
 import { arrives } from "../facts/forecast.ts";
-import { isLoopback, shownPort, socketsAt } from "../facts/ports.ts";
+import { shownPort, socketsAt } from "../facts/ports.ts";
 import { containersNamed } from "../facts/text.ts";
 import { endOf } from "../facts/ways.ts";
 import { flowsIn, flowsInto, type WayIn, waysIn } from "../facts/ways-in.ts";

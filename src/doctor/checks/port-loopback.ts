@@ -1,16 +1,10 @@
 /** A program that listens for itself alone: what is led to its container's address does not reach it. */
 
 import { sameAddress } from "../../lib/ip.ts";
+import { isLoopback } from "../../lib/ip-kinds.ts";
 import { shell } from "../../lib/shell.ts";
 import type { ListeningSocket } from "../../observe/types.ts";
-import {
-  isLoopback,
-  type Published,
-  publishedPorts,
-  shownPort,
-  shownSocket,
-  socketsAt,
-} from "../facts/ports.ts";
+import { type Published, publishedPorts, shownPort, shownSocket, socketsAt } from "../facts/ports.ts";
 import type { Check, Finding } from "../types.ts";
 
 const NAME = "port-loopback";

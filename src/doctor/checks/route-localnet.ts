@@ -2,11 +2,12 @@
 
 import type { Address } from "../../lib/ip.ts";
 import { parseAddress } from "../../lib/ip.ts";
+import { isLoopback } from "../../lib/ip-kinds.ts";
 import { linkSysctl, shell } from "../../lib/shell.ts";
 import { uplinkOf } from "../../trace/ends/uplink.ts";
 import { predict } from "../../trace/predict.ts";
 import { addressesOf, linkAt, sysctlOf } from "../facts/namespace.ts";
-import { isLoopback, shownSocket } from "../facts/ports.ts";
+import { shownSocket } from "../facts/ports.ts";
 import type { Check } from "../types.ts";
 
 const NAME = "route-localnet";

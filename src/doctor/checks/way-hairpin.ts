@@ -1,9 +1,10 @@
 /** A container that asks for its own published port by this machine's address: out, and back in where it came from. */
+import { isLoopback } from "../../lib/ip-kinds.ts";
 import type { Flow } from "../../trace/types.ts";
 import { because, evidenceOf, fixesOf } from "../facts/ended.ts";
 import { hasItsRules } from "../facts/engine-presence.ts";
 import { type Attachment, wiredAttachments } from "../facts/networks.ts";
-import { isLoopback, type Published, publishedPorts, shownPort } from "../facts/ports.ts";
+import { type Published, publishedPorts, shownPort } from "../facts/ports.ts";
 import { type Ended, endOf, walkEach } from "../facts/ways.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 

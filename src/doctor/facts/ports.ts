@@ -1,5 +1,5 @@
 /** Published ports, and who takes what comes to a port of a namespace. */
-import { type Address, formatAddress } from "../../lib/ip.ts";
+import { formatAddress } from "../../lib/ip.ts";
 import type { EnginePort } from "../../observe/engines/types.ts";
 import type { ListeningSocket, Namespace } from "../../observe/types.ts";
 import type { Patient, Resident } from "../types.ts";
@@ -25,10 +25,6 @@ export const socketsAt = (
   protocol: string,
   port: number,
 ): readonly ListeningSocket[] => sockets.filter((one) => one.protocol === protocol && one.port === port);
-
-/** 127.0.0.0/8 and ::1. */
-export const isLoopback = ({ family, bits }: Address): boolean =>
-  family === 4 ? bits >> 24n === 127n : bits === 1n;
 
 /** `0.0.0.0:80`, `[::1]:80`, as ss(8) writes it. */
 export function shownSocket({ family, address, port, dual }: ListeningSocket): string {

@@ -1,4 +1,5 @@
 /** What is sent to published ports: from elsewhere, and by this machine to its own loopback. */
+
 import {
   type Address,
   contains,
@@ -10,13 +11,14 @@ import {
   sameAddress,
   subnetOf,
 } from "../../lib/ip.ts";
+import { isLoopback } from "../../lib/ip-kinds.ts";
 import type { Namespace, NextHop, ObservedLink } from "../../observe/types.ts";
 import { strangerOf } from "../../trace/ends/uplink.ts";
 import type { Flow } from "../../trace/types.ts";
 import type { Patient, Resident } from "../types.ts";
 import { addressesOf } from "./namespace.ts";
 import { wiredAttachments } from "./networks.ts";
-import { isLoopback, type Published, publishedPorts } from "./ports.ts";
+import { type Published, publishedPorts } from "./ports.ts";
 
 const UNICAST = 1;
 

@@ -1,25 +1,9 @@
 /** Addresses that no single receiver has: of groups, of all on a network, of one link alone. Pure. */
 import { invalid } from "../../lib/errors.ts";
-import {
-  type Address,
-  contains,
-  type Family,
-  formatAddress,
-  lastOf,
-  type Prefix,
-  parsePrefix,
-  sameAddress,
-} from "../../lib/ip.ts";
+import { type Address, formatAddress, lastOf, sameAddress } from "../../lib/ip.ts";
+import { isBroadcast, isLinkLocal, isMulticast } from "../../lib/ip-kinds.ts";
 import type { Namespace } from "../../observe/types.ts";
 
-/** RFC 5771, RFC 4291 section 2.7. */
-const GROUPS: Readonly<Record<Family, Prefix>> = {
-  4: parsePrefix("224.0.0.0/4"),
-  6: parsePrefix("ff00::/8"),
-};
-const ALL: Address = { family: 4, bits: 0xffff_ffffn };
-/** RFC 4291 section 2.5.6. */
-const LINK_LOCAL = parsePrefix("fe80::/10");
 /** The longest prefix whose last address is that of all, RFC 3021. */
 const LONGEST = 30;
 
@@ -39,14 +23,14 @@ export function refuseZone(text: string): void {
 export function refuseMany({ namespace }: { readonly namespace?: Namespace }, address: Address): void {
   const text = formatAddress(address);
   const one = "and a trace follows one packet to one receiver";
-  if (contains(GROUPS[address.family], address)) throw invalid(`${text} is the address of a group, ${one}`);
-  if (sameAddress(address, ALL) || isBroadcast(namespace, address)) {
+  if (isMulticast(address)) throw invalid(`${text} is the address of a group, ${one}`);
+  if (isBroadcast(address) || isBroadcastIn(namespace, address)) {
     throw invalid(`${text} is the address of all on a network, ${one}: name one of them`);
   }
-  if (contains(LINK_LOCAL, address)) throw onOneLink(text);
+  if (isLinkLocal(address)) throw onOneLink(text);
 }
 
-const isBroadcast = (namespace: Namespace | undefined, address: Address): boolean =>
+const isBroadcastIn = (namespace: Namespace | undefined, address: Address): boolean =>
   namespace?.addresses.some(
     ({ address: own }) =>
       own.address.family === 4 && own.length <= LONGEST && sameAddress(lastOf(own), address),

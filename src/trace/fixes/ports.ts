@@ -1,16 +1,13 @@
 /** Packets that arrived and that nobody took. Pure. */
 
-import { type Address, formatAddress } from "../../lib/ip.ts";
+import { formatAddress } from "../../lib/ip.ts";
+import { isLoopback } from "../../lib/ip-kinds.ts";
 import { shell } from "../../lib/shell.ts";
 import type { EngineContainer, ListeningSocket, Namespace } from "../../observe/types.ts";
 import type { Case, Explain, Fix, Party } from "./types.ts";
 import { fix, inside, portText, programOf, senderWord } from "./words.ts";
 
 const REFUSED: ReadonlySet<string> = new Set(["no-socket", "closed", "bound-elsewhere"]);
-
-const ENDS_OF_IPV4_LOOPBACK = 127n;
-const isLoopback = ({ family, bits }: Address): boolean =>
-  family === 4 ? bits >> 24n === ENDS_OF_IPV4_LOOPBACK : bits === 1n;
 
 /** The port that was asked for in the end: a published one leads to another. */
 const portOf = ({ packet, flow, direction }: Case): number | undefined =>

@@ -1,9 +1,9 @@
 /** Which ports a flooded frame need not be followed to: of a thousand containers, one has the address. */
 import { type Address, addressFromBytes, type Mac, sameAddress } from "../../../lib/ip.ts";
+import { isLoopback } from "../../../lib/ip-kinds.ts";
 import type { Namespace, ObservedLink, Topology } from "../../../observe/types.ts";
 import { addressOf, icmpOf, macOfPacket } from "../../packet/packet.ts";
 import { ETHERTYPE, PROTOCOL } from "../../packet/parse.ts";
-import { isLoopback4 } from "../fib/output.ts";
 import { RTN } from "../fib/query.ts";
 import { memoBy } from "../memo.ts";
 import { keyOf, otherEnd, type Port, placeOf, stackedOn } from "../place.ts";
@@ -28,7 +28,7 @@ const answersForOthers = memoBy(
     namespace.links.some(({ settings }) => settings?.proxyArp || settings?.proxyNdp) ||
     namespace.neighbours.some(({ proxy }) => proxy) ||
     namespace.routes.some(
-      ({ type, to }) => type === RTN.local && !isLoopback4(to.address) && !holds(namespace, to.address),
+      ({ type, to }) => type === RTN.local && !isLoopback(to.address) && !holds(namespace, to.address),
     ),
 );
 

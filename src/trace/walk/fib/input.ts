@@ -1,13 +1,13 @@
 /** What becomes of a packet that came in: ip_route_input_slow (net/ipv4/route.c), ip6_route_input (net/ipv6/route.c). */
 import { type Address, formatAddress } from "../../../lib/ip.ts";
+import { isBroadcast, isLinkLocal, isLoopback, isMulticast, isUnspecified } from "../../../lib/ip-kinds.ts";
 import type { Namespace, NextHop, ObservedLink } from "../../../observe/types.ts";
 import type { DropReason } from "../../types.ts";
 import { placeOf } from "../place.ts";
 import { either, forwards4, forwards6 } from "../settings.ts";
-import { isLoopback, isMulticast, type PickHop } from "./output.ts";
+import type { PickHop } from "./output.ts";
 import { type Found, type NotFound, type Query, RTN } from "./query.ts";
 import { lookup } from "./rules.ts";
-import { isLinkLocal } from "./source6.ts";
 import { refusedSource } from "./validate.ts";
 
 /** What the sender is told. */
@@ -41,15 +41,12 @@ const refused = (reason: DropReason, tells?: Unreachable): InputRoute => ({
   ...(tells && { tells }),
 });
 
-const isUnspecified = ({ bits }: Address): boolean => bits === 0n;
-const isBroadcast4 = ({ bits }: Address): boolean => bits === 0xffffffffn;
-
 function martian(namespace: Namespace, link: ObservedLink, query: Arrived): DropReason | undefined {
   const { from, to } = query;
   const named = `from ${formatAddress(from)} to ${formatAddress(to)}, that comes in by ${link.name} of ${namespace.name}`;
-  if (isMulticast(from) || isBroadcast4(from))
+  if (isMulticast(from) || isBroadcast(from))
     return { code: "martian", text: `nobody can speak under the source of a packet ${named}` };
-  if (isUnspecified(from) !== isUnspecified(to) && !isBroadcast4(to)) {
+  if (isUnspecified(from) !== isUnspecified(to) && !isBroadcast(to)) {
     return { code: "martian", text: `0.0.0.0 is nobody's address: it stands in a packet ${named}` };
   }
   const local = isLoopback(to) || isLoopback(from);
@@ -63,7 +60,7 @@ function martian(namespace: Namespace, link: ObservedLink, query: Arrived): Drop
 function inputRoute4(namespace: Namespace, link: ObservedLink, query: Arrived, pick: PickHop): InputRoute {
   const strange = martian(namespace, link, query);
   if (strange) return refused(strange);
-  if (isBroadcast4(query.to)) return { way: "local" };
+  if (isBroadcast(query.to)) return { way: "local" };
   const found = lookup(namespace, query);
   const forwards = forwards4(namespace, link);
   if (!found.found && forwards) return nowhere(namespace, query, found, forwards);

@@ -1,12 +1,13 @@
 /** The route of what is sent from here: ip_route_output_key_hash_rcu, __mkroute_output, ip6_route_output_flags. */
-import { type Address, contains, formatAddress, parsePrefix } from "../../../lib/ip.ts";
+import { type Address, formatAddress } from "../../../lib/ip.ts";
+import { isLinkLocal, isLoopback, isMulticast } from "../../../lib/ip-kinds.ts";
 import type { Namespace, NextHop, ObservedLink } from "../../../observe/types.ts";
 import { placeOf } from "../place.ts";
 import { either } from "../settings.ts";
 import { type Found, type NotFound, type Query, RTN } from "./query.ts";
 import { lookup } from "./rules.ts";
 import { SCOPE_LINK, SCOPE_UNIVERSE, selectAddress } from "./source4.ts";
-import { isLinkLocal, isLoopback6, isMulticast6, selectAddress6 } from "./source6.ts";
+import { selectAddress6 } from "./source6.ts";
 
 /** Decides between next hops that are as good as each other. */
 export type PickHop = (hops: readonly NextHop[]) => NextHop | undefined;
@@ -32,15 +33,6 @@ export interface NoOutput {
   readonly why?: string;
   readonly lookup?: NotFound;
 }
-
-const MULTICAST = parsePrefix("224.0.0.0/4");
-
-/** Of 127.0.0.0/8. */
-export const isLoopback4 = ({ family, bits }: Address): boolean => family === 4 && bits >> 24n === 127n;
-export const isMulticast = (address: Address): boolean =>
-  address.family === 4 ? contains(MULTICAST, address) : isMulticast6(address);
-export const isLoopback = (address: Address): boolean =>
-  address.family === 4 ? isLoopback4(address) : isLoopback6(address);
 
 const loopbackOf = (namespace: Namespace): ObservedLink | undefined =>
   placeOf(namespace)
@@ -78,12 +70,7 @@ export function outputRoute(
       why: `${namespace.name} has no IPv${query.family} address of its own`,
     };
   }
-  if (
-    query.family === 4 &&
-    isLoopback4(source) &&
-    !out.loopback &&
-    !either(namespace, out, "routeLocalnet")
-  ) {
+  if (query.family === 4 && isLoopback(source) && !out.loopback && !either(namespace, out, "routeLocalnet")) {
     const why = `what comes from 127.0.0.0/8 leaves by ${out.name} only with net.ipv4.conf.${out.name}.route_localnet=1`;
     return { ok: false, error: "EINVAL", why };
   }

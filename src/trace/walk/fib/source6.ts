@@ -1,21 +1,15 @@
 /** Which of a machine's IPv6 addresses it speaks under: ipv6_dev_get_saddr (net/ipv6/addrconf.c), RFC 6724 section 5. */
 import { type Address, contains, parsePrefix } from "../../../lib/ip.ts";
+import { isLinkLocal, isLoopback, isMulticast } from "../../../lib/ip-kinds.ts";
 import type { Namespace, ObservedAddress } from "../../../observe/types.ts";
 import { placeOf } from "../place.ts";
 
-const LINK_LOCAL = parsePrefix("fe80::/10");
-const MULTICAST = parsePrefix("ff00::/8");
-const LOOPBACK = parsePrefix("::1/128");
 const SITE_LOCAL = parsePrefix("fec0::/10");
-
-export const isLinkLocal = (address: Address): boolean => contains(LINK_LOCAL, address);
-export const isMulticast6 = (address: Address): boolean => contains(MULTICAST, address);
-export const isLoopback6 = (address: Address): boolean => contains(LOOPBACK, address);
 
 /** RFC 4007's scopes: 2 link, 5 site, 14 global. */
 function scopeOf(address: Address): number {
-  if (isMulticast6(address)) return Number((address.bits >> 112n) & 0xfn);
-  if (isLinkLocal(address) || isLoopback6(address)) return 2;
+  if (isMulticast(address)) return Number((address.bits >> 112n) & 0xfn);
+  if (isLinkLocal(address) || isLoopback(address)) return 2;
   return contains(SITE_LOCAL, address) ? 5 : 14;
 }
 
@@ -67,12 +61,12 @@ function prefers(a: readonly number[], b: readonly number[]): boolean {
 /** @param ifindex the link that it leaves by */
 export function selectAddress6(namespace: Namespace, ifindex: number, to: Address): Address | undefined {
   const place = placeOf(namespace);
-  const bound = isLinkLocal(to) || isMulticast6(to);
+  const bound = isLinkLocal(to) || isMulticast(to);
   const all = bound ? place.addressesOn(ifindex) : place.links().flatMap((l) => place.addressesOn(l.ifindex));
   let best: { readonly held: ObservedAddress; readonly ranks: readonly number[] } | undefined;
   for (const held of all) {
     if (held.address.address.family !== 6 || held.tentative || held.duplicate) continue;
-    if (isLoopback6(held.address.address) && !isLoopback6(to)) continue;
+    if (isLoopback(held.address.address) && !isLoopback(to)) continue;
     const own = ranks(held, ifindex, to);
     if (!best || prefers(own, best.ranks)) best = { held, ranks: own };
   }

@@ -1,5 +1,6 @@
 /** ARP, RFC 826, as Linux asks and answers: arp_solicit, arp_rcv, arp_process (net/ipv4/arp.c). */
 import { type Address, contains, sameAddress } from "../../../lib/ip.ts";
+import { isLoopback, isMulticast } from "../../../lib/ip-kinds.ts";
 import type { Namespace, ObservedLink } from "../../../observe/types.ts";
 import { makeArp } from "../../packet/make.ts";
 import { addressOf, macOfPacket } from "../../packet/packet.ts";
@@ -7,7 +8,6 @@ import type { DropReason } from "../../types.ts";
 import { refOf, transmit } from "../device/transmit.ts";
 import { type Fate, UNANSWERED } from "../fate.ts";
 import { type InputRoute, inputRoute } from "../fib/input.ts";
-import { isLoopback4, isMulticast } from "../fib/output.ts";
 import { RTN } from "../fib/query.ts";
 import { SCOPE_LINK, selectAddress } from "../fib/source4.ts";
 import { passHook } from "../hook.ts";
@@ -93,7 +93,7 @@ function routeOf(walk: Walk, { namespace, link }: Port, sender: Address, target:
 
 /** arp_process: for its own addresses, and as a proxy. */
 function answers({ namespace, link }: Port, sender: Address, target: Address, route: InputRoute): boolean {
-  if (isMulticast(target) || (isLoopback4(target) && !either(namespace, link, "routeLocalnet"))) return false;
+  if (isMulticast(target) || (isLoopback(target) && !either(namespace, link, "routeLocalnet"))) return false;
   if (route.way === "local") {
     return route.found?.route.type === RTN.local && !ignored(namespace, link, sender, target);
   }

@@ -1,11 +1,11 @@
 /** Neighbour discovery, RFC 4861, as Linux asks and answers: ndisc_solicit, ndisc_recv_ns (net/ipv6/ndisc.c). */
 import { type Address, addressFromBytes } from "../../../lib/ip.ts";
+import { isLinkLocal } from "../../../lib/ip-kinds.ts";
 import { makePacket, solicitedNode } from "../../packet/make.ts";
 import { addressOf, icmpOf, macOfPacket } from "../../packet/packet.ts";
 import type { Packet } from "../../packet/types.ts";
 import { refOf } from "../device/transmit.ts";
 import { type Fate, UNANSWERED } from "../fate.ts";
-import { isLinkLocal } from "../fib/source6.ts";
 import { localOut } from "../ip/output.ts";
 import { type Port, placeOf } from "../place.ts";
 import { forwards6, ipv6Off } from "../settings.ts";
