@@ -18,6 +18,7 @@ import { NETLINK_NETFILTER, NETLINK_ROUTE } from "./netlink/socket.ts";
 import { NFNLGRP_NFTABLES, readAnnouncement } from "./nftables/announcement.ts";
 import type { Reactor, Watch } from "./reactor.ts";
 import { readLink } from "./rtnetlink/link.ts";
+import { RT_SCOPE } from "./rtnetlink/route-numbers.ts";
 import { AF_BRIDGE, AF_INET6 } from "./socket-constants.ts";
 
 /** What changed since the last time. */
@@ -53,7 +54,6 @@ const RTM_DELADDR = 21;
 const RTNLGRP_LINK = 1;
 const RTNLGRP_IPV4_IFADDR = 5;
 const RTNLGRP_IPV6_IFADDR = 9;
-const RT_SCOPE_LINK = 253;
 
 /** So many datagrams of a socket are read at a time: a millisecond's work. More are read the next time. */
 const DATAGRAMS_AT_ONCE = 1024;
@@ -195,7 +195,7 @@ class Monitor implements KernelWatch {
     const ifindex = viewOf(payload).getInt32(4, LITTLE_ENDIAN); // of struct ifinfomsg and of struct ifaddrmsg
     if (type === RTM_DELADDR) {
       // struct ifaddrmsg { __u8 ifa_family, ifa_prefixlen, ifa_flags, ifa_scope; __u32 ifa_index; }
-      const automatic = payload[0] === AF_INET6 && payload[3] === RT_SCOPE_LINK;
+      const automatic = payload[0] === AF_INET6 && payload[3] === RT_SCOPE.link;
       if (!automatic && !this.#changes.gone.has(ifindex)) this.#changed().unaddressed.add(ifindex);
       return;
     }

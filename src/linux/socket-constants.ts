@@ -19,3 +19,6 @@ export const SOL_SOCKET = 1;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
+
+/** Bytes of a link's name, its NUL included: linux/if.h. */
+export const IFNAMSIZ = 16;

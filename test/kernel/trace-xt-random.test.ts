@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { after, test } from "node:test";
 import fc from "fast-check";
 import type { Family, Mac } from "../../src/lib/ip.ts";
+import { PROTOCOL } from "../../src/lib/protocols.ts";
 import { EMPTY_RULESET } from "../../src/linux/nftables/program.ts";
 import { openPacketSocket } from "../../src/linux/packet-socket.ts";
 import { readXtables } from "../../src/linux/xtables/read.ts";
@@ -16,7 +17,6 @@ import type { ConnectionView, Outcome, RouteView, Surroundings } from "../../src
 import { fromIptablesSave } from "../../src/trace/firewall/xt/save.ts";
 import { makePacket } from "../../src/trace/packet/make.ts";
 import { echoIdentifierOf, icmpOf, tcpFlagsOf } from "../../src/trace/packet/packet.ts";
-import { PROTOCOL } from "../../src/trace/packet/parse.ts";
 import type { Packet } from "../../src/trace/packet/types.ts";
 import { isolated } from "../support/isolated.ts";
 import { LINKS, namespaceWith, newConnection } from "./trace-nft-fixture.ts";

@@ -1,12 +1,13 @@
 /** ARP, RFC 826, of IPv4 over Ethernet. */
 import { addressFromBytes, macFromBytes } from "../../lib/ip.ts";
+import { ETHERTYPE } from "../../lib/protocols.ts";
 import { viewOf } from "../../linux/bytes.ts";
 import type { NameOf } from "../names.ts";
 import { called } from "./around.ts";
 import { CUT } from "./text.ts";
 
 const SIZE = 28;
-const [ETHERNET, IPV4, MAC_SIZE, ADDRESS_SIZE] = [1, 0x0800, 6, 4];
+const [ETHERNET, MAC_SIZE, ADDRESS_SIZE] = [1, 6, 4];
 const [REQUEST, REPLY] = [1, 2];
 
 export function describeArp(bytes: Uint8Array, nameOf: NameOf): string {
@@ -14,7 +15,7 @@ export function describeArp(bytes: Uint8Array, nameOf: NameOf): string {
   const view = viewOf(bytes);
   const usual =
     view.getUint16(0) === ETHERNET &&
-    view.getUint16(2) === IPV4 &&
+    view.getUint16(2) === ETHERTYPE.ip &&
     bytes[4] === MAC_SIZE &&
     bytes[5] === ADDRESS_SIZE;
   if (!usual) return `ARP of hardware ${view.getUint16(0)}, protocol ${view.getUint16(2)}`;

@@ -1,5 +1,6 @@
 /** A frame in one line: IEEE 802.3, and what is in it. Pure; no bytes make it throw, or give a control character. */
 import { macFromBytes } from "../../lib/ip.ts";
+import { ETHERTYPE } from "../../lib/protocols.ts";
 import { viewOf } from "../../linux/bytes.ts";
 import type { NameOf } from "../names.ts";
 import { describeArp } from "./arp.ts";
@@ -7,7 +8,6 @@ import { describeIp4 } from "./ip4.ts";
 import { describeIp6 } from "./ip6.ts";
 import { CUT, hex } from "./text.ts";
 
-const [ETH_P_IP, ETH_P_ARP, ETH_P_8021Q, ETH_P_IPV6, ETH_P_8021AD] = [0x0800, 0x0806, 0x8100, 0x86dd, 0x88a8];
 const HEADER = 14;
 const TAG = 4;
 /** Below it the field is a length, and LLC follows. */
@@ -24,10 +24,10 @@ export function describeEthernet(frame: Uint8Array, nameOf: NameOf): string {
 
 function describeType(frame: Uint8Array, type: number, at: number, nameOf: NameOf): string {
   const payload = frame.subarray(at);
-  if (type === ETH_P_IP) return describeIp4(payload, nameOf);
-  if (type === ETH_P_IPV6) return describeIp6(payload, nameOf);
-  if (type === ETH_P_ARP) return describeArp(payload, nameOf);
-  const tagged = type === ETH_P_8021Q || type === ETH_P_8021AD;
+  if (type === ETHERTYPE.ip) return describeIp4(payload, nameOf);
+  if (type === ETHERTYPE.ip6) return describeIp6(payload, nameOf);
+  if (type === ETHERTYPE.arp) return describeArp(payload, nameOf);
+  const tagged = type === ETHERTYPE.vlan || type === ETHERTYPE.providerVlan;
   if (tagged && payload.length < TAG) return `vlan ${CUT}`;
   if (tagged) {
     const view = viewOf(payload);

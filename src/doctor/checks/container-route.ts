@@ -1,8 +1,8 @@
 /** How a container leaves its network: by a gateway that is there. */
-
 import { type Address, type Family, formatAddress, sameAddress } from "../../lib/ip.ts";
 import { isLinkLocal } from "../../lib/ip-kinds.ts";
 import { shell } from "../../lib/shell.ts";
+import { RTN } from "../../linux/rtnetlink/route-numbers.ts";
 import type { Namespace, ObservedRoute } from "../../observe/types.ts";
 import { addressesOf, hasAddress, inside, linkAt } from "../facts/namespace.ts";
 import { type Attachment, attachmentsOf, isIsolated } from "../facts/networks.ts";
@@ -10,7 +10,6 @@ import { segmentsOf } from "../facts/segments.ts";
 import type { Check, Finding, Patient, Resident } from "../types.ts";
 
 const NAME = "container-route";
-const UNICAST = 1;
 /** 0.0.0.0/0, or its halves. */
 const HALF = 1;
 
@@ -40,7 +39,7 @@ export const containerRoute: Check = {
 };
 
 const outward = ({ routes }: Namespace, family: Family): readonly ObservedRoute[] =>
-  routes.filter((route) => route.family === family && route.to.length <= HALF && route.type === UNICAST);
+  routes.filter((route) => route.family === family && route.to.length <= HALF && route.type === RTN.unicast);
 
 /** None at all, though a network of its has a gateway for it. */
 function routeless(

@@ -1,8 +1,8 @@
 /** Name servers that containers are told to ask, asked from where they would. */
-
 import { type Address, formatAddress, sameAddress } from "../../lib/ip.ts";
 import { isLoopback } from "../../lib/ip-kinds.ts";
 import { findProgram } from "../../lib/programs.ts";
+import { DNS_PORT } from "../../lib/protocols.ts";
 import { shell } from "../../lib/shell.ts";
 import { strangerOf } from "../../trace/ends/uplink.ts";
 import type { DropReason, Flow } from "../../trace/types.ts";
@@ -16,7 +16,6 @@ import { flowsOut } from "../facts/ways-out.ts";
 import type { Check, Finding, Fix, NameAnswer, Patient, Resident } from "../types.ts";
 
 const NAME = "dns-answers";
-const DNS = 53;
 /** Answered by every resolver without asking another: RFC 6761, section 6.3. */
 const QUESTION = "localhost";
 /** Servers that are asked at most, all at once; containers of one network with the same servers are one case. */
@@ -112,7 +111,7 @@ const flowTo = ({ asker }: Case, destination: Address): Flow => ({
   to: { label: formatAddress(destination) },
   destination,
   protocol: "udp",
-  port: DNS,
+  port: DNS_PORT,
 });
 
 /** What a question meets on its way, where that can be told. Whom the engine's resolver asks is the engine's business. */

@@ -1,14 +1,13 @@
 /** Whom a container asks for names: somebody, and somebody who is there. */
-
 import { formatAddress } from "../../lib/ip.ts";
 import { isLoopback } from "../../lib/ip-kinds.ts";
+import { DNS_PORT } from "../../lib/protocols.ts";
 import { attachmentsOf } from "../facts/networks.ts";
 import { socketsAt } from "../facts/ports.ts";
 import { EMBEDDED, type ResolvConf, resolvConfOf } from "../facts/resolv-conf.ts";
 import type { Check, Finding, Resident } from "../types.ts";
 
 const NAME = "dns-servers";
-const DNS = 53;
 
 export const dnsServers: Check = {
   name: NAME,
@@ -61,7 +60,7 @@ function leaked({ namespace, of }: Resident, { nameservers }: ResolvConf): reado
     (server) =>
       isLoopback(server) &&
       formatAddress(server) !== EMBEDDED &&
-      !socketsAt(namespace, "udp", DNS).some(
+      !socketsAt(namespace, "udp", DNS_PORT).some(
         ({ address }) => address === undefined || (isLoopback(address) && address.family === server.family),
       ),
   );
@@ -75,7 +74,7 @@ function leaked({ namespace, of }: Resident, { nameservers }: ResolvConf): reado
       title: `container ${of.name} ${all ? "resolves no names" : "waits for names"}: it asks ${shown}, where nobody listens in a container`,
       evidence: [
         ...nameservers.map((server) => `nameserver ${formatAddress(server)}`),
-        `no UDP socket at port ${DNS} in its namespace`,
+        `no UDP socket at port ${DNS_PORT} in its namespace`,
       ],
       cause:
         "A resolver of the host (systemd-resolved at 127.0.0.53, dnsmasq at 127.0.0.1) has leaked into the container, whose loopback is another. It was named by --dns, or the file was mounted or written by hand.",

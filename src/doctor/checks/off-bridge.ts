@@ -1,15 +1,12 @@
 /** The host's end of a container's pair that is not a port of its network's bridge, or one that does not forward. */
 import { shell } from "../../lib/shell.ts";
+import { BR_STATE_FORWARDING, PORT_STATES } from "../../linux/rtnetlink/port-state.ts";
 import { linkAt } from "../facts/namespace.ts";
 import { type Attachment, attachmentsOf } from "../facts/networks.ts";
 import { listed } from "../facts/text.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 
 const NAME = "off-bridge";
-
-/** BR_STATE_*, linux/if_bridge.h. */
-const STATES = ["disabled", "listening", "learning", "forwarding", "blocking"] as const;
-const FORWARDING = 3;
 
 export const offBridge: Check = {
   name: NAME,
@@ -71,15 +68,15 @@ function silenced({ host }: Patient, { resident, port, network }: Attachment): r
   const { bridge } = network;
   // A port that is down is disabled, which is told as what it is; that of a bridge that is down as well.
   if (!port?.up || !port.carrier || !bridge?.up) return [];
-  if (port.master !== bridge.ifindex || state === undefined || state === FORWARDING) return [];
+  if (port.master !== bridge.ifindex || state === undefined || state === BR_STATE_FORWARDING) return [];
   const passing = state === 1 || state === 2;
   const { name } = resident.of;
   return [
     {
       check: NAME,
       severity: passing ? "risk" : "broken",
-      title: `container ${name} ${passing ? "is not yet heard" : "is not heard"} on ${network.network.name}: port ${port.name} of ${bridge.name} is ${STATES[state]}`,
-      evidence: [`bridge link show dev ${port.name}: state ${STATES[state]}`],
+      title: `container ${name} ${passing ? "is not yet heard" : "is not heard"} on ${network.network.name}: port ${port.name} of ${bridge.name} is ${PORT_STATES[state]}`,
+      evidence: [`bridge link show dev ${port.name}: state ${PORT_STATES[state]}`],
       cause: passing
         ? "The bridge runs the spanning tree protocol and waits before it trusts a new port: half a minute, in which nothing passes."
         : "The bridge does not forward what comes by this port: the spanning tree protocol blocked it, or somebody did.",
@@ -91,7 +88,7 @@ function silenced({ host }: Patient, { resident, port, network }: Attachment): r
               safe: false,
             }
           : {
-              command: shell`bridge link set dev ${port.name} state ${FORWARDING}`,
+              command: shell`bridge link set dev ${port.name} state ${BR_STATE_FORWARDING}`,
               does: "has the port forward",
               safe: true,
             },

@@ -1,5 +1,6 @@
 /** A network's subnet that is somebody else's as well: a VPN's, or the LAN's. */
 import { contains, formatPrefix, overlaps, type Prefix, subnetOf } from "../../lib/ip.ts";
+import { RT_TABLE, RTN } from "../../linux/rtnetlink/route-numbers.ts";
 import type { Namespace, ObservedLink, ObservedRoute } from "../../observe/types.ts";
 import { linkAt } from "../facts/namespace.ts";
 import { bridgeNetworks, type Network } from "../facts/networks.ts";
@@ -7,9 +8,6 @@ import { containersNamed } from "../facts/text.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 
 const NAME = "subnet-overlap";
-const UNICAST = 1;
-/** RT_TABLE_LOCAL, linux/rtnetlink.h. */
-const LOCAL = 255;
 /** Default routes, and their halves as VPNs set them: they say nothing about any subnet. */
 const HALF = 1;
 
@@ -51,7 +49,7 @@ interface Elsewhere {
 function routesElsewhere(host: Namespace, bridge: ObservedLink | undefined): readonly Elsewhere[] {
   if (!bridge) return [];
   return host.routes
-    .filter(({ type, table, to }) => type === UNICAST && table !== LOCAL && to.length > HALF)
+    .filter(({ type, table, to }) => type === RTN.unicast && table !== RT_TABLE.local && to.length > HALF)
     .flatMap((route) =>
       route.hops.flatMap(({ ifindex }) => {
         const link = linkAt(host, ifindex);

@@ -1,6 +1,7 @@
 /** What stands in the named sets of Drawbridge's own tables: `network/firewall/elements.ts` says what they are for. */
 import { type Address, addressFromBytes, type Mac, macFromBytes } from "../../lib/ip.ts";
 import type { NftElement } from "../../linux/nftables/program.ts";
+import { IFNAMSIZ } from "../../linux/socket-constants.ts";
 import type { Namespace } from "../../observe/types.ts";
 
 const TABLES = {
@@ -10,7 +11,6 @@ const TABLES = {
 export type OwnTable = keyof typeof TABLES;
 
 const REGISTER = 4;
-const IFNAMSIZ = 16;
 
 /** Elements of a set; undefined where it is not there. */
 export const elementsOf = (

@@ -1,6 +1,7 @@
 /** What rules in engines' own chains name: links, and addresses that they lead to. */
 import { type Address, addressFromBytes } from "../../lib/ip.ts";
 import type { NftExpression, NftRule, NftTable } from "../../linux/nftables/program.ts";
+import { IFNAMSIZ } from "../../linux/socket-constants.ts";
 import type { XtRule } from "../../linux/xtables/types.ts";
 import type { Namespace } from "../../observe/types.ts";
 
@@ -55,7 +56,6 @@ const EQUAL = 0;
 const [TARGET_NAME, TARGET_INFO] = [1, 3] as const;
 /** Before a value in NFTA_DATA_VALUE: struct nlattr. */
 const ATTRIBUTE_HEADER = 4;
-const IFNAMSIZ = 16;
 
 function readNft(place: string, { expressions }: NftRule): Named {
   const links: string[] = [];

@@ -1,13 +1,8 @@
 /** What is asked of a namespace again and again. */
-
 import { type Address, type Family, sameAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
+import { RT_SCOPE, RT_TABLE, RTN } from "../../linux/rtnetlink/route-numbers.ts";
 import type { Namespace, ObservedAddress, ObservedLink, ObservedRoute } from "../../observe/types.ts";
-
-/** RT_TABLE_MAIN, linux/rtnetlink.h. */
-const MAIN = 254;
-const UNICAST = 1;
-const GLOBAL_SCOPE = 0;
 
 export const linkAt = ({ links }: Namespace, ifindex: number | undefined): ObservedLink | undefined =>
   links.find((link) => link.ifindex === ifindex);
@@ -20,7 +15,7 @@ export const addressesOf = (
   { addresses }: Namespace,
   { ifindex }: Pick<ObservedLink, "ifindex">,
 ): readonly ObservedAddress[] =>
-  addresses.filter((one) => one.ifindex === ifindex && one.scope === GLOBAL_SCOPE);
+  addresses.filter((one) => one.ifindex === ifindex && one.scope === RT_SCOPE.universe);
 
 export const hasAddress = (
   namespace: Namespace,
@@ -41,8 +36,8 @@ export const shownSysctl = (namespace: Namespace, key: string): string =>
 /** The best first. */
 export const defaultRoutes = ({ routes }: Namespace, family: Family): readonly ObservedRoute[] =>
   routes
-    .filter((route) => route.family === family && route.to.length === 0 && route.table === MAIN)
-    .filter(({ type }) => type === UNICAST)
+    .filter((route) => route.family === family && route.to.length === 0 && route.table === RT_TABLE.main)
+    .filter(({ type }) => type === RTN.unicast)
     .toSorted((a, b) => a.metric - b.metric);
 
 /** Links that default routes leave by, the best first, each once. */

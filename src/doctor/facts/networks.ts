@@ -1,5 +1,7 @@
 /** Engines' networks as the kernel has them, and containers' attachments to them. */
 import { type Address, contains, sameAddress } from "../../lib/ip.ts";
+import { BR_STATE_FORWARDING } from "../../linux/rtnetlink/port-state.ts";
+import { RT_TABLE, RTN } from "../../linux/rtnetlink/route-numbers.ts";
 import type { EngineEndpoint } from "../../observe/engines/types.ts";
 import type { Engine, EngineNetwork, Namespace, ObservedLink } from "../../observe/types.ts";
 import { placeOf } from "../../trace/walk/place.ts";
@@ -111,8 +113,6 @@ function portOf(host: Namespace, link: ObservedLink | undefined, home: Namespace
   return port?.other?.ifindex === link.ifindex && port.other.namespace === home.id ? port : undefined;
 }
 
-const FORWARDING = 3;
-
 /** Drawbridge lets nobody speak with a MAC that is not his; other engines don't look. */
 export const isMasked = ({ resident, endpoint, network, link }: Attachment): boolean =>
   resident.of.engine === "drawbridge" &&
@@ -127,7 +127,7 @@ export function isWired(attachment: Attachment, host: Namespace): boolean {
   const { bridge } = network;
   if (isMasked(attachment)) return false;
   if (!link?.up || !bridge?.up || (port && (!port.up || port.master !== bridge.ifindex))) return false;
-  if (port?.port !== undefined && port.port.state !== FORWARDING) return false;
+  if (port?.port !== undefined && port.port.state !== BR_STATE_FORWARDING) return false;
   return endpoint.addresses.every(
     ({ address }) =>
       resident.namespace.addresses.some((one) => sameAddress(one.address.address, address)) &&
@@ -138,13 +138,10 @@ export function isWired(attachment: Attachment, host: Namespace): boolean {
 /** The host's best route there, by the main table: without an address of the subnet it has none, and a VPN may have a better one. */
 function leadsBy({ routes }: Namespace, bridge: ObservedLink, address: Address): boolean {
   const [best] = routes
-    .filter(({ table, type, to }) => table === MAIN && type === UNICAST && contains(to, address))
+    .filter(({ table, type, to }) => table === RT_TABLE.main && type === RTN.unicast && contains(to, address))
     .toSorted((a, b) => b.to.length - a.to.length || a.metric - b.metric);
   return best?.hops.some(({ ifindex }) => ifindex === bridge.ifindex) ?? false;
 }
-
-/** RT_TABLE_MAIN, RTN_UNICAST: linux/rtnetlink.h. */
-const [MAIN, UNICAST] = [254, 1] as const;
 
 export const wiredAttachments = (patient: Patient): readonly Attachment[] =>
   once(WIRED, patient, () => attachmentsOf(patient).filter((one) => isWired(one, patient.host)));

@@ -3,6 +3,7 @@
  * whether rules of this machine let it through. It belongs to the container's connection, so its state is `related`.
  */
 import { type Address, addressBytes } from "../../lib/ip.ts";
+import { PROTOCOL } from "../../lib/protocols.ts";
 import type { Namespace } from "../../observe/types.ts";
 import { stagesOf } from "../../trace/firewall/stages.ts";
 import type { ConnectionTuple, ConnectionView, HookName, Surroundings } from "../../trace/firewall/types.ts";
@@ -27,7 +28,6 @@ export interface About {
   readonly router: Address;
 }
 
-const TCP = 6;
 const [PORT, SOURCE_PORT] = [443, 40_000] as const;
 /** IPS_SEEN_REPLY, IPS_CONFIRMED, IPS_SRC_NAT, IPS_SRC_NAT_DONE, linux/netfilter/nf_conntrack_common.h. */
 const STATUS = 0x02 | 0x08 | 0x10 | 0x80;
@@ -100,7 +100,7 @@ function endAt(
 function connectionOf({ host, container, outside, peer }: About, namespace: Namespace): ConnectionView {
   const tuple = (from: Address, to: Address, ports: readonly [number, number]): ConnectionTuple => ({
     family: from.family,
-    protocol: TCP,
+    protocol: PROTOCOL.tcp,
     source: addressBytes(from),
     destination: addressBytes(to),
     sourcePort: ports[0],

@@ -1,5 +1,4 @@
 /** What is sent to published ports: from elsewhere, and by this machine to its own loopback. */
-
 import {
   type Address,
   contains,
@@ -12,6 +11,7 @@ import {
   subnetOf,
 } from "../../lib/ip.ts";
 import { isLoopback } from "../../lib/ip-kinds.ts";
+import { RTN } from "../../linux/rtnetlink/route-numbers.ts";
 import type { Namespace, NextHop, ObservedLink } from "../../observe/types.ts";
 import { strangerOf } from "../../trace/ends/uplink.ts";
 import type { Flow } from "../../trace/types.ts";
@@ -19,8 +19,6 @@ import type { Patient, Resident } from "../types.ts";
 import { addressesOf } from "./namespace.ts";
 import { wiredAttachments } from "./networks.ts";
 import { type Published, publishedPorts } from "./ports.ts";
-
-const UNICAST = 1;
 
 /** A published port, by a link of the host that clients come by. */
 export interface WayIn {
@@ -68,7 +66,7 @@ const outward = ({ links }: Namespace): readonly ObservedLink[] =>
 /** Of default routes in any table: by such a link, clients from anywhere come. */
 const gatewaysBy = (host: Namespace, link: ObservedLink, family: Family): readonly NextHop[] =>
   host.routes
-    .filter((route) => route.family === family && route.to.length === 0 && route.type === UNICAST)
+    .filter((route) => route.family === family && route.to.length === 0 && route.type === RTN.unicast)
     .flatMap(({ hops }) => hops.filter(({ ifindex }) => ifindex === link.ifindex));
 
 /** The gateway, or the next address. */

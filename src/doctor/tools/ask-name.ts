@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 import { closeSync } from "node:fs";
 import { messageOf } from "../../lib/errors.ts";
 import type { Address } from "../../lib/ip.ts";
+import { DNS_PORT } from "../../lib/protocols.ts";
 import { connectDatagram, receiveDatagram, sendDatagram } from "../../linux/datagram.ts";
 import { inNamespace } from "../../linux/netns.ts";
 import type { NetnsPath } from "../../linux/plan.ts";
@@ -14,7 +15,6 @@ import { until } from "./until.ts";
 const PATIENCE = 900;
 /** After which the question is asked once more: one datagram may be lost. */
 const AGAIN = 300;
-const DNS = 53;
 const SIZE = 1500;
 
 /** @param path of the namespace */
@@ -24,7 +24,7 @@ export async function askName(path: NetnsPath, server: Address, name: string): P
   const id = randomInt(0x10000);
   let fd: number | undefined;
   try {
-    const socket = inNamespace(path, () => connectDatagram({ address: server, port: DNS }));
+    const socket = inNamespace(path, () => connectDatagram({ address: server, port: DNS_PORT }));
     fd = socket;
     const receive = () => {
       const length = receiveDatagram(socket, buffer);

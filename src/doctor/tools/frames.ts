@@ -8,14 +8,14 @@ import {
   macBytes,
   macFromBytes,
 } from "../../lib/ip.ts";
+import { ETHERTYPE, PROTOCOL } from "../../lib/protocols.ts";
 
-const [ETH_P_ARP, ETH_P_IPV6] = [0x0806, 0x86dd] as const;
 const BROADCAST = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
 const [SOLICITATION, ADVERTISEMENT] = [135, 136] as const;
-const ICMPV6 = 58;
 
 /** Of the frames that answer, and those that ask. */
-export const protocolOf = (address: Address): number => (address.family === 4 ? ETH_P_ARP : ETH_P_IPV6);
+export const protocolOf = (address: Address): number =>
+  address.family === 4 ? ETHERTYPE.arp : ETHERTYPE.ip6;
 
 /**
  * An ARP probe (RFC 5227, section 2.1.1), from no address: nobody's table is changed by it. For IPv6, the solicitation of
@@ -43,12 +43,12 @@ function arpProbe(address: Address, own: Mac): Uint8Array {
   body.set([0, 1, 8, 0, 6, 4, 0, 1]);
   body.set(macBytes(own), 8);
   body.set(addressBytes(address), 24);
-  return Buffer.concat([ethernet(BROADCAST, own, ETH_P_ARP), body]);
+  return Buffer.concat([ethernet(BROADCAST, own, ETHERTYPE.arp), body]);
 }
 
 function arpSender(frame: Uint8Array): Claim | undefined {
   const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
-  if (bytes.length < 42 || bytes.readUInt16BE(12) !== ETH_P_ARP || bytes.readUInt16BE(20) !== 2)
+  if (bytes.length < 42 || bytes.readUInt16BE(12) !== ETHERTYPE.arp || bytes.readUInt16BE(20) !== 2)
     return undefined;
   return { address: addressFromBytes(bytes.subarray(28, 32)), mac: macFromBytes(bytes.subarray(22, 28)) };
 }
@@ -65,16 +65,16 @@ function solicitation(address: Address, own: Mac): Uint8Array {
   const header = Buffer.alloc(40);
   header[0] = 0x60;
   header.writeUInt16BE(body.length, 4);
-  header.set([ICMPV6, 255], 6);
+  header.set([PROTOCOL.icmp6, 255], 6);
   header.set(group, 24);
   body.writeUInt16BE(checksum(header.subarray(8), body), 2);
   const to = Uint8Array.of(0x33, 0x33, ...group.subarray(12));
-  return Buffer.concat([ethernet(to, own, ETH_P_IPV6), header, body]);
+  return Buffer.concat([ethernet(to, own, ETHERTYPE.ip6), header, body]);
 }
 
 /** The internet checksum (RFC 1071) of ICMPv6 with its pseudo-header: both addresses, the length, the next header. */
 function checksum(addresses: Uint8Array, body: Uint8Array): number {
-  let sum = body.length + ICMPV6;
+  let sum = body.length + PROTOCOL.icmp6;
   for (const part of [addresses, body])
     for (let i = 0; i < part.length; i += 2) sum += ((part[i] ?? 0) << 8) | (part[i + 1] ?? 0);
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
@@ -84,8 +84,8 @@ function checksum(addresses: Uint8Array, body: Uint8Array): number {
 /** Of an advertisement: its option with the target's MAC, or else who sent the frame. */
 function advertiser(frame: Uint8Array): Claim | undefined {
   const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
-  if (bytes.length < 78 || bytes.readUInt16BE(12) !== ETH_P_IPV6) return undefined;
-  if (bytes[20] !== ICMPV6 || bytes[54] !== ADVERTISEMENT) return undefined;
+  if (bytes.length < 78 || bytes.readUInt16BE(12) !== ETHERTYPE.ip6) return undefined;
+  if (bytes[20] !== PROTOCOL.icmp6 || bytes[54] !== ADVERTISEMENT) return undefined;
   const own = bytes[78] === 2 && bytes.length >= 86 ? bytes.subarray(80, 86) : bytes.subarray(6, 12);
   return { address: addressFromBytes(bytes.subarray(62, 78)), mac: macFromBytes(own) };
 }

@@ -6,6 +6,7 @@
  * ```
  */
 import type { Family } from "../../lib/ip.ts";
+import { ETHERTYPE } from "../../lib/protocols.ts";
 import { Writer } from "../bytes.ts";
 import { networkNumber, type Pattern } from "./pattern.ts";
 
@@ -18,8 +19,7 @@ const X_IS = 0x01; // BPF_LDX | BPF_IMM
 const IF_EQUAL = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
 const RETURN = 0x06;
 
-const ETHER_TYPE = { 4: 0x0800, 6: 0x86dd } as const;
-const ARP = 0x0806;
+const CARRIES = { 4: ETHERTYPE.ip, 6: ETHERTYPE.ip6 } as const;
 const PROTOCOL_AT = { 4: 9, 6: 6 } as const;
 const IPV6_HEADER = 40;
 
@@ -39,9 +39,9 @@ export function patternFilter(family: Family, patterns: readonly Pattern[], keep
   const one = (pattern: Pattern) => ofPattern(family, pattern, keep);
   const program: Instruction[] = [
     { code: LOAD[2], k: SKF_AD_PROTOCOL },
-    { code: IF_EQUAL, k: ARP, no: 1 },
+    { code: IF_EQUAL, k: ETHERTYPE.arp, no: 1 },
     { code: RETURN, k: family === 4 ? keep : 0 },
-    { code: IF_EQUAL, k: ETHER_TYPE[family], yes: 1 },
+    { code: IF_EQUAL, k: CARRIES[family], yes: 1 },
     { code: RETURN, k: 0 },
     family === 4 ? { code: X_IS_HEADER_LENGTH, k: SKF_NET_OFF } : { code: X_IS, k: IPV6_HEADER },
     // A load beyond the packet's end ends the program: no pattern that reaches less far may come after it.

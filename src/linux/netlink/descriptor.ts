@@ -4,6 +4,7 @@ import { LITTLE_ENDIAN, viewOf } from "../bytes.ts";
 import { check, declare, KernelError, lastErrno } from "../ffi.ts";
 import {
   AF_NETLINK,
+  IFNAMSIZ,
   MSG_DONTWAIT,
   MSG_TRUNC,
   SOCK_CLOEXEC,
@@ -40,7 +41,6 @@ const on = Int32Array.of(1);
 
 /** `struct ifreq { char ifr_name[IFNAMSIZ]; union { int ifr_ifindex; … }; }`: 40 bytes where longs have 8. */
 const ifreq = new Uint8Array(40);
-const IFNAMSIZ = 16;
 const SIOCGIFINDEX = 0x8933;
 const encoder = new TextEncoder();
 

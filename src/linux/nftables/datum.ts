@@ -5,8 +5,8 @@
 import { type Address, firstOf, lastOf, macBytes } from "../../lib/ip.ts";
 import { align4, type Writer } from "../bytes.ts";
 import type { Datum } from "../plan.ts";
+import { IFNAMSIZ } from "../socket-constants.ts";
 
-const IFNAMSIZ = 16;
 const NFPROTO = { ipv4: 2, ipv6: 10 } as const;
 
 const encoder = new TextEncoder();

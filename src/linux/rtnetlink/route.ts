@@ -21,6 +21,7 @@ import { attributesOf, putBytes, putU32 } from "../netlink/attribute.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import type { Request } from "../netlink/socket.ts";
 import { afOf, familyOf, readAddress } from "./family.ts";
+import { RT_SCOPE } from "./route-numbers.ts";
 
 const RTM_NEWROUTE = 24;
 const RTM_DELROUTE = 25;
@@ -35,15 +36,9 @@ const RTA_TABLE = 15;
 /** `struct rtvia { __u16 rtvia_family; __u8 rtvia_addr[]; }`: a gateway of the other family. */
 const RTA_VIA = 18;
 
-/** The main table, and a unicast route: what `ip route add` makes. */
-export const RT_TABLE_MAIN = 254;
-export const RTN_UNICAST = 1;
-
 /** As `ip route add` marks its routes. */
 const RTPROT_BOOT = 3;
 const RTNH_F_ONLINK = 4;
-const RT_SCOPE_UNIVERSE = 0;
-const RT_SCOPE_LINK = 253;
 
 const familyOfRoute = (route: Route): Family =>
   route.to === "default" ? (route.family ?? route.via?.family ?? 4) : route.to.address.family;
@@ -56,7 +51,7 @@ export function putRoute(to: Writer, route: Route): void {
     .u8(0)
     .u8(0);
   to.u8(route.table < 256 ? route.table : 0).u8(RTPROT_BOOT);
-  to.u8(route.via || family === 6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK).u8(route.type);
+  to.u8(route.via || family === 6 ? RT_SCOPE.universe : RT_SCOPE.link).u8(route.type);
   to.u32(0);
   if (destination) putBytes(to, RTA_DST, addressBytes(destination.address));
   if (route.via?.family === family) putBytes(to, RTA_GATEWAY, addressBytes(route.via));

@@ -5,10 +5,10 @@ import { KernelError } from "../ffi.ts";
 import type { LinkAddress } from "../kernel.ts";
 import { describe, type Fact, type StepOf } from "../plan.ts";
 import { addAddress, askAddresses, deleteAddress, readLinkAddress } from "../rtnetlink/address.ts";
+import { RT_SCOPE } from "../rtnetlink/route-numbers.ts";
 import type { Scope } from "../scope.ts";
 
 const { EADDRNOTAVAIL } = constants.errno;
-const RT_SCOPE_GLOBAL = 0;
 
 export function giveAddress(step: StepOf<"add-address">, scope: Scope): Fact {
   const what = describe(step);
@@ -16,7 +16,7 @@ export function giveAddress(step: StepOf<"add-address">, scope: Scope): Fact {
   const link: LinkAddress = {
     ifindex: scope.ifindex(what, netns, step.link),
     address,
-    scope: RT_SCOPE_GLOBAL,
+    scope: RT_SCOPE.universe,
     ...(broadcast && { broadcast }),
   };
   // Nobody else is in a sandbox's network yet, and a container can't wait for the answer.

@@ -8,13 +8,12 @@ import {
   addRoute,
   askRoutes,
   deleteRoute,
-  RT_TABLE_MAIN,
-  RTN_UNICAST,
   readRoute,
   removeRoute,
   restoreRoute,
   toldRoute,
 } from "../rtnetlink/route.ts";
+import { RT_TABLE, RTN } from "../rtnetlink/route-numbers.ts";
 import type { Scope } from "../scope.ts";
 
 const { ESRCH } = constants.errno;
@@ -51,8 +50,8 @@ function routeOf(what: string, { netns, to, family, via, link }: RouteStep, scop
     to,
     ...(via && { via }),
     ...(link !== undefined && { ifindex: scope.ifindex(what, netns, link) }),
-    table: RT_TABLE_MAIN,
-    type: RTN_UNICAST,
+    table: RT_TABLE.main,
+    type: RTN.unicast,
   };
 }
 

@@ -3,8 +3,7 @@
  * for that very name; a shorter one for all names that begin like it, written with a `+`.
  */
 import { readCString } from "../bytes.ts";
-
-const IFNAMSIZ = 16;
+import { IFNAMSIZ } from "../socket-constants.ts";
 
 /** Undefined where any will do. */
 export function readPattern(name: Uint8Array, mask: Uint8Array): string | undefined {

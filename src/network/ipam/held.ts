@@ -1,8 +1,7 @@
 /** What of the address space the host itself holds: its links' addresses, and what it has routes to. */
 import { overlaps, type Prefix } from "../../lib/ip.ts";
+import { RTN } from "../../linux/rtnetlink/route-numbers.ts";
 import type { HostState } from "../host-state.ts";
-
-const RTN_UNICAST = 1;
 
 /** Shorter ones are how VPNs and providers write a default route: 0.0.0.0/1 and 128.0.0.0/1, 2000::/3. */
 const SHORTEST = { 4: 2, 6: 4 } as const;
@@ -22,7 +21,7 @@ export function heldPrefixes({ addresses, routes }: HostState, own: ReadonlySet<
     ({ address, ifindex }): Held => ({ what: "address", prefix: address, ifindex }),
   );
   const routed = routes.flatMap(({ to, type, ifindex }): Held[] =>
-    type === RTN_UNICAST && to !== "default" && to.length >= SHORTEST[to.address.family]
+    type === RTN.unicast && to !== "default" && to.length >= SHORTEST[to.address.family]
       ? [{ what: "route", prefix: to, ifindex }]
       : [],
   );

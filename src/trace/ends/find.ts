@@ -1,6 +1,7 @@
 /** From the words of the command line to a flow: who sends, from where, to which address. */
 import { invalid, notFound } from "../../lib/errors.ts";
 import { type Address, type Family, formatAddress, tryParseAddress } from "../../lib/ip.ts";
+import { DNS_PORT } from "../../lib/protocols.ts";
 import type { Namespace, Topology } from "../../observe/types.ts";
 import type { Flow } from "../types.ts";
 import { findPlace, hostOf, ownerOf, unknownPlace } from "./places.ts";
@@ -17,7 +18,6 @@ export interface EndsOptions extends ReceiverOptions {
 }
 
 /** Whoever takes datagrams there answers questions: one that needs nobody else to be asked, RFC 6761 section 6.3. */
-const DNS_PORT = 53;
 const QUERY = "localhost";
 
 /**

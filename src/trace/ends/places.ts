@@ -2,6 +2,7 @@
 import { conflict, notFound } from "../../lib/errors.ts";
 import { type Address, contains, type Family, type Prefix, sameAddress } from "../../lib/ip.ts";
 import { nearest } from "../../lib/nearest.ts";
+import { RT_SCOPE } from "../../linux/rtnetlink/route-numbers.ts";
 import type { EngineContainer, Namespace, ObservedAddress, Topology } from "../../observe/types.ts";
 
 /** A namespace, and the container of it that was meant. */
@@ -11,7 +12,6 @@ export interface Place {
   readonly container?: EngineContainer;
 }
 
-const SCOPE_GLOBAL = 0;
 const SHORT = 12;
 
 export const hostOf = (topology: Topology): Namespace => {
@@ -101,7 +101,7 @@ export function reachableAddresses(namespace: Namespace, family?: Family): reado
   return namespace.addresses
     .filter(
       ({ ifindex, address, scope }) =>
-        scope === SCOPE_GLOBAL &&
+        scope === RT_SCOPE.universe &&
         !loopbacks.has(ifindex) &&
         (family === undefined || address.address.family === family),
     )

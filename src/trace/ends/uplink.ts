@@ -1,5 +1,6 @@
 /** The way between this machine and the world. Pure. */
 import { type Address, type Family, type Mac, parseAddress, sameAddress } from "../../lib/ip.ts";
+import { RT_TABLE, RTN } from "../../linux/rtnetlink/route-numbers.ts";
 import type { LinkRef, Namespace, ObservedRoute, Topology } from "../../observe/types.ts";
 import { hostOf } from "./places.ts";
 
@@ -11,9 +12,6 @@ export interface Uplink {
   /** The namespace at the link's other end, where that is on this machine: a test's, a virtual machine's. */
   readonly beyond?: Namespace;
 }
-
-const UNICAST = 1;
-const TABLE_MAIN = 254;
 
 /** Of documentation, RFC 5737 and RFC 3849: nobody's. */
 const STRANGERS: Readonly<Record<Family, Address>> = {
@@ -29,8 +27,8 @@ export function defaultRoute(namespace: Namespace, family: Family): ObservedRout
     .filter(
       (route) =>
         route.family === family &&
-        route.type === UNICAST &&
-        route.table === TABLE_MAIN &&
+        route.type === RTN.unicast &&
+        route.table === RT_TABLE.main &&
         route.to.length === 0 &&
         route.hops.length > 0,
     )

@@ -1,12 +1,10 @@
 /** Packets that went where they should not have gone, or to somebody else: told by what an engine says of addresses. Pure. */
 import { type Address, contains, formatAddress, formatPrefix, sameAddress, subnetOf } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
+import { RT_TABLE, RTN } from "../../linux/rtnetlink/route-numbers.ts";
 import type { EngineNetwork, Namespace, NextHop, ObservedRoute, Topology } from "../../observe/types.ts";
 import type { Case, Explain } from "./types.ts";
 import { fix, inside, programOf } from "./words.ts";
-
-/** RT_TABLE_MAIN, RTN_UNICAST: linux/rtnetlink.h. */
-const [MAIN, UNICAST] = [254, 1] as const;
 
 const hostIn = ({ topology }: Case): Namespace | undefined => topology.namespaces.get(topology.host);
 
@@ -16,7 +14,10 @@ const goal = ({ packet, flow }: Case): Address => packet?.destination ?? flow.de
 /** The way that the main table has for an address: of the longest prefix that holds it, the first. */
 const bestRoute = ({ routes }: Namespace, address: Address): ObservedRoute | undefined =>
   routes
-    .filter(({ table, type, to }) => table === MAIN && type === UNICAST && contains(subnetOf(to), address))
+    .filter(
+      ({ table, type, to }) =>
+        table === RT_TABLE.main && type === RTN.unicast && contains(subnetOf(to), address),
+    )
     .toSorted((a, b) => b.to.length - a.to.length || a.metric - b.metric)[0];
 
 const networkOf = ({ engines }: Topology, address: Address): EngineNetwork | undefined =>

@@ -1,13 +1,11 @@
 /** What is between a container and its bridge, where that is cut: links that are down, ports that aren't. Pure. */
 import { shell } from "../../lib/shell.ts";
+import { BR_STATE_FORWARDING } from "../../linux/rtnetlink/port-state.ts";
 import type { Namespace, ObservedLink, Topology } from "../../observe/types.ts";
 import type { DropReason } from "../types.ts";
 import { networksOf } from "./case.ts";
 import type { Case, Explain, Explanation, Fix } from "./types.ts";
 import { fix, inside } from "./words.ts";
-
-/** BR_STATE_FORWARDING, linux/if_bridge.h. */
-const FORWARDING = 3;
 
 /** As it is met by who asks for an address, or sends to one whose MAC is known. */
 const UNHEARD: ReadonlySet<DropReason["code"]> = new Set([
@@ -62,10 +60,13 @@ function cutOf(topology: Topology, { home, link, far, port, bridge }: Wire): Exp
     );
   }
   if (!bridge.up) return cut(`${bridge.name} of ${far.name}, which it leads to, is down`, up(far, bridge));
-  return port.port && port.port.state !== FORWARDING
+  return port.port && port.port.state !== BR_STATE_FORWARDING
     ? cut(
         `its other end, port ${port.name} of ${bridge.name}, does not forward`,
-        fix(inside(far, shell`bridge link set dev ${port.name} state ${FORWARDING}`), "has the port forward"),
+        fix(
+          inside(far, shell`bridge link set dev ${port.name} state ${BR_STATE_FORWARDING}`),
+          "has the port forward",
+        ),
       )
     : undefined;
 }

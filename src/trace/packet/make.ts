@@ -1,7 +1,8 @@
 /** Packets made: what a probe sends, what a kernel answers, and what asks for a neighbour. */
 import { type Address, addressBytes, type Family, type Mac, macBytes } from "../../lib/ip.ts";
+import { ETHERTYPE, PROTOCOL } from "../../lib/protocols.ts";
 import { checksum, transportChecksum } from "./checksum.ts";
-import { ETHERTYPE, PROTOCOL, parseBare, parseFrame } from "./parse.ts";
+import { parseBare, parseFrame } from "./parse.ts";
 import type { Packet } from "./types.ts";
 import { be16, be32, concat, viewOf } from "./view.ts";
 
@@ -72,7 +73,8 @@ export interface ArpSpec {
 }
 
 export const BROADCAST_MAC = "ff:ff:ff:ff:ff:ff" as Mac;
-const NO_MAC = "00:00:00:00:00:00" as Mac;
+/** Where a MAC is not known, or there is none: of loopback, of links without headers. */
+export const NO_MAC = "00:00:00:00:00:00" as Mac;
 
 const FLAGS: Readonly<Record<TcpFlags, number>> = {
   syn: 0x02,

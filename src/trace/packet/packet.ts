@@ -8,7 +8,8 @@ import {
   macBytes,
   macFromBytes,
 } from "../../lib/ip.ts";
-import { ETHERTYPE, PROTOCOL, parseFrame } from "./parse.ts";
+import { ETHERTYPE, PROTOCOL } from "../../lib/protocols.ts";
+import { parseFrame } from "./parse.ts";
 import type { Packet } from "./types.ts";
 import { be16, concat, viewOf } from "./view.ts";
 
@@ -55,13 +56,12 @@ export function portOf(packet: Packet, side: Side): number | undefined {
 
 const UDP_LITE = 136;
 const DCCP = 33;
-const SCTP = 132;
 const WITH_PORTS: ReadonlySet<number | undefined> = new Set([
   PROTOCOL.tcp,
   PROTOCOL.udp,
   UDP_LITE,
   DCCP,
-  SCTP,
+  PROTOCOL.sctp,
 ]);
 export const hasPorts = (protocol: number | undefined): boolean => WITH_PORTS.has(protocol);
 

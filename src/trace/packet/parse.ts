@@ -1,16 +1,7 @@
 /** Where the headers of a packet begin: Ethernet (IEEE 802.3, 802.1Q), IPv4 (RFC 791), IPv6 (RFC 8200). */
-
+import { ETHERTYPE } from "../../lib/protocols.ts";
 import type { Packet } from "./types.ts";
 import { viewOf } from "./view.ts";
-
-export const ETHERTYPE = {
-  ip: 0x0800,
-  arp: 0x0806,
-  vlan: 0x8100,
-  providerVlan: 0x88a8,
-  ip6: 0x86dd,
-} as const;
-export const PROTOCOL = { icmp: 1, tcp: 6, udp: 17, icmp6: 58 } as const;
 
 const ETHERNET_HEADER = 14;
 const VLAN_TAG = 4;

@@ -3,8 +3,8 @@
  * leaves them as they are; answers and errors carry them back.
  */
 import type { Family } from "../../lib/ip.ts";
+import { PROTOCOL } from "../../lib/protocols.ts";
 import { matches, type Pattern } from "../../linux/bpf/pattern.ts";
-import { PROTOCOL } from "../packet/parse.ts";
 import type { Packet } from "../packet/types.ts";
 import { be16, be32 } from "../packet/view.ts";
 import type { Protocol } from "../types.ts";

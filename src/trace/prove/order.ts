@@ -2,11 +2,11 @@
  * What was noticed, in the order in which it happened. Links and drops are stamped by the kernel; what rules say is not, so
  * it is put where its hook lies: behind the coming in by the hook's link, or before the going out.
  */
+import { PROTOCOL } from "../../lib/protocols.ts";
 import type { Drop } from "../../linux/bpf/drops.ts";
 import type { TraceMessage } from "../../linux/nftables/trace-message.ts";
 import { TRACING } from "../../linux/nftables/trace-table.ts";
 import type { LinkRef, Namespace, NamespaceId } from "../../observe/types.ts";
-import { PROTOCOL } from "../packet/parse.ts";
 import { sightOf } from "../packet/sight.ts";
 import type { RuleRef, Seen } from "../types.ts";
 import { type Direction, directionOf, type Marks, type Meaning, meaningOfBeginning } from "./marks.ts";

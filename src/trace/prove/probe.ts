@@ -1,6 +1,7 @@
 /** What is sent: as small as it can be, or as large as it is asked for. */
 import { randomBytes, randomInt } from "node:crypto";
 import type { Address } from "../../lib/ip.ts";
+import { DNS_PORT } from "../../lib/protocols.ts";
 import { type Carried, makePacket } from "../packet/make.ts";
 import type { Packet } from "../packet/types.ts";
 import { be16, viewOf } from "../packet/view.ts";
@@ -22,7 +23,6 @@ export interface Probe {
 
 /** A query, recursion desired: the flags of a DNS header, RFC 1035 section 4.1.1. */
 const QUERY_FLAGS = be16(0x0100);
-const DNS = 53;
 const EPHEMERAL = [32_768, 60_999] as const;
 const IP_HEADER = { 4: 20, 6: 40 } as const;
 const TRANSPORT_HEADER = { icmp: 8, tcp: 20, udp: 8 } as const;
@@ -39,7 +39,7 @@ export const randomPort = (): number => randomInt(EPHEMERAL[0], EPHEMERAL[1] + 1
 
 /** A name server takes nothing but questions: where no name is given, it is asked for the root. */
 export const isQuery = ({ protocol, port, query }: Flow): boolean =>
-  protocol === "udp" && (query !== undefined || port === DNS);
+  protocol === "udp" && (query !== undefined || port === DNS_PORT);
 
 export function makeProbe(flow: Flow, { magic, echo }: Chance, source: Address, sourcePort: number): Probe {
   const { protocol, port = 0, destination } = flow;

@@ -1,10 +1,10 @@
 /** Who sends the probe, and hears what comes back. */
 import { formatAddress } from "../../lib/ip.ts";
+import { PROTOCOL } from "../../lib/protocols.ts";
 import { inFoundNamespace } from "../../linux/netns.ts";
 import { ProbeSocket } from "../../linux/raw-socket.ts";
 import type { Namespace, NamespaceId } from "../../observe/types.ts";
 import { addressOf, icmpOf } from "../packet/packet.ts";
-import { PROTOCOL } from "../packet/parse.ts";
 import type { Flow } from "../types.ts";
 import type { Answer } from "./conclude.ts";
 import { meaningOfSegment } from "./marks.ts";

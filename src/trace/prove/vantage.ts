@@ -1,8 +1,8 @@
 /** What is watched in one namespace: what its links carry, and what its rules say. */
-
 import { messageOf } from "../../lib/errors.ts";
 import type { Address, Family } from "../../lib/ip.ts";
 import { addressFromBytes } from "../../lib/ip.ts";
+import { ETHERTYPE, PROTOCOL } from "../../lib/protocols.ts";
 import { patternFilter } from "../../linux/bpf/classic.ts";
 import type { Pattern } from "../../linux/bpf/pattern.ts";
 import { closeApart } from "../../linux/close-apart.ts";
@@ -13,7 +13,7 @@ import { NFNLGRP_NFTRACE, readTraceMessage, type TraceMessage } from "../../linu
 import { traceMatching } from "../../linux/nftables/trace-table.ts";
 import { type Frame, openPacketSocket, type PacketSocket } from "../../linux/packet-socket.ts";
 import type { Namespace } from "../../observe/types.ts";
-import { ETHERTYPE, PROTOCOL, parseBare, parseFrame } from "../packet/parse.ts";
+import { parseBare, parseFrame } from "../packet/parse.ts";
 import type { Packet } from "../packet/types.ts";
 import { type Marks, type Meaning, meaningOf } from "./marks.ts";
 

@@ -8,6 +8,7 @@
  * ```
  */
 import { Fields } from "../../netlink/fields.ts";
+import { BR_STATE_FORWARDING } from "../port-state.ts";
 
 const IFLA_LINKINFO = 18;
 const IFLA_INFO_KIND = 1;
@@ -36,8 +37,6 @@ const IFLA_VLAN_ID = 1;
 const IFLA_VRF_TABLE = 1;
 const IFLA_VXLAN_ID = 1;
 const IFLA_VXLAN_PORT = 15;
-
-const BR_STATE_FORWARDING = 3;
 
 /** enum macvlan_mode */
 const MACVLAN_MODES: Readonly<Record<number, string>> = {

@@ -17,6 +17,7 @@ import { LITTLE_ENDIAN, viewOf } from "../../bytes.ts";
 import { Fields } from "../../netlink/fields.ts";
 import type { Request } from "../../netlink/socket.ts";
 import { familyOf } from "../family.ts";
+import { RTN } from "../route-numbers.ts";
 import type { NextHop, ObservedRoute, ToldRoute } from "./route.ts";
 
 const RTM_GETNEXTHOP = 106;
@@ -28,8 +29,6 @@ const NHA_GROUP = 2;
 const NHA_BLACKHOLE = 4;
 const NHA_OIF = 5;
 const NHA_GATEWAY = 6;
-
-const RTN_BLACKHOLE = 6;
 
 export interface Nexthop {
   readonly id: number;
@@ -88,7 +87,7 @@ export function resolveNexthop(
   if (nexthop === undefined || route.hops.length > 0) return route;
   const object = objects.get(nexthop);
   if (!object) return route;
-  if (object.blackhole) return { ...route, type: RTN_BLACKHOLE };
+  if (object.blackhole) return { ...route, type: RTN.blackhole };
   if (object.hop) return { ...route, hops: [object.hop] };
   const hops = object.group.flatMap(({ id, weight }) => {
     const hop = objects.get(id)?.hop;

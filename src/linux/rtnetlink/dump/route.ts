@@ -14,6 +14,7 @@ import { type Address, type Family, type Prefix, widthOf } from "../../../lib/ip
 import { align4, LITTLE_ENDIAN, viewOf } from "../../bytes.ts";
 import { addressAt, Fields } from "../../netlink/fields.ts";
 import { familyOf } from "../family.ts";
+import { RTN } from "../route-numbers.ts";
 
 const RTMSG_SIZE = 12;
 const RTNEXTHOP_SIZE = 8;
@@ -31,8 +32,6 @@ const RTA_VIA = 18;
 const RTA_NH_ID = 30;
 const RTAX_MTU = 2;
 
-const RTN_BLACKHOLE = 6;
-const RTN_THROW = 9;
 /** Kept for one flow, not configured: no table holds it. */
 const RTM_F_CLONED = 0x200;
 /** Of rtm_flags, what a next hop of its own has in rtnh_flags. */
@@ -106,7 +105,7 @@ export function readObservedRoute(payload: Uint8Array): ToldRoute | undefined {
     ...(preferredSource && { preferredSource }),
     ...(mtu !== undefined && { mtu }),
     // IPv6's own of these kinds stand upon loopback, which nothing ever leaves by.
-    hops: type >= RTN_BLACKHOLE && type <= RTN_THROW ? [] : readHops(family, flags & HOP_FLAGS),
+    hops: type >= RTN.blackhole && type <= RTN.throw ? [] : readHops(family, flags & HOP_FLAGS),
   };
   return { route, ...(nexthop !== undefined && { nexthop }) };
 }

@@ -1,7 +1,7 @@
 /** nftables' base chains at a hook, as stages. */
+import { ETHERTYPE } from "../../../lib/protocols.ts";
 import type { NftChain, NftFamily, NftTable } from "../../../linux/nftables/program.ts";
 import type { Namespace } from "../../../observe/types.ts";
-import { ETHERTYPE } from "../../packet/parse.ts";
 import type { Packet } from "../../packet/types.ts";
 import type { HookName, Layer, Outcome, Stage, Surroundings } from "../types.ts";
 import type { Extensions } from "./extensions.ts";

@@ -1,11 +1,12 @@
 /** What rules ask of a packet's headers, read out of its bytes. */
 import { addressFromBytes, type Family } from "../../../lib/ip.ts";
+import { ETHERTYPE } from "../../../lib/protocols.ts";
 import { viewOf } from "../../../linux/bytes.ts";
 import type { Namespace } from "../../../observe/types.ts";
 import { withBytes } from "../../packet/packet.ts";
 import type { Packet } from "../../packet/types.ts";
 
-export const familyOf = (packet: Packet): Family => (packet.etherType === 0x86dd ? 6 : 4);
+export const familyOf = (packet: Packet): Family => (packet.etherType === ETHERTYPE.ip6 ? 6 : 4);
 
 const AT = {
   4: { source: 12, destination: 16, size: 4 },

@@ -7,13 +7,15 @@ import {
   parseAddress,
   sameAddress,
 } from "../../../lib/ip.ts";
+import { PROTOCOL } from "../../../lib/protocols.ts";
+import { RT_SCOPE } from "../../../linux/rtnetlink/route-numbers.ts";
 import type { Namespace } from "../../../observe/types.ts";
 import type { HookName, Translation } from "../../firewall/types.ts";
 import { withAddress, withBytes, withEchoIdentifier, withPort } from "../../packet/packet.ts";
 import { sightOf } from "../../packet/sight.ts";
 import type { Packet } from "../../packet/types.ts";
 import type { RuleRef } from "../../types.ts";
-import { SCOPE_UNIVERSE, selectAddress } from "../fib/source4.ts";
+import { selectAddress } from "../fib/source4.ts";
 import { selectAddress6 } from "../fib/source6.ts";
 import type { Connection } from "../memory.ts";
 import { placeOf } from "../place.ts";
@@ -52,7 +54,7 @@ function addressFor(at: At, family: Family, translation: Translation, tuple: Tup
   if (translation.what === "masquerade") {
     if (at.out === undefined) return undefined;
     return family === 4
-      ? selectAddress(at.namespace, at.out, at.nextHop ?? tuple.destination, SCOPE_UNIVERSE)
+      ? selectAddress(at.namespace, at.out, at.nextHop ?? tuple.destination, RT_SCOPE.universe)
       : selectAddress6(at.namespace, at.out, tuple.destination);
   }
   if (translation.what === "redirect") {
@@ -157,7 +159,7 @@ function rewrite(packet: Packet, what: Manipulation, target: Tuple, error: boole
   return withBytes(moved, about.at, inner.bytes);
 }
 
-const isIcmp = ({ protocol }: Tuple): boolean => protocol === 1 || protocol === 58;
+const isIcmp = ({ protocol }: Tuple): boolean => protocol === PROTOCOL.icmp || protocol === PROTOCOL.icmp6;
 
 const portIs = (now: Tuple, what: Manipulation, target: Tuple): boolean =>
   what === "source" || isIcmp(now)

@@ -1,9 +1,10 @@
 /** By what a connection is known: struct nf_conntrack_tuple, nf_ct_get_tuple, nf_ct_invert_tuple. */
 import { type Address, addressBytes, type Family, sameAddress } from "../../../lib/ip.ts";
+import { PROTOCOL } from "../../../lib/protocols.ts";
 import type { Tuple as ObservedTuple } from "../../../observe/types.ts";
 import type { ConnectionTuple } from "../../firewall/types.ts";
 import { addressOf, echoIdentifierOf, familyOf, icmpOf, portOf } from "../../packet/packet.ts";
-import { PROTOCOL, parseBare } from "../../packet/parse.ts";
+import { parseBare } from "../../packet/parse.ts";
 import type { Packet } from "../../packet/types.ts";
 
 export interface Tuple {

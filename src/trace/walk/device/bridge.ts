@@ -1,7 +1,7 @@
 /** A bridge: br_handle_frame (net/bridge/br_input.c), br_dev_xmit (br_device.c), br_forward and br_flood (br_forward.c). */
-
 import type { Mac } from "../../../lib/ip.ts";
-import { BROADCAST_MAC } from "../../packet/make.ts";
+import { BR_STATE_FORWARDING, BR_STATE_LEARNING, PORT_STATES } from "../../../linux/rtnetlink/port-state.ts";
+import { BROADCAST_MAC, NO_MAC } from "../../packet/make.ts";
 import { familyOf, macOfPacket } from "../../packet/packet.ts";
 import type { Fate, Passed } from "../fate.ts";
 import { passHook } from "../hook.ts";
@@ -19,23 +19,16 @@ import { portsWorthwhile } from "./flood.ts";
 import { receive } from "./receive.ts";
 import { fits, refOf, sizeOf, transmit } from "./transmit.ts";
 
-/** BR_STATE_* */
-const LEARNING = 2;
-const FORWARDING = 3;
-const STATES = ["disabled", "listening", "learning", "forwarding", "blocking"] as const;
-
 const isGroup = (mac: Mac): boolean => (Number.parseInt(mac.slice(0, 2), 16) & 1) !== 0;
-
-const NO_MAC = "00:00:00:00:00:00" as Mac;
 
 /** From a port. */
 export function bridgeReceive(walk: Walk, port: Port, bridge: Port, skb: Skb): Fate {
   const { namespace, link } = port;
-  const state = link.port?.state ?? FORWARDING;
+  const state = link.port?.state ?? BR_STATE_FORWARDING;
   if (!bridge.link.up)
     return walk.drop(namespace, skb, { code: "link-down", text: `${nameOf(bridge)} is down` });
-  if (state !== FORWARDING && state !== LEARNING) {
-    const text = `${link.name}, a port of the bridge ${nameOf(bridge)}, is ${STATES[state] ?? state}: it takes nothing in`;
+  if (state !== BR_STATE_FORWARDING && state !== BR_STATE_LEARNING) {
+    const text = `${link.name}, a port of the bridge ${nameOf(bridge)}, is ${PORT_STATES[state] ?? state}: it takes nothing in`;
     return walk.drop(namespace, skb, { code: "port-state", text });
   }
   if (bridge.link.bridge?.vlanFiltering) {
@@ -65,7 +58,7 @@ function decide(walk: Walk, port: Port, bridge: Port, skb: Skb, state: number): 
   if (port.link.port?.learning !== false && !isGroup(from)) {
     walk.memory.learnPort(refOf(bridge), from, port.link.ifindex);
   }
-  if (state === LEARNING) {
+  if (state === BR_STATE_LEARNING) {
     const text = `${nameOf(port)}, a port of ${bridge.link.name}, is learning: it forwards nothing yet`;
     return walk.drop(port.namespace, skb, { code: "port-state", text });
   }
@@ -135,8 +128,8 @@ function undeliverable(bridge: Port, to: Port, from: Port | undefined) {
     const text = `it would leave ${nameOf(bridge)} by ${to.link.name}, where it came in: that port is not in hairpin mode`;
     return { code: "port-state", text } as const;
   }
-  if (port && port.state !== FORWARDING) {
-    const text = `${to.link.name}, a port of the bridge ${nameOf(bridge)}, is ${STATES[port.state] ?? port.state}: it lets nothing out`;
+  if (port && port.state !== BR_STATE_FORWARDING) {
+    const text = `${to.link.name}, a port of the bridge ${nameOf(bridge)}, is ${PORT_STATES[port.state] ?? port.state}: it lets nothing out`;
     return { code: "port-state", text } as const;
   }
   if (from?.link.port?.isolated && port?.isolated) {

@@ -1,5 +1,5 @@
 /** A link takes a packet in: __netif_receive_skb_core (net/core/dev.c). */
-import { ETHERTYPE } from "../../packet/parse.ts";
+import { ETHERTYPE } from "../../../lib/protocols.ts";
 import type { Fate } from "../fate.ts";
 import { passHook } from "../hook.ts";
 import { ipReceive } from "../ip/receive.ts";

@@ -1,12 +1,13 @@
 /** What becomes of a packet that came in: ip_route_input_slow (net/ipv4/route.c), ip6_route_input (net/ipv6/route.c). */
 import { type Address, formatAddress } from "../../../lib/ip.ts";
 import { isBroadcast, isLinkLocal, isLoopback, isMulticast, isUnspecified } from "../../../lib/ip-kinds.ts";
+import { RTN } from "../../../linux/rtnetlink/route-numbers.ts";
 import type { Namespace, NextHop, ObservedLink } from "../../../observe/types.ts";
 import type { DropReason } from "../../types.ts";
 import { placeOf } from "../place.ts";
 import { either, forwards4, forwards6 } from "../settings.ts";
 import type { PickHop } from "./output.ts";
-import { type Found, type NotFound, type Query, RTN } from "./query.ts";
+import type { Found, NotFound, Query } from "./query.ts";
 import { lookup } from "./rules.ts";
 import { refusedSource } from "./validate.ts";
 

@@ -1,12 +1,13 @@
 /** The route of what is sent from here: ip_route_output_key_hash_rcu, __mkroute_output, ip6_route_output_flags. */
 import { type Address, formatAddress } from "../../../lib/ip.ts";
 import { isLinkLocal, isLoopback, isMulticast } from "../../../lib/ip-kinds.ts";
+import { RT_SCOPE, RTN } from "../../../linux/rtnetlink/route-numbers.ts";
 import type { Namespace, NextHop, ObservedLink } from "../../../observe/types.ts";
 import { placeOf } from "../place.ts";
 import { either } from "../settings.ts";
-import { type Found, type NotFound, type Query, RTN } from "./query.ts";
+import type { Found, NotFound, Query } from "./query.ts";
 import { lookup } from "./rules.ts";
-import { SCOPE_LINK, SCOPE_UNIVERSE, selectAddress } from "./source4.ts";
+import { selectAddress } from "./source4.ts";
 import { selectAddress6 } from "./source6.ts";
 
 /** Decides between next hops that are as good as each other. */
@@ -110,7 +111,12 @@ function sourceOf(
   if (route.preferredSource) return route.preferredSource;
   if (query.family === 6) return selectAddress6(namespace, out.ifindex, query.to);
   const near = hop.via?.family === 4 ? hop.via : undefined;
-  return selectAddress(namespace, out.ifindex, near, Math.min(route.scope, SCOPE_LINK) || SCOPE_UNIVERSE);
+  return selectAddress(
+    namespace,
+    out.ifindex,
+    near,
+    Math.min(route.scope, RT_SCOPE.link) || RT_SCOPE.universe,
+  );
 }
 
 /** Whether it needs to be told by which link: of link-local addresses there is one of each on every link. */

@@ -18,26 +18,9 @@ export interface Query {
   readonly uid?: number;
 }
 
-/** RTN_*, linux/rtnetlink.h. */
-export const RTN = {
-  unspecified: 0,
-  unicast: 1,
-  local: 2,
-  broadcast: 3,
-  anycast: 4,
-  multicast: 5,
-  blackhole: 6,
-  unreachable: 7,
-  prohibit: 8,
-  throw: 9,
-} as const;
-
 /** RTNH_F_* */
 export const NEXT_HOP_DEAD = 1;
 export const NEXT_HOP_LINKDOWN = 16;
-
-export const TABLE_LOCAL = 255;
-export const TABLE_MAIN = 254;
 
 export interface Found {
   readonly found: true;

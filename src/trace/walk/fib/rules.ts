@@ -1,11 +1,11 @@
 /** The routing policy database: fib_rules_lookup (net/core/fib_rules.c), fib4_rule_action, fib6_rule_action. */
-
 import type { Family } from "../../../lib/ip.ts";
 import { contains } from "../../../lib/ip.ts";
+import { RTN } from "../../../linux/rtnetlink/route-numbers.ts";
 import type { Namespace, ObservedRoute, PolicyRule } from "../../../observe/types.ts";
 import { memoBy } from "../memo.ts";
 import { placeOf } from "../place.ts";
-import { type Lookup, type NotFound, type Query, RTN } from "./query.ts";
+import type { Lookup, NotFound, Query } from "./query.ts";
 import { lookupTable } from "./table.ts";
 
 const rulesOf = memoBy((namespace: Namespace): Readonly<Record<Family, readonly PolicyRule[]>> => {

@@ -1,10 +1,8 @@
 /** Which of a machine's IPv4 addresses it speaks under, net/ipv4/devinet.c. */
 import { type Address, contains } from "../../../lib/ip.ts";
+import { RT_SCOPE } from "../../../linux/rtnetlink/route-numbers.ts";
 import type { Namespace, ObservedAddress } from "../../../observe/types.ts";
 import { placeOf } from "../place.ts";
-
-export const SCOPE_UNIVERSE = 0;
-export const SCOPE_LINK = 253;
 
 const primary = (address: ObservedAddress): boolean =>
   address.address.address.family === 4 && !address.secondary;
@@ -27,7 +25,7 @@ export function selectAddress(
   for (const link of place.links()) {
     const other = place
       .addressesOn(link.ifindex)
-      .find((held) => primary(held) && held.scope !== SCOPE_LINK && held.scope <= scope);
+      .find((held) => primary(held) && held.scope !== RT_SCOPE.link && held.scope <= scope);
     if (other) return other.address.address;
   }
   return undefined;

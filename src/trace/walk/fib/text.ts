@@ -1,16 +1,15 @@
 /** Routes and rules as ip(8) writes them. */
-
 import type { Prefix } from "../../../lib/ip.ts";
 import { formatAddress, formatPrefix, widthOf } from "../../../lib/ip.ts";
+import { RT_TABLE, RTN } from "../../../linux/rtnetlink/route-numbers.ts";
 import type { Namespace, NextHop, ObservedRoute, PolicyRule } from "../../../observe/types.ts";
 import { placeOf } from "../place.ts";
-import { RTN, TABLE_LOCAL, TABLE_MAIN } from "./query.ts";
 
 const TYPES = new Map<number, string>(Object.entries(RTN).map(([name, number]) => [number, name]));
-const TABLES = new Map([
-  [TABLE_LOCAL, "local"],
-  [TABLE_MAIN, "main"],
-  [253, "default"],
+const TABLES = new Map<number, string>([
+  [RT_TABLE.local, "local"],
+  [RT_TABLE.main, "main"],
+  [RT_TABLE.default, "default"],
 ]);
 
 const tableName = (table: number): string => TABLES.get(table) ?? String(table);
@@ -31,7 +30,9 @@ export function routeText(namespace: Namespace, route: ObservedRoute, hop?: Next
     prefixText(route.to),
     hop?.via && `via ${formatAddress(hop.via)}`,
     dev && `dev ${dev}`,
-    route.table === TABLE_MAIN || route.table === TABLE_LOCAL ? undefined : `table ${tableName(route.table)}`,
+    route.table === RT_TABLE.main || route.table === RT_TABLE.local
+      ? undefined
+      : `table ${tableName(route.table)}`,
     route.preferredSource && `src ${formatAddress(route.preferredSource)}`,
     route.metric === 0 ? undefined : `metric ${route.metric}`,
   ]

@@ -1,11 +1,12 @@
 /** Whether an answer would go back where a packet came from: fib_validate_source (net/ipv4/fib_frontend.c). IPv4 alone. */
 import { type Address, formatAddress } from "../../../lib/ip.ts";
+import { RTN } from "../../../linux/rtnetlink/route-numbers.ts";
 import type { Namespace, ObservedLink } from "../../../observe/types.ts";
 import type { DropReason } from "../../types.ts";
 import { memoBy } from "../memo.ts";
 import { placeOf } from "../place.ts";
 import { either, larger } from "../settings.ts";
-import { type Query, RTN } from "./query.ts";
+import type { Query } from "./query.ts";
 import { lookup } from "./rules.ts";
 
 const STRICT = 1;

@@ -1,11 +1,11 @@
 /** What rules ask of routes: fib expressions, rpfilter, addrtype. inet_dev_addr_type, nft_fib4_eval, nft_fib6_eval_type. */
 import { type Address, addressFromBytes, type Mac } from "../../../lib/ip.ts";
 import { isMulticast } from "../../../lib/ip-kinds.ts";
+import { RT_TABLE, RTN } from "../../../linux/rtnetlink/route-numbers.ts";
 import type { Namespace } from "../../../observe/types.ts";
 import type { RouteView } from "../../firewall/types.ts";
 import { memoBy } from "../memo.ts";
 import { placeOf } from "../place.ts";
-import { RTN, TABLE_LOCAL } from "./query.ts";
 import { lookup } from "./rules.ts";
 import { lookupTable } from "./table.ts";
 
@@ -13,7 +13,7 @@ function addressType(namespace: Namespace, address: Address, ifindex: number | u
   if (isMulticast(address)) return RTN.multicast;
   const { family, bits } = address;
   if (family === 4 && (bits === 0n || bits === 0xffffffffn)) return RTN.broadcast;
-  const match = lookupTable(namespace, TABLE_LOCAL, { family, to: address, mark: 0 });
+  const match = lookupTable(namespace, RT_TABLE.local, { family, to: address, mark: 0 });
   if (match && (ifindex === undefined || match.hops.some((hop) => hop.ifindex === ifindex)))
     return match.route.type;
   if (family === 4) return RTN.unicast;

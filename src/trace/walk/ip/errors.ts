@@ -1,9 +1,9 @@
 /** What a sender is told of a packet that can't go on: icmp_send, icmp6_send, nf_send_reset. They walk back as well. */
 import type { Address } from "../../../lib/ip.ts";
+import { PROTOCOL } from "../../../lib/protocols.ts";
 import type { Namespace } from "../../../observe/types.ts";
 import { type Carried, makePacket } from "../../packet/make.ts";
 import { addressOf, familyOf, portOf } from "../../packet/packet.ts";
-import { PROTOCOL } from "../../packet/parse.ts";
 import { isError } from "../conntrack/tuple.ts";
 import type { Unreachable } from "../fib/input.ts";
 import { outputRoute } from "../fib/output.ts";

@@ -1,6 +1,6 @@
 /** Delivered here: ip_local_deliver (net/ipv4/ip_input.c), ip6_input, and who takes it then. */
+import { PROTOCOL } from "../../../lib/protocols.ts";
 import { addressOf, familyOf, icmpOf, portOf } from "../../packet/packet.ts";
-import { PROTOCOL } from "../../packet/parse.ts";
 import type { DropReason } from "../../types.ts";
 import { isNeverTracked } from "../conntrack/tuple.ts";
 import { type Fate, UNANSWERED } from "../fate.ts";

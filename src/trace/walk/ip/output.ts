@@ -1,6 +1,7 @@
 /** Sent from here, and out: ip_local_out, ip_output, ip_finish_output2 (net/ipv4/ip_output.c), and IPv6's alike. */
 import { type Address, formatAddress, type Mac } from "../../../lib/ip.ts";
 import type { Namespace, NextHop, ObservedLink } from "../../../observe/types.ts";
+import { NO_MAC } from "../../packet/make.ts";
 import { addressOf, familyOf, withEthernet, withoutEthernet } from "../../packet/packet.ts";
 import type { Packet } from "../../packet/types.ts";
 import type { DropReason } from "../../types.ts";
@@ -23,8 +24,6 @@ export interface Egress {
   readonly via?: Address;
   readonly mtu: number;
 }
-
-const NO_MAC = "00:00:00:00:00:00" as Mac;
 
 /** ip_local_out: what rules mark or translate may leave by another way than was looked up. */
 export function localOut(walk: Walk, namespace: Namespace, skb: Skb, egress: Egress): Fate {

@@ -1,6 +1,8 @@
 /** ARP, RFC 826, as Linux asks and answers: arp_solicit, arp_rcv, arp_process (net/ipv4/arp.c). */
 import { type Address, contains, sameAddress } from "../../../lib/ip.ts";
 import { isLoopback, isMulticast } from "../../../lib/ip-kinds.ts";
+import { ETHERTYPE } from "../../../lib/protocols.ts";
+import { RT_SCOPE, RTN } from "../../../linux/rtnetlink/route-numbers.ts";
 import type { Namespace, ObservedLink } from "../../../observe/types.ts";
 import { makeArp } from "../../packet/make.ts";
 import { addressOf, macOfPacket } from "../../packet/packet.ts";
@@ -8,8 +10,7 @@ import type { DropReason } from "../../types.ts";
 import { refOf, transmit } from "../device/transmit.ts";
 import { type Fate, UNANSWERED } from "../fate.ts";
 import { type InputRoute, inputRoute } from "../fib/input.ts";
-import { RTN } from "../fib/query.ts";
-import { SCOPE_LINK, selectAddress } from "../fib/source4.ts";
+import { selectAddress } from "../fib/source4.ts";
 import { passHook } from "../hook.ts";
 import { nameOf, type Port, placeOf } from "../place.ts";
 import { either, forwards4, larger } from "../settings.ts";
@@ -24,12 +25,12 @@ const OPERATION = 7;
 function senderOf({ namespace, link }: Port, target: Address, skb: Skb): Address | undefined {
   const source = addressOf(skb.packet, "source");
   const announce = larger(namespace, link, "arpAnnounce");
-  const held = source && skb.packet.etherType === 0x0800 ? placeOf(namespace).holders(source) : [];
+  const held = source && skb.packet.etherType === ETHERTYPE.ip ? placeOf(namespace).holders(source) : [];
   const near = held.some(
     ({ ifindex, address }) =>
       announce === 0 || (announce === 1 && ifindex === link.ifindex && contains(address, target)),
   );
-  return source && near ? source : selectAddress(namespace, link.ifindex, target, SCOPE_LINK);
+  return source && near ? source : selectAddress(namespace, link.ifindex, target, RT_SCOPE.link);
 }
 
 /** What everybody answers who hears it. */
@@ -124,6 +125,6 @@ function ignored(namespace: Namespace, link: ObservedLink, sender: Address, targ
   if (mode === 3)
     return placeOf(namespace)
       .holders(target)
-      .every(({ scope }) => scope >= SCOPE_LINK);
+      .every(({ scope }) => scope >= RT_SCOPE.link);
   return mode === 8;
 }

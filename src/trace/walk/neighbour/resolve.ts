@@ -1,11 +1,11 @@
 /** Whose MAC address a packet goes to: neigh_resolve_output (net/core/neighbour.c). */
 import { type Address, addressBytes, formatAddress, type Mac, sameAddress } from "../../../lib/ip.ts";
 import { isMulticast } from "../../../lib/ip-kinds.ts";
+import { RTN } from "../../../linux/rtnetlink/route-numbers.ts";
 import { BROADCAST_MAC, multicastMac } from "../../packet/make.ts";
 import type { DropReason } from "../../types.ts";
 import { refOf } from "../device/transmit.ts";
 import type { Answerer, Fate } from "../fate.ts";
-import { RTN } from "../fib/query.ts";
 import { routeViewOf } from "../fib/view.ts";
 import { nameOf, type Port, placeOf, portAt } from "../place.ts";
 import { listed } from "../sentences.ts";

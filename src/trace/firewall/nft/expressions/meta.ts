@@ -1,15 +1,15 @@
 /** What the kernel notes beside a packet, net/netfilter/nft_meta.c and net/bridge/netfilter/nft_meta_bridge.c. */
+import { ETHERTYPE } from "../../../../lib/protocols.ts";
 import { be32Or0 } from "../../../../linux/nftables/read-numbers.ts";
+import { IFNAMSIZ } from "../../../../linux/socket-constants.ts";
 import type { ObservedLink } from "../../../../observe/types.ts";
 import { lengthOf, withMark, withPriority } from "../../../packet/packet.ts";
-import { ETHERTYPE } from "../../../packet/parse.ts";
 import { linkAt } from "../links.ts";
 import { hex, type Machine, type Operation, type Result, readHost32, registerAt } from "../machine.ts";
 
 type Attributes = ReadonlyMap<number, Uint8Array>;
 type Load = (machine: Machine, to: number) => Result;
 
-const IFNAMSIZ = 16;
 /** NFPROTO_*, linux/netfilter.h. */
 const NFPROTO = { ip: 2, arp: 3, netdev: 5, bridge: 7, ip6: 10 } as const;
 

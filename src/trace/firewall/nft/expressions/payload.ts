@@ -1,7 +1,8 @@
 /** The packet's bytes, net/netfilter/nft_payload.c and nft_exthdr.c. */
+import { ETHERTYPE, PROTOCOL } from "../../../../lib/protocols.ts";
 import { be32Or0 } from "../../../../linux/nftables/read-numbers.ts";
 import { withBytes } from "../../../packet/packet.ts";
-import { ETHERTYPE, extensionOf6, PROTOCOL } from "../../../packet/parse.ts";
+import { extensionOf6 } from "../../../packet/parse.ts";
 import type { Packet } from "../../../packet/types.ts";
 import { either, type Machine, type Operation, registerAt } from "../machine.ts";
 

@@ -1,5 +1,7 @@
 /** What routes say, net/netfilter/nft_fib.c, nft_rt.c; and sockets, nft_socket.c, as far as they can be told. */
 import { be32Or0 } from "../../../../linux/nftables/read-numbers.ts";
+import { RTN } from "../../../../linux/rtnetlink/route-numbers.ts";
+import { IFNAMSIZ } from "../../../../linux/socket-constants.ts";
 import { addressBytesOf, familyOf } from "../../../packet/packet.ts";
 import { linkAt } from "../links.ts";
 import { type Machine, type Operation, registerAt } from "../machine.ts";
@@ -14,9 +16,6 @@ const MARK = 4;
 const IIF = 8;
 const OIF = 16;
 const PRESENT = 32;
-
-const IFNAMSIZ = 16;
-const RTN_LOCAL = 2;
 
 /** enum nft_fib_attributes { …, NFTA_FIB_DREG, NFTA_FIB_RESULT, NFTA_FIB_FLAGS } */
 export function fib(attributes: Attributes): Operation {
@@ -47,7 +46,7 @@ function outputLink({ around, packet }: Machine, address: Uint8Array, flags: num
   const wanted = flags & OIF ? around.out : flags & IIF ? around.in : undefined;
   const from = linkAt(around.namespace, around.in);
   if (COMING_IN.has(around.hook) && from?.loopback) return around.in;
-  if (routes.addressType(address) === RTN_LOCAL) return undefined;
+  if (routes.addressType(address) === RTN.local) return undefined;
   const other = addressBytesOf(packet, flags & DADDR ? "source" : "destination");
   const found = routes.outputLink(address, usable(other), flags & MARK ? packet.mark : 0, wanted);
   return wanted === undefined || found === wanted ? found : undefined;

@@ -1,4 +1,5 @@
 /** `struct xt_rpfilter_info { __u8 flags; };`, linux/netfilter/xt_rpfilter.h: whether answers would leave by where it came in. */
+import { RTN } from "../../../../linux/rtnetlink/route-numbers.ts";
 import { struct, u8 } from "../../../../linux/xtables/struct.ts";
 import { addressOf, familyOf } from "../look.ts";
 import { defineMatch } from "../types.ts";
@@ -7,7 +8,6 @@ import { option } from "../words.ts";
 const INFO = struct({ flags: u8 });
 /** XT_RPFILTER_*, in the order in which iptables-save(8) writes them. */
 const FLAGS = { loose: 1, validmark: 2, "accept-local": 4, invert: 8 } as const;
-const [RTN_UNICAST, RTN_LOCAL] = [1, 2];
 
 export const rpfilter = defineMatch({
   name: "rpfilter",
@@ -19,7 +19,7 @@ export const rpfilter = defineMatch({
     if (namespace.links.find(({ ifindex }) => ifindex === into)?.loopback) return !inverted;
     const source = addressOf(packet, "source");
     const type = routes.addressType(source);
-    const fit = type === RTN_UNICAST || (type === RTN_LOCAL && (flags & FLAGS["accept-local"]) !== 0);
+    const fit = type === RTN.unicast || (type === RTN.local && (flags & FLAGS["accept-local"]) !== 0);
     if (!fit) return inverted;
     // Nobody answers from an address of a group, or of all.
     const destination = addressOf(packet, "destination");
