@@ -8,7 +8,6 @@
  *       __u64 resolve;        // 16  RESOLVE_*
  *     };
  */
-
 import { constants, openSync, readlinkSync } from "node:fs";
 import os from "node:os";
 import { toText } from "../lib/byte-names.ts";

@@ -2,7 +2,6 @@
  * The proof: a real probe, sent, and all that happens to it, seen. What can't be watched is said (`blind`), and the rest
  * goes on. Nothing on the way is changed but by the probe itself, of which conntrack and neighbours learn as of any packet.
  */
-
 import { setTimeout as after } from "node:timers/promises";
 import { codeOf, messageOf } from "../lib/errors.ts";
 import { isLinkLocal } from "../lib/ip-kinds.ts";

@@ -1,5 +1,4 @@
 /** A bridge that is not there, or has lost the address that containers have for a gateway. */
-
 import { formatAddress, formatPrefix } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
 import type { Namespace } from "../../observe/types.ts";

@@ -1,5 +1,4 @@
 /** Frames between two ports of a bridge pass iptables where br_netfilter shows them to it: some count on that. */
-
 import { shownSysctl, sysctlOf } from "../facts/namespace.ts";
 import { bridgeNetworks } from "../facts/networks.ts";
 import { containersNamed } from "../facts/text.ts";

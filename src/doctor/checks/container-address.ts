@@ -1,5 +1,4 @@
 /** A container whose link has not the address that its engine, and everybody else, believes it to have. */
-
 import { contains, formatAddress, formatPrefix, sameAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
 import { addressesOf, inside } from "../facts/namespace.ts";

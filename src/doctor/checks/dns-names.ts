@@ -1,5 +1,4 @@
 /** The engine's own resolver knows the engine's own names. */
-
 import { formatAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
 import { attachmentsOf } from "../facts/networks.ts";

@@ -1,5 +1,4 @@
 /** Two who have one address on one segment: each is answered now and then. */
-
 import { formatAddress, formatPrefix, sameAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
 import type { Namespace } from "../../observe/types.ts";

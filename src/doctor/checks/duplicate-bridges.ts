@@ -1,5 +1,4 @@
 /** Two bridges with one subnet: the host answers by one of them, whoever asked. */
-
 import { contains, formatPrefix, overlaps, type Prefix } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
 import type { ObservedLink } from "../../observe/types.ts";

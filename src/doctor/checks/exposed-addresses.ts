@@ -1,5 +1,4 @@
 /** Neighbours that route a container's address at this machine, and get in by ports that nobody has published. */
-
 import { formatAddress } from "../../lib/ip.ts";
 import { isLoopback } from "../../lib/ip-kinds.ts";
 import type { ObservedLink } from "../../observe/types.ts";

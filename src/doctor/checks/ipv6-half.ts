@@ -1,5 +1,4 @@
 /** IPv6 that is only half there: an address and no way out, or a network that has it and a container that may not. */
-
 import { formatAddress } from "../../lib/ip.ts";
 import { linkSysctl, shell } from "../../lib/shell.ts";
 import { defaultRoutes, inside } from "../facts/namespace.ts";

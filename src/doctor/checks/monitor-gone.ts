@@ -1,5 +1,4 @@
 /** Containers that are said to run: their first process, and the program that watches over it. */
-
 import { shell } from "../../lib/shell.ts";
 import type { Engine, EngineContainer } from "../../observe/types.ts";
 import { containersNamed } from "../facts/text.ts";

@@ -1,5 +1,4 @@
 /** Containers that send larger packets than the way out carries. */
-
 import type { ObservedLink } from "../../observe/types.ts";
 import { clampsSegments } from "../facts/clamping.ts";
 import { linkAt, uplinksOf } from "../facts/namespace.ts";

@@ -1,5 +1,4 @@
 /** A host firewall that closes what comes to this machine, and published ports that are not asked there. */
-
 import { formatAddress } from "../../lib/ip.ts";
 import { isLoopback } from "../../lib/ip-kinds.ts";
 import { ruleText } from "../../trace/fixes/words.ts";

@@ -1,5 +1,4 @@
 /** Large packets that get lost on a way that small ones pass: tried, with echoes that may not be cut. */
-
 import { type Address, formatAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
 import type { Namespace, ObservedLink } from "../../observe/types.ts";

@@ -1,5 +1,4 @@
 /** A program that listens for itself alone: what is led to its container's address does not reach it. */
-
 import { sameAddress } from "../../lib/ip.ts";
 import { isLoopback } from "../../lib/ip-kinds.ts";
 import { shell } from "../../lib/shell.ts";

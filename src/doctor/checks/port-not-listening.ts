@@ -1,5 +1,4 @@
 /** A port leads into the container, and nobody is there. */
-
 import { shell } from "../../lib/shell.ts";
 import { blindTo } from "../facts/namespace.ts";
 import { publishedPorts, shownPort, shownSocket, socketsAt } from "../facts/ports.ts";

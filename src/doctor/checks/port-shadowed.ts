@@ -1,5 +1,4 @@
 /** A program of the host at a port that is published: two who claim the same. */
-
 import { sameAddress } from "../../lib/ip.ts";
 import type { ListeningSocket } from "../../observe/types.ts";
 import { type Published, publishedPorts, shownPort, shownSocket, socketsAt } from "../facts/ports.ts";

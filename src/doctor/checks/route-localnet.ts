@@ -1,5 +1,4 @@
 /** Services at the host's 127.0.0.1 that a neighbour can reach (CVE-2020-8558). */
-
 import type { Address } from "../../lib/ip.ts";
 import { parseAddress } from "../../lib/ip.ts";
 import { isLoopback } from "../../lib/ip-kinds.ts";

@@ -1,5 +1,4 @@
 /** A namespace that an engine pinned, and nobody lives in. */
-
 import { basename } from "node:path";
 import { shell } from "../../lib/shell.ts";
 import { hidesProcesses } from "../../observe/lookup.ts";

@@ -1,5 +1,4 @@
 /** A table that says of an address that another has it: packets go to a MAC that is nobody's, or another's. */
-
 import { formatAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
 import type { Namespace, ObservedNeighbour } from "../../observe/types.ts";

@@ -1,5 +1,4 @@
 /** A port of a network's bridge whose container is gone. */
-
 import { shell } from "../../lib/shell.ts";
 import { hidesProcesses } from "../../observe/lookup.ts";
 import type { ObservedLink } from "../../observe/types.ts";

@@ -1,5 +1,4 @@
 /** From the world to a published port: whether the host's firewall lets it pass. */
-
 import { because, evidenceOf, fixesOf, isDecidedHere } from "../facts/ended.ts";
 import { shownPort } from "../facts/ports.ts";
 import { type Ended, endOf, walkEach } from "../facts/ways.ts";

@@ -1,5 +1,4 @@
 /** From a container to the world: what a firewall or a route of this machine has against it. */
-
 import { because, evidenceOf, fixesOf, isDecidedHere } from "../facts/ended.ts";
 import { bridgeNetworks } from "../facts/networks.ts";
 import { containersNamed } from "../facts/text.ts";

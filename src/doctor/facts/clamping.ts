@@ -1,5 +1,4 @@
 /** Whether somebody lowers the segment size that TCP announces, as routers before a narrow link do. */
-
 import type { NftExpression, NftRule } from "../../linux/nftables/program.ts";
 import type { Namespace } from "../../observe/types.ts";
 

@@ -1,5 +1,4 @@
 /** Ends in the kernel itself, one a reason: routing, neighbours, links, bridges. Pure. */
-
 import { formatAddress, sameAddress } from "../../lib/ip.ts";
 import { linkSysctl, shell } from "../../lib/shell.ts";
 import type { Namespace, ObservedLink } from "../../observe/types.ts";

@@ -1,5 +1,4 @@
 /** Ends that an engine means: networks kept apart, `icc=false`, internal networks, guards. Pure. */
-
 import { formatAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
 import type { EngineContainer, EngineNetwork } from "../../observe/types.ts";

@@ -1,5 +1,4 @@
 /** Packets that arrived and that nobody took. Pure. */
-
 import { formatAddress } from "../../lib/ip.ts";
 import { isLoopback } from "../../lib/ip-kinds.ts";
 import { shell } from "../../lib/shell.ts";

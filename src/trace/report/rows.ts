@@ -1,5 +1,4 @@
 /** The lines of the table: hops and what was seen side by side, and what to make of one without the other. Pure. */
-
 import type { Hop, Path, Prediction, Proof, Row, Seen } from "../types.ts";
 import { align, hopKey, type Pair, seenKey } from "./align.ts";
 

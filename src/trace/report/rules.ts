@@ -1,5 +1,4 @@
 /** Rules as people write them, in whatever tells of rules. */
-
 import type { DropReason, Event, Hop, Path, Prediction, Proof, RuleRef, Seen } from "../types.ts";
 import { ruleKey } from "./align.ts";
 

@@ -4,7 +4,6 @@
  * struct netconfmsg { __u8 ncm_family; };
  * ```
  */
-
 import type { Family } from "../../../lib/ip.ts";
 import { put } from "../../netlink/attribute.ts";
 import { Fields } from "../../netlink/fields.ts";

@@ -4,7 +4,6 @@
  * struct rtgenmsg { unsigned char rtgen_family; };
  * ```
  */
-
 import { putU32 } from "../../netlink/attribute.ts";
 import { Fields } from "../../netlink/fields.ts";
 import type { Request } from "../../netlink/socket.ts";

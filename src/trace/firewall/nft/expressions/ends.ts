@@ -1,5 +1,4 @@
 /** What takes a packet off its way, and what only looks at it. */
-
 import { viewOf } from "../../../../linux/bytes.ts";
 import { be32Or0, nameOr } from "../../../../linux/nftables/read-numbers.ts";
 import { familyOf, tcpFlagsOf } from "../../../packet/packet.ts";

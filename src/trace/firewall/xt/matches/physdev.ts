@@ -8,7 +8,6 @@
  * };
  * ```
  */
-
 import { patternBytes, readPattern } from "../../../../linux/xtables/pattern.ts";
 import { octets, struct, u8 } from "../../../../linux/xtables/struct.ts";
 import { fitsPattern, linkName } from "../look.ts";

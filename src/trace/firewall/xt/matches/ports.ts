@@ -1,5 +1,4 @@
 /** What xt_tcpudp's matches have in common: ranges of ports. */
-
 import type { Packet } from "../../../packet/types.ts";
 import { familyOf, fragmentOffset, type Ports, portsOf } from "../look.ts";
 import type { Options } from "../options.ts";
