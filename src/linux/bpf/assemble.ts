@@ -152,4 +152,3 @@ export class Assembler {
     return this;
   }
 }
-
