@@ -2,8 +2,9 @@
 import { conflict, notFound } from "../lib/errors.ts";
 import { type Address, type Family, sameAddress } from "../lib/ip.ts";
 import { didYouMean } from "../lib/nearest.ts";
+import { RT_TABLE, RTN } from "../linux/rtnetlink/route-numbers.ts";
 import { HIDDEN } from "./find-namespaces.ts";
-import type { LinkRef, Namespace, ObservedAddress, ObservedLink, Topology } from "./types.ts";
+import type { LinkRef, Namespace, ObservedAddress, ObservedLink, ObservedRoute, Topology } from "./types.ts";
 
 /** The reader's own. */
 export function hostOf(topology: Topology): Namespace {
@@ -80,12 +81,26 @@ export const addressOwners = (topology: Topology, wanted: Address): AddressOwner
 export const portsOf = (topology: Topology, { namespace, ifindex }: LinkRef): readonly ObservedLink[] =>
   topology.namespaces.get(namespace)?.links.filter(({ master }) => master === ifindex) ?? [];
 
+/** A number that a sysctl has; undefined where this kernel, or this namespace, has no such key. */
+export function sysctlNumber({ sysctls }: Namespace, key: string): number | undefined {
+  const number = Number.parseInt(sysctls.get(key) ?? "", 10);
+  return Number.isNaN(number) ? undefined : number;
+}
+
 /** 0 off, 1 strict, 2 loose: what is in force on a link, which is the larger of its own and `all`'s. */
-export const reversePathFilter = ({ sysctls }: Namespace, { settings }: ObservedLink): number =>
-  Math.max(settings?.reversePathFilter ?? 0, Number(sysctls.get("net.ipv4.conf.all.rp_filter") ?? 0));
+export const reversePathFilter = (namespace: Namespace, { settings }: ObservedLink): number =>
+  Math.max(settings?.reversePathFilter ?? 0, sysctlNumber(namespace, "net.ipv4.conf.all.rp_filter") ?? 0);
 
 /** Whether what comes in by a link for somebody else is passed on: of IPv4 the link says, of IPv6 the namespace. */
-export const forwards = ({ sysctls }: Namespace, { settings }: ObservedLink, family: Family): boolean =>
-  family === 4
-    ? (settings?.forwarding4 ?? sysctls.get("net.ipv4.ip_forward") === "1")
-    : sysctls.get("net.ipv6.conf.all.forwarding") === "1";
+export function forwards(namespace: Namespace, { settings }: ObservedLink, family: Family): boolean {
+  const key = family === 4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
+  const own = family === 4 ? settings?.forwarding4 : undefined;
+  return own ?? (sysctlNumber(namespace, key) ?? 0) !== 0;
+}
+
+/** The main table's ways to everywhere, the one that is taken first. */
+export const defaultRoutes = ({ routes }: Namespace, family: Family): readonly ObservedRoute[] =>
+  routes
+    .filter((route) => route.family === family && route.to.length === 0 && route.table === RT_TABLE.main)
+    .filter(({ type }) => type === RTN.unicast)
+    .toSorted((a, b) => a.metric - b.metric);

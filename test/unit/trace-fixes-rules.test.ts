@@ -78,7 +78,7 @@ describe("what an engine closes", () => {
         topology,
       },
       /at icc=false of network net-a: containers on net-a may not speak with each other/,
-      "drawbridge network create together && drawbridge network connect together web && drawbridge network connect together db",
+      "drawbridge network create together && drawbridge network connect together web && drawbridge network connect together db && drawbridge network disconnect net-a web",
     );
   });
 

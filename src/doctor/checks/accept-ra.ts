@@ -1,6 +1,8 @@
 /** A host that forwards IPv6 stops listening to routers: its own default route runs out. */
 import { linkSysctl, shell } from "../../lib/shell.ts";
-import { linkAt, shownSysctl, sysctlOf } from "../facts/namespace.ts";
+import { sysctlNumber } from "../../observe/lookup.ts";
+import { linkAt } from "../../observe/place.ts";
+import { shownSysctl } from "../facts/namespace.ts";
 import type { Check } from "../types.ts";
 
 const NAME = "accept-ra";
@@ -23,7 +25,7 @@ export const acceptRa: Check = {
   ],
   looksAt: "host",
   look: ({ host }) => {
-    if (sysctlOf(host, "net.ipv6.conf.all.forwarding") !== 1) return [];
+    if (sysctlNumber(host, "net.ipv6.conf.all.forwarding") !== 1) return [];
     const learnt = new Set(
       host.routes
         .filter(({ family, protocol }) => family === 6 && protocol === FROM_ADVERTISEMENT)

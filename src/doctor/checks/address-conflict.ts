@@ -1,7 +1,8 @@
 /** Who answers for an address, asked: two, or the wrong one. */
 import { type Address, formatAddress, sameAddress } from "../../lib/ip.ts";
+import { defaultRoutes } from "../../observe/lookup.ts";
 import type { LinkRef, Namespace, ObservedLink } from "../../observe/types.ts";
-import { addressesOf, defaultRoutes, hasAddress, uplinksOf } from "../facts/namespace.ts";
+import { addressesOf, hasAddress, uplinksOf } from "../facts/namespace.ts";
 import { attachmentsOf } from "../facts/networks.ts";
 import { segmentsOf } from "../facts/segments.ts";
 import type { Check, Finding, Patient } from "../types.ts";

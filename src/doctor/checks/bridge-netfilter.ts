@@ -1,5 +1,6 @@
 /** Frames between two ports of a bridge pass iptables where br_netfilter shows them to it: some count on that. */
-import { shownSysctl, sysctlOf } from "../facts/namespace.ts";
+import { sysctlNumber } from "../../observe/lookup.ts";
+import { shownSysctl } from "../facts/namespace.ts";
 import { bridgeNetworks } from "../facts/networks.ts";
 import { containersNamed } from "../facts/text.ts";
 import type { Check } from "../types.ts";
@@ -26,7 +27,7 @@ export const bridgeNetfilter: Check = {
     return bridgeNetworks(patient).flatMap(({ engine, network, bridge, residents }) => {
       // Drawbridge keeps them apart in the bridge family, podman not at all.
       if (engine.kind !== "docker" || network.icc || !bridge) return [];
-      if (sysctlOf(host, KEYS[4]) === 1 || bridge.bridge?.callIptables) return [];
+      if (sysctlNumber(host, KEYS[4]) === 1 || bridge.bridge?.callIptables) return [];
       const names = residents.map(({ of }) => of.name);
       return [
         {

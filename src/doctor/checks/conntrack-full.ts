@@ -1,5 +1,6 @@
 /** The table of tracked connections, which drops the first packet of what does not fit in. */
-import { called, sysctlOf } from "../facts/namespace.ts";
+import { sysctlNumber } from "../../observe/lookup.ts";
+import { called } from "../facts/namespace.ts";
 import type { Check } from "../types.ts";
 
 const NAME = "conntrack-full";
@@ -22,7 +23,7 @@ export const conntrackFull: Check = {
   looksAt: "both",
   look: ({ host, containers }) => {
     // The bound is the host's for all; the count is each namespace's.
-    const most = sysctlOf(host, KEY);
+    const most = sysctlNumber(host, KEY);
     if (most === undefined || most === 0) return [];
     return [...new Set([host, ...containers.map(({ namespace }) => namespace)])].flatMap((namespace) => {
       const count = namespace.connectionCount ?? 0;

@@ -3,8 +3,9 @@ import { type Address, type Family, formatAddress, sameAddress } from "../../lib
 import { isLinkLocal } from "../../lib/ip-kinds.ts";
 import { shell } from "../../lib/shell.ts";
 import { RTN } from "../../linux/rtnetlink/route-numbers.ts";
+import { linkAt } from "../../observe/place.ts";
 import type { Namespace, ObservedRoute } from "../../observe/types.ts";
-import { addressesOf, hasAddress, inside, linkAt } from "../facts/namespace.ts";
+import { addressesOf, hasAddress, inside } from "../facts/namespace.ts";
 import { type Attachment, attachmentsOf, isIsolated } from "../facts/networks.ts";
 import { segmentsOf } from "../facts/segments.ts";
 import type { Check, Finding, Patient, Resident } from "../types.ts";

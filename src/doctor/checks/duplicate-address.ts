@@ -1,8 +1,9 @@
 /** Two who have one address on one segment: each is answered now and then. */
 import { formatAddress, formatPrefix, sameAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
+import { linkAt } from "../../observe/place.ts";
 import type { Namespace } from "../../observe/types.ts";
-import { called, inside, linkAt } from "../facts/namespace.ts";
+import { called, inside } from "../facts/namespace.ts";
 import { type Attachment, attachmentsOf } from "../facts/networks.ts";
 import { type Shared, sharedAddresses } from "../facts/ownership.ts";
 import { segmentsOf } from "../facts/segments.ts";

@@ -1,7 +1,8 @@
 /** A host that forwards nothing is no gateway: what containers send ends on it. */
 import { linkSysctl, shell } from "../../lib/shell.ts";
+import { defaultRoutes, sysctlNumber } from "../../observe/lookup.ts";
 import type { ObservedLink } from "../../observe/types.ts";
-import { addressesOf, defaultRoutes, shownSysctl, sysctlOf, uplinksOf } from "../facts/namespace.ts";
+import { addressesOf, shownSysctl, uplinksOf } from "../facts/namespace.ts";
 import { bridgeNetworks, isIsolated, type Network } from "../facts/networks.ts";
 import { containersNamed, listed } from "../facts/text.ts";
 import type { Check, Finding, Patient } from "../types.ts";
@@ -32,7 +33,7 @@ export const forwardingOff: Check = {
 };
 
 function four({ host }: Patient, networks: readonly Network[]): readonly Finding[] {
-  if (sysctlOf(host, "net.ipv4.ip_forward") !== 0) return [];
+  if (sysctlNumber(host, "net.ipv4.ip_forward") !== 0) return [];
   const with4 = networks.filter(({ bridge }) => hasFamily(host, bridge, 4));
   if (with4.length === 0) return [];
   return [
@@ -57,7 +58,7 @@ function four({ host }: Patient, networks: readonly Network[]): readonly Finding
 
 /** The link that a packet comes in by decides: the bridge's for what containers send, the uplink's for answers. */
 function perLink({ host }: Patient, networks: readonly Network[]): readonly Finding[] {
-  if (sysctlOf(host, "net.ipv4.ip_forward") !== 1) return [];
+  if (sysctlNumber(host, "net.ipv4.ip_forward") !== 1) return [];
   const with4 = networks.filter(({ bridge }) => hasFamily(host, bridge, 4));
   if (with4.length === 0) return [];
   const bridges = with4.flatMap(({ bridge }) => (bridge ? [bridge] : []));
@@ -81,7 +82,7 @@ function perLink({ host }: Patient, networks: readonly Network[]): readonly Find
 }
 
 function six({ host }: Patient, networks: readonly Network[]): readonly Finding[] {
-  if (sysctlOf(host, "net.ipv6.conf.all.forwarding") !== 0) return [];
+  if (sysctlNumber(host, "net.ipv6.conf.all.forwarding") !== 0) return [];
   const with6 = networks.filter(({ network, bridge }) => network.ipv6 && hasFamily(host, bridge, 6));
   if (with6.length === 0) return [];
   // Without a way out there is little to lose.

@@ -1,8 +1,10 @@
 /** The machine's own way out: none, one too many, or one that leads into a container's wire. */
 import { type Family, formatAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
+import { defaultRoutes } from "../../observe/lookup.ts";
+import { linkAt } from "../../observe/place.ts";
 import type { Namespace, ObservedLink, ObservedRoute } from "../../observe/types.ts";
-import { addressesOf, defaultRoutes, linkAt } from "../facts/namespace.ts";
+import { addressesOf } from "../facts/namespace.ts";
 import { attachmentsOf, bridgeNetworks } from "../facts/networks.ts";
 import { listed } from "../facts/text.ts";
 import type { Check, Finding, Patient } from "../types.ts";

@@ -1,7 +1,8 @@
 /** IPv6 that is only half there: an address and no way out, or a network that has it and a container that may not. */
 import { formatAddress } from "../../lib/ip.ts";
 import { linkSysctl, shell } from "../../lib/shell.ts";
-import { defaultRoutes, inside } from "../facts/namespace.ts";
+import { defaultRoutes } from "../../observe/lookup.ts";
+import { inside } from "../facts/namespace.ts";
 import { type Attachment, attachmentsOf, bridgeNetworks } from "../facts/networks.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 

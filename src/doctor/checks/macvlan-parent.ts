@@ -1,7 +1,8 @@
 /** Containers that stand upon a link of the host's: macvlan and ipvlan share its wire, and not its address. */
 import { shell } from "../../lib/shell.ts";
+import { linkAt } from "../../observe/place.ts";
 import type { EngineNetwork, Namespace, ObservedLink } from "../../observe/types.ts";
-import { addressesOf, linkAt } from "../facts/namespace.ts";
+import { addressesOf } from "../facts/namespace.ts";
 import { containersNamed } from "../facts/text.ts";
 import type { Check, Finding, Patient, Resident } from "../types.ts";
 

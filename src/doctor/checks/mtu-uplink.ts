@@ -1,7 +1,8 @@
 /** Containers that send larger packets than the way out carries. */
+import { linkAt } from "../../observe/place.ts";
 import type { ObservedLink } from "../../observe/types.ts";
 import { clampsSegments } from "../facts/clamping.ts";
-import { linkAt, uplinksOf } from "../facts/namespace.ts";
+import { uplinksOf } from "../facts/namespace.ts";
 import { type Attachment, attachmentsOf } from "../facts/networks.ts";
 import { containersNamed } from "../facts/text.ts";
 import type { Check, Finding, Patient } from "../types.ts";

@@ -1,7 +1,7 @@
 /** The neighbour tables of all namespaces are one, with one bound. */
 import type { Family } from "../../lib/ip.ts";
+import { sysctlNumber } from "../../observe/lookup.ts";
 import type { Topology } from "../../observe/types.ts";
-import { sysctlOf } from "../facts/namespace.ts";
 import type { Check } from "../types.ts";
 
 const NAME = "neighbour-table";
@@ -23,7 +23,7 @@ export const neighbourTable: Check = {
   look: ({ topology, host }) =>
     ([4, 6] as const).flatMap((family) => {
       const key = `net.ipv${family}.neigh.default.gc_thresh3`;
-      const most = sysctlOf(host, key);
+      const most = sysctlNumber(host, key);
       const count = entriesOf(topology, family);
       if (most === undefined || count < most * SHARE) return [];
       const full = count >= most;

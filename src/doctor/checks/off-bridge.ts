@@ -1,7 +1,7 @@
 /** The host's end of a container's pair that is not a port of its network's bridge, or one that does not forward. */
 import { shell } from "../../lib/shell.ts";
 import { BR_STATE_FORWARDING, PORT_STATES } from "../../linux/rtnetlink/port-state.ts";
-import { linkAt } from "../facts/namespace.ts";
+import { linkAt } from "../../observe/place.ts";
 import { type Attachment, attachmentsOf } from "../facts/networks.ts";
 import { listed } from "../facts/text.ts";
 import type { Check, Finding, Patient } from "../types.ts";

@@ -1,8 +1,10 @@
 /** Large packets that get lost on a way that small ones pass: tried, with echoes that may not be cut. */
 import { type Address, formatAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
+import { defaultRoutes } from "../../observe/lookup.ts";
+import { linkAt } from "../../observe/place.ts";
 import type { Namespace, ObservedLink } from "../../observe/types.ts";
-import { called, defaultRoutes, inside, linkAt } from "../facts/namespace.ts";
+import { called, inside } from "../facts/namespace.ts";
 import { attachmentsOf } from "../facts/networks.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 

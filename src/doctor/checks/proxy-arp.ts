@@ -1,8 +1,9 @@
 /** A link of the host that answers ARP for whomever a route is known to: containers seem to live on the LAN, or take its addresses. */
 import { formatPrefix, overlaps, subnetOf } from "../../lib/ip.ts";
 import { linkSysctl, shell } from "../../lib/shell.ts";
+import { sysctlNumber } from "../../observe/lookup.ts";
 import type { ObservedLink } from "../../observe/types.ts";
-import { addressesOf, sysctlOf } from "../facts/namespace.ts";
+import { addressesOf } from "../facts/namespace.ts";
 import { bridgeNetworks } from "../facts/networks.ts";
 import { listed } from "../facts/text.ts";
 import type { Check, Patient } from "../types.ts";
@@ -26,7 +27,7 @@ export const proxyArp: Check = {
   looksAt: "host",
   look: (patient) => {
     const { host } = patient;
-    const all = sysctlOf(host, KEY) === 1;
+    const all = sysctlNumber(host, KEY) === 1;
     const subnets = bridgeNetworks(patient).flatMap(({ network, bridge }) =>
       bridge
         ? network.subnets.filter(({ subnet }) => subnet.address.family === 4).map((one) => one.subnet)

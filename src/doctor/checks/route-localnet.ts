@@ -3,9 +3,11 @@ import type { Address } from "../../lib/ip.ts";
 import { parseAddress } from "../../lib/ip.ts";
 import { isLoopback } from "../../lib/ip-kinds.ts";
 import { linkSysctl, shell } from "../../lib/shell.ts";
+import { sysctlNumber } from "../../observe/lookup.ts";
+import { linkAt } from "../../observe/place.ts";
 import { uplinkOf } from "../../trace/ends/uplink.ts";
 import { predict } from "../../trace/predict.ts";
-import { addressesOf, linkAt, sysctlOf } from "../facts/namespace.ts";
+import { addressesOf } from "../facts/namespace.ts";
 import { shownSocket } from "../facts/ports.ts";
 import type { Check } from "../types.ts";
 
@@ -29,7 +31,7 @@ export const routeLocalnet: Check = {
   look: ({ topology, host, container }) => {
     const uplink = uplinkOf(topology, 4);
     const link = linkAt(host, uplink?.link.ifindex);
-    const all = sysctlOf(host, "net.ipv4.conf.all.route_localnet") === 1;
+    const all = sysctlNumber(host, "net.ipv4.conf.all.route_localnet") === 1;
     if (container || !uplink || !link || !(all || link.settings?.routeLocalnet)) return [];
     const service = host.sockets.find(
       ({ protocol, address, family }) =>

@@ -1,8 +1,10 @@
 /** Addresses that nobody answered for when the kernel asked, and that somebody should have: asked again. */
 import { type Address, formatAddress, sameAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
+import { defaultRoutes } from "../../observe/lookup.ts";
+import { linkAt } from "../../observe/place.ts";
 import type { LinkRef, Namespace } from "../../observe/types.ts";
-import { called, defaultRoutes, inside, linkAt } from "../facts/namespace.ts";
+import { called, inside } from "../facts/namespace.ts";
 import { wiredAttachments } from "../facts/networks.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 

@@ -1,8 +1,9 @@
 /** A table that says of an address that another has it: packets go to a MAC that is nobody's, or another's. */
 import { formatAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
+import { linkAt } from "../../observe/place.ts";
 import type { Namespace, ObservedNeighbour } from "../../observe/types.ts";
-import { hasAddress, inside, linkAt } from "../facts/namespace.ts";
+import { hasAddress, inside } from "../facts/namespace.ts";
 import { segmentsOf } from "../facts/segments.ts";
 import type { Check, Finding, Patient } from "../types.ts";
 

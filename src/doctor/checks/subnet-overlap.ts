@@ -1,8 +1,8 @@
 /** A network's subnet that is somebody else's as well: a VPN's, or the LAN's. */
 import { contains, formatPrefix, overlaps, type Prefix, subnetOf } from "../../lib/ip.ts";
 import { RT_TABLE, RTN } from "../../linux/rtnetlink/route-numbers.ts";
+import { linkAt } from "../../observe/place.ts";
 import type { Namespace, ObservedLink, ObservedRoute } from "../../observe/types.ts";
-import { linkAt } from "../facts/namespace.ts";
 import { bridgeNetworks, type Network } from "../facts/networks.ts";
 import { containersNamed } from "../facts/text.ts";
 import type { Check, Finding, Patient } from "../types.ts";

@@ -1,10 +1,11 @@
 /** Routers that say that a packet is too large, and are not heard: connections open, and then hang. */
 import { formatAddress, parseAddress } from "../../lib/ip.ts";
+import { sysctlNumber } from "../../observe/lookup.ts";
 import { describeNft } from "../../trace/firewall/nft/describe.ts";
 import { describeXt } from "../../trace/firewall/xt/describe.ts";
 import { ruleText } from "../../trace/fixes/words.ts";
 import { wayThere } from "../facts/forecast.ts";
-import { shownSysctl, sysctlOf } from "../facts/namespace.ts";
+import { shownSysctl } from "../facts/namespace.ts";
 import { attachmentsOf } from "../facts/networks.ts";
 import { containersNamed, verb } from "../facts/text.ts";
 import { type About, whereTooBigEnds } from "../facts/too-big.ts";
@@ -100,7 +101,7 @@ function look(patient: Patient, way: WayOut): Finding | undefined {
 /** ip-sysctl: 1 and above take no notice of what routers say. */
 function notLearned({ host, container }: Patient): readonly Finding[] {
   const key = "net.ipv4.ip_no_pmtu_disc";
-  const value = sysctlOf(host, key) ?? 0;
+  const value = sysctlNumber(host, key) ?? 0;
   if (container || value === 0) return [];
   return [
     {

@@ -1,14 +1,10 @@
 /** What is asked of a namespace again and again. */
-import { type Address, type Family, sameAddress } from "../../lib/ip.ts";
+import { type Address, sameAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
-import { RT_SCOPE, RT_TABLE, RTN } from "../../linux/rtnetlink/route-numbers.ts";
-import type { Namespace, ObservedAddress, ObservedLink, ObservedRoute } from "../../observe/types.ts";
-
-export const linkAt = ({ links }: Namespace, ifindex: number | undefined): ObservedLink | undefined =>
-  links.find((link) => link.ifindex === ifindex);
-
-export const linkNamed = ({ links }: Namespace, name: string | undefined): ObservedLink | undefined =>
-  links.find((link) => link.name === name);
+import { RT_SCOPE } from "../../linux/rtnetlink/route-numbers.ts";
+import { defaultRoutes } from "../../observe/lookup.ts";
+import { linkAt } from "../../observe/place.ts";
+import type { Namespace, ObservedAddress, ObservedLink } from "../../observe/types.ts";
 
 /** Of a link; link-local ones are not among them. */
 export const addressesOf = (
@@ -23,22 +19,9 @@ export const hasAddress = (
   address: Address,
 ): boolean => addressesOf(namespace, link).some((one) => sameAddress(one.address.address, address));
 
-/** A number that a sysctl has; undefined where this kernel, or this namespace, has no such key. */
-export function sysctlOf({ sysctls }: Namespace, key: string): number | undefined {
-  const value = sysctls.get(key);
-  return value === undefined || !/^-?\d+$/.test(value.trim()) ? undefined : Number(value);
-}
-
 /** As sysctl(8) prints it. */
 export const shownSysctl = (namespace: Namespace, key: string): string =>
   `${key} = ${namespace.sysctls.get(key) ?? "(not there)"}`;
-
-/** The best first. */
-export const defaultRoutes = ({ routes }: Namespace, family: Family): readonly ObservedRoute[] =>
-  routes
-    .filter((route) => route.family === family && route.to.length === 0 && route.table === RT_TABLE.main)
-    .filter(({ type }) => type === RTN.unicast)
-    .toSorted((a, b) => a.metric - b.metric);
 
 /** Links that default routes leave by, the best first, each once. */
 export function uplinksOf(namespace: Namespace): readonly ObservedLink[] {
@@ -57,7 +40,7 @@ export function isUnplugged(namespace: Namespace): boolean {
 export const inside = (namespace: Namespace, command: string): string =>
   namespace.host ? command : `${shell`nsenter --net=${namespace.path}`} ${command}`;
 
-/** `container web`, `the host`, `namespace blue`. */
+/** `container web`, `this machine`, `namespace blue`. */
 export const called = ({ host, container, name }: Namespace): string =>
   host ? "this machine" : container ? `container ${container.name}` : `namespace ${name}`;
 

@@ -1,10 +1,11 @@
 /** Engines' networks as the kernel has them, and containers' attachments to them. */
 import { type Address, contains, sameAddress } from "../../lib/ip.ts";
+import { memoBy } from "../../lib/memo.ts";
 import { BR_STATE_FORWARDING } from "../../linux/rtnetlink/port-state.ts";
 import { RT_TABLE, RTN } from "../../linux/rtnetlink/route-numbers.ts";
 import type { EngineEndpoint } from "../../observe/engines/types.ts";
+import { linkAt } from "../../observe/place.ts";
 import type { Engine, EngineNetwork, Namespace, ObservedLink } from "../../observe/types.ts";
-import { placeOf } from "../../trace/walk/place.ts";
 import type { Patient, Resident } from "../types.ts";
 import { segmentsOf } from "./segments.ts";
 
@@ -17,19 +18,10 @@ export interface Network {
   readonly residents: readonly Resident[];
 }
 
+// Found once a patient: most checks ask, and there may be a thousand containers.
+
 /** Bridge networks: all, or those of the container that is asked about. */
-export const bridgeNetworks = (patient: Patient): readonly Network[] => once(NETWORKS, patient, findNetworks);
-
-const NETWORKS = new WeakMap<Patient, readonly Network[]>();
-const ATTACHMENTS = new WeakMap<Patient, readonly Attachment[]>();
-const WIRED = new WeakMap<Patient, readonly Attachment[]>();
-
-/** Most checks ask, and there may be a thousand containers. */
-function once<T>(known: WeakMap<Patient, T>, patient: Patient, find: (patient: Patient) => T): T {
-  const found = known.get(patient) ?? find(patient);
-  known.set(patient, found);
-  return found;
-}
+export const bridgeNetworks: (patient: Patient) => readonly Network[] = memoBy(findNetworks);
 
 function findNetworks(patient: Patient): readonly Network[] {
   const { topology, host, container, containers } = patient;
@@ -71,8 +63,7 @@ export interface Attachment {
 }
 
 /** Those of containers with a namespace of their own: who shares one has no links of his own. */
-export const attachmentsOf = (patient: Patient): readonly Attachment[] =>
-  once(ATTACHMENTS, patient, findAttachments);
+export const attachmentsOf: (patient: Patient) => readonly Attachment[] = memoBy(findAttachments);
 
 function findAttachments(patient: Patient): readonly Attachment[] {
   return bridgeNetworks(patient).flatMap((network) =>
@@ -109,7 +100,7 @@ function linkOf(
 /** A pair's two ends name each other. */
 function portOf(host: Namespace, link: ObservedLink | undefined, home: Namespace): ObservedLink | undefined {
   if (link?.kind !== "veth" || !link.other) return undefined;
-  const port = placeOf(host).link(link.other.ifindex);
+  const port = linkAt(host, link.other.ifindex);
   return port?.other?.ifindex === link.ifindex && port.other.namespace === home.id ? port : undefined;
 }
 
@@ -143,5 +134,6 @@ function leadsBy({ routes }: Namespace, bridge: ObservedLink, address: Address):
   return best?.hops.some(({ ifindex }) => ifindex === bridge.ifindex) ?? false;
 }
 
-export const wiredAttachments = (patient: Patient): readonly Attachment[] =>
-  once(WIRED, patient, () => attachmentsOf(patient).filter((one) => isWired(one, patient.host)));
+export const wiredAttachments: (patient: Patient) => readonly Attachment[] = memoBy((patient: Patient) =>
+  attachmentsOf(patient).filter((one) => isWired(one, patient.host)),
+);

@@ -1,4 +1,5 @@
 /** Layer 2: who hears whom without a router. A bridge, and the ends of the pairs that are its ports. */
+import { memoBy } from "../../lib/memo.ts";
 import type { LinkRef, Namespace, NamespaceId, ObservedLink, Topology } from "../../observe/types.ts";
 
 /** A link that hears what is said on a segment. */
@@ -21,16 +22,7 @@ export interface Segment {
 
 const keyOf = (namespace: NamespaceId, ifindex: number): string => `${namespace} ${ifindex}`;
 
-const known = new WeakMap<Topology, Segments>();
-
-/** Computed once a topology. */
-export function segmentsOf(topology: Topology): Segments {
-  const found = known.get(topology) ?? new Segments(topology);
-  known.set(topology, found);
-  return found;
-}
-
-export class Segments {
+class Segments {
   readonly all: readonly Segment[];
   readonly #byLink = new Map<string, Segment>();
 
@@ -55,6 +47,11 @@ export class Segments {
     return this.all.find((one) => one.namespace.id === namespace.id && one.bridge.name === name);
   }
 }
+
+/** Computed once a topology. */
+export const segmentsOf: (topology: Topology) => Segments = memoBy(
+  (topology: Topology) => new Segments(topology),
+);
 
 function segmentOf(namespace: Namespace, bridge: ObservedLink, links: ReadonlyMap<string, Member>): Segment {
   const members: Member[] = [{ namespace, link: bridge }];

@@ -1,10 +1,11 @@
 /** What containers send: to the world, and to each other. */
 import { type Address, type Family, parseAddress } from "../../lib/ip.ts";
+import { defaultRoutes } from "../../observe/lookup.ts";
 import type { Namespace } from "../../observe/types.ts";
 import { strangerOf } from "../../trace/ends/uplink.ts";
 import type { Flow } from "../../trace/types.ts";
 import type { Patient, Resident } from "../types.ts";
-import { addressesOf, defaultRoutes } from "./namespace.ts";
+import { addressesOf } from "./namespace.ts";
 import { bridgeNetworks, isIsolated, type Network, wiredAttachments } from "./networks.ts";
 
 /** Somewhere, as different from a stranger as two hosts of the internet can be: who drops both drops everything. */

@@ -2,9 +2,10 @@
 import { invalid, notFound } from "../../lib/errors.ts";
 import { type Address, type Family, formatAddress, tryParseAddress } from "../../lib/ip.ts";
 import { DNS_PORT } from "../../lib/protocols.ts";
+import { hostOf } from "../../observe/lookup.ts";
 import type { Namespace, Topology } from "../../observe/types.ts";
 import type { Flow } from "../types.ts";
-import { findPlace, hostOf, ownerOf, unknownPlace } from "./places.ts";
+import { findPlace, ownerOf, unknownPlace } from "./places.ts";
 import { type ReceiverOptions, receiverOf, type Sender } from "./receiver.ts";
 import { strangerOf, uplinkOf } from "./uplink.ts";
 import { parseFrom, parseTo } from "./words.ts";

@@ -1,8 +1,9 @@
 /** Who is who in a topology: containers by name or id, namespaces, and whose an address is. Pure. */
-import { conflict, notFound } from "../../lib/errors.ts";
+import { conflict } from "../../lib/errors.ts";
 import { type Address, contains, type Family, type Prefix, sameAddress } from "../../lib/ip.ts";
 import { nearest } from "../../lib/nearest.ts";
 import { RT_SCOPE } from "../../linux/rtnetlink/route-numbers.ts";
+import { hostOf } from "../../observe/lookup.ts";
 import type { EngineContainer, Namespace, ObservedAddress, Topology } from "../../observe/types.ts";
 
 /** A namespace, and the container of it that was meant. */
@@ -13,12 +14,6 @@ export interface Place {
 }
 
 const SHORT = 12;
-
-export const hostOf = (topology: Topology): Namespace => {
-  const host = topology.namespaces.get(topology.host);
-  if (!host) throw notFound("the topology has no host: nothing could be read of this machine's network");
-  return host;
-};
 
 const containersOf = (topology: Topology): readonly EngineContainer[] =>
   topology.engines.flatMap(({ containers }) => containers);

@@ -10,6 +10,7 @@ import {
   tryParseAddress,
 } from "../../lib/ip.ts";
 import { nearest } from "../../lib/nearest.ts";
+import { hostOf } from "../../observe/lookup.ts";
 import type { EngineNetwork, Namespace, Topology } from "../../observe/types.ts";
 import type { End } from "../types.ts";
 import { isName } from "./dns.ts";
@@ -18,7 +19,6 @@ import { type Resolve, resolveFrom } from "./names.ts";
 import {
   addressBetween,
   findPlace,
-  hostOf,
   ownerOf,
   type Place,
   reachableAddresses,

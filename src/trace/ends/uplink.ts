@@ -1,8 +1,8 @@
 /** The way between this machine and the world. Pure. */
 import { type Address, type Family, type Mac, parseAddress, sameAddress } from "../../lib/ip.ts";
-import { RT_TABLE, RTN } from "../../linux/rtnetlink/route-numbers.ts";
+import { defaultRoutes, hostOf } from "../../observe/lookup.ts";
+import { linkAt } from "../../observe/place.ts";
 import type { LinkRef, Namespace, ObservedRoute, Topology } from "../../observe/types.ts";
-import { hostOf } from "./places.ts";
 
 export interface Uplink {
   readonly link: LinkRef;
@@ -21,19 +21,8 @@ const STRANGERS: Readonly<Record<Family, Address>> = {
 
 export const strangerOf = (family: Family): Address => STRANGERS[family];
 
-/** The default route of a namespace with the least metric. */
-export function defaultRoute(namespace: Namespace, family: Family): ObservedRoute | undefined {
-  return namespace.routes
-    .filter(
-      (route) =>
-        route.family === family &&
-        route.type === RTN.unicast &&
-        route.table === RT_TABLE.main &&
-        route.to.length === 0 &&
-        route.hops.length > 0,
-    )
-    .toSorted((a, b) => a.metric - b.metric)[0];
-}
+const defaultRoute = (namespace: Namespace, family: Family): ObservedRoute | undefined =>
+  defaultRoutes(namespace, family).find(({ hops }) => hops.length > 0);
 
 /** Where it sends what it knows no better way for. */
 export function gatewayOf(namespace: Namespace, family: Family): Address | undefined {
@@ -44,7 +33,7 @@ export function gatewayOf(namespace: Namespace, family: Family): Address | undef
 export function uplinkOf(topology: Topology, family: Family): Uplink | undefined {
   const host = hostOf(topology);
   const hop = defaultRoute(host, family)?.hops[0];
-  const link = host.links.find(({ ifindex }) => ifindex === hop?.ifindex);
+  const link = linkAt(host, hop?.ifindex);
   if (!hop || !link) return undefined;
   const gateway = hop.via;
   const neighbour = gateway && host.neighbours.find((one) => !one.proxy && sameAddress(one.address, gateway));

@@ -1,7 +1,7 @@
 /** Rules that no engine of the traffic's own made: the administrator's, a host firewall's, another engine's. Pure. */
 import { shell } from "../../lib/shell.ts";
 import { isNftName } from "../../linux/nftables/names.ts";
-import type { Namespace, ObservedLink } from "../../observe/types.ts";
+import type { Namespace } from "../../observe/types.ts";
 import type { RuleRef } from "../types.ts";
 import { isPolicy, ownerOfRule, type RuleOwner } from "./owner.ts";
 import type { Case, Explain, Explanation, Fix } from "./types.ts";
@@ -117,8 +117,3 @@ function plain(one: Case, rule: RuleRef, owner: RuleOwner, namespace: Namespace 
     fixes: [withoutRule(rule, namespace)],
   };
 }
-
-export const linkNamed = (
-  namespace: Namespace | undefined,
-  name: string | undefined,
-): ObservedLink | undefined => namespace?.links.find((link) => link.name === name);

@@ -8,6 +8,7 @@ import {
   parseAddress,
   subnetOf,
 } from "../../lib/ip.ts";
+import { placeOf } from "../../observe/place.ts";
 import type { Namespace } from "../../observe/types.ts";
 import { type Carried, makePacket } from "../packet/make.ts";
 import type { Packet } from "../packet/types.ts";
@@ -16,7 +17,7 @@ import { arrive } from "./device/receive.ts";
 import type { Fate } from "./fate.ts";
 import { outputRoute } from "./fib/output.ts";
 import { localOut, mayNotFragment, noRoute, tellRoute } from "./ip/output.ts";
-import { nameOf, type Port, placeOf, portAt } from "./place.ts";
+import { nameOf, type Port, portAt } from "./port.ts";
 import { ipv6Off } from "./settings.ts";
 import { PACKET, type Skb } from "./skb.ts";
 import { SOMEBODY, type Walk } from "./walk.ts";

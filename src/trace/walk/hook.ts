@@ -1,5 +1,6 @@
 /** A hook of netfilter: nf_hook_slow (net/netfilter/core.c), with what the kernel itself does at it. */
 import type { Address } from "../../lib/ip.ts";
+import { placeOf } from "../../observe/place.ts";
 import type { Namespace } from "../../observe/types.ts";
 import type { HookName, Layer, Outcome, Stage, Surroundings, Translation } from "../firewall/types.ts";
 import { familyOf } from "../packet/packet.ts";
@@ -10,7 +11,6 @@ import { isError } from "./conntrack/tuple.ts";
 import type { Fate, Passed } from "./fate.ts";
 import { routeViewOf } from "./fib/view.ts";
 import { tellRejected } from "./ip/errors.ts";
-import { placeOf } from "./place.ts";
 import { droppedBy, rejected } from "./sentences.ts";
 import type { Skb } from "./skb.ts";
 import type { Walk } from "./walk.ts";

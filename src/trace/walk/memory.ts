@@ -1,8 +1,8 @@
 /** What a walk leaves behind in the kernels that it passes, and meets again on its way back. */
 import type { Address, Mac } from "../../lib/ip.ts";
+import { keyOf } from "../../observe/place.ts";
 import type { LinkRef, NamespaceId } from "../../observe/types.ts";
 import type { Tuple } from "./conntrack/tuple.ts";
-import { keyOf } from "./place.ts";
 
 /** struct nf_conn. */
 export interface Connection {

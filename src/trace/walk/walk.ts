@@ -1,5 +1,6 @@
 /** One walk of a packet through the machine: what it met so far, and what it was told to assume. */
 import type { Address, Mac } from "../../lib/ip.ts";
+import { placeOf } from "../../observe/place.ts";
 import type { Namespace, NamespaceId, NextHop, Topology } from "../../observe/types.ts";
 import type { StagesOf, TracksConnections } from "../firewall/types.ts";
 import { sightOf } from "../packet/sight.ts";
@@ -8,7 +9,7 @@ import type { DropReason, Event, Flow, Hop, Sight } from "../types.ts";
 import type { Pick } from "./choices.ts";
 import type { Fate } from "./fate.ts";
 import { Memory } from "./memory.ts";
-import { type Port, placeOf } from "./place.ts";
+import type { Port } from "./port.ts";
 import type { Skb } from "./skb.ts";
 
 /** The rule sets, as the walk asks them. */

@@ -1,4 +1,5 @@
 /** Rules as operations: their attributes are read once, at their first packet. */
+import { memoBy } from "../../../lib/memo.ts";
 import type { NftExpression, NftRule } from "../../../linux/nftables/program.ts";
 import { connlimit, hash, limit, numgen, quota } from "./expressions/chance.ts";
 import { ct, notrack } from "./expressions/ct.ts";
@@ -63,13 +64,6 @@ const compile: Compile = ({ name, attributes }: NftExpression): Operation =>
       return "continue";
     }));
 
-const compiled = new WeakMap<NftRule, readonly Operation[]>();
-
-export function operationsOf(rule: NftRule): readonly Operation[] {
-  let operations = compiled.get(rule);
-  if (!operations) {
-    operations = rule.expressions.map(compile);
-    compiled.set(rule, operations);
-  }
-  return operations;
-}
+export const operationsOf: (rule: NftRule) => readonly Operation[] = memoBy(({ expressions }: NftRule) =>
+  expressions.map(compile),
+);

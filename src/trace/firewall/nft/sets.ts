@@ -1,18 +1,18 @@
 /** What is in a set: found by an index that its first lookup builds. */
+import { memoBy } from "../../../lib/memo.ts";
 import type { NftElement, NftSet } from "../../../linux/nftables/program.ts";
 
 type Index = (key: Uint8Array) => NftElement | undefined;
 
-const indices = new WeakMap<NftSet, { readonly find: Index; readonly catchall: NftElement | undefined }>();
+const indexed = memoBy((set: NftSet) => ({
+  find: indexOf(set),
+  catchall: set.elements().find(({ catchall }) => catchall),
+}));
 
 /** The element that a key falls to, the catch-all one where no other takes it. */
 export function lookUp(set: NftSet, key: Uint8Array): NftElement | undefined {
-  let index = indices.get(set);
-  if (!index) {
-    index = { find: indexOf(set), catchall: set.elements().find(({ catchall }) => catchall) };
-    indices.set(set, index);
-  }
-  return index.find(key) ?? index.catchall;
+  const { find, catchall } = indexed(set);
+  return find(key) ?? catchall;
 }
 
 function indexOf(set: NftSet): Index {

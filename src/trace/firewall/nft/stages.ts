@@ -1,11 +1,11 @@
 /** nftables' base chains at a hook, as stages. */
 import { ETHERTYPE } from "../../../lib/protocols.ts";
 import type { NftChain, NftFamily, NftTable } from "../../../linux/nftables/program.ts";
+import { linkAt } from "../../../observe/place.ts";
 import type { Namespace } from "../../../observe/types.ts";
 import type { Packet } from "../../packet/types.ts";
 import type { HookName, Layer, Outcome, Stage, Surroundings } from "../types.ts";
 import type { Extensions } from "./extensions.ts";
-import { linkAt } from "./links.ts";
 import { runChain } from "./run.ts";
 
 /** Families of tables that a layer asks; of inet at ingress, its chains there alone. */

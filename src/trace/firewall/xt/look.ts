@@ -2,6 +2,7 @@
 import { addressFromBytes, type Family } from "../../../lib/ip.ts";
 import { ETHERTYPE } from "../../../lib/protocols.ts";
 import { viewOf } from "../../../linux/bytes.ts";
+import { linkAt } from "../../../observe/place.ts";
 import type { Namespace } from "../../../observe/types.ts";
 import { withBytes } from "../../packet/packet.ts";
 import type { Packet } from "../../packet/types.ts";
@@ -70,18 +71,9 @@ export function withTos(packet: Packet, tos: number): Packet {
   return withBytes(packet, network, [(first & 0xf0) | (tos >> 4), ((tos & 0xf) << 4) | (second & 0xf)]);
 }
 
-const names = new WeakMap<Namespace, ReadonlyMap<number, string>>();
-
 /** A link's name; "" where there is none, as rules see it. */
-export function linkName(namespace: Namespace, ifindex: number | undefined): string {
-  if (ifindex === undefined) return "";
-  let known = names.get(namespace);
-  if (!known) {
-    known = new Map(namespace.links.map((link) => [link.ifindex, link.name]));
-    names.set(namespace, known);
-  }
-  return known.get(ifindex) ?? "";
-}
+export const linkName = (namespace: Namespace, ifindex: number | undefined): string =>
+  linkAt(namespace, ifindex)?.name ?? "";
 
 /** `eth0`, or `eth+` for all that begin so. */
 export const fitsPattern = (pattern: string, name: string): boolean =>

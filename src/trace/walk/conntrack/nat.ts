@@ -9,6 +9,7 @@ import {
 } from "../../../lib/ip.ts";
 import { PROTOCOL } from "../../../lib/protocols.ts";
 import { RT_SCOPE } from "../../../linux/rtnetlink/route-numbers.ts";
+import { placeOf } from "../../../observe/place.ts";
 import type { Namespace } from "../../../observe/types.ts";
 import type { HookName, Translation } from "../../firewall/types.ts";
 import { withAddress, withBytes, withEchoIdentifier, withPort } from "../../packet/packet.ts";
@@ -18,7 +19,6 @@ import type { RuleRef } from "../../types.ts";
 import { selectAddress } from "../fib/source4.ts";
 import { selectAddress6 } from "../fib/source6.ts";
 import type { Connection } from "../memory.ts";
-import { placeOf } from "../place.ts";
 import type { Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 import { isTaken, STATUS } from "./track.ts";

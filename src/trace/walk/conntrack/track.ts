@@ -1,12 +1,12 @@
 /** Connection tracking of one namespace: nf_conntrack_in, nf_conntrack_confirm (net/netfilter/nf_conntrack_core.c). */
 import type { Family } from "../../../lib/ip.ts";
+import { memoBy } from "../../../lib/memo.ts";
 import { PROTOCOL } from "../../../lib/protocols.ts";
 import type { Namespace, ObservedConnection } from "../../../observe/types.ts";
 import type { ConnectionView } from "../../firewall/types.ts";
 import { icmpOf, tcpFlagsOf } from "../../packet/packet.ts";
 import type { Packet } from "../../packet/types.ts";
 import type { Passed } from "../fate.ts";
-import { memoBy } from "../memo.ts";
 import type { Connection } from "../memory.ts";
 import { sysctl } from "../settings.ts";
 import type { Skb, Tracked } from "../skb.ts";

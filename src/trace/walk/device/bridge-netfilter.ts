@@ -8,7 +8,7 @@ import { inputRoute } from "../fib/input.ts";
 import { type Builtin, passHook } from "../hook.ts";
 import { queryOf } from "../ip/query.ts";
 import { isConnected, resolve } from "../neighbour/resolve.ts";
-import type { Port } from "../place.ts";
+import type { Port } from "../port.ts";
 import { sysctl } from "../settings.ts";
 import { PACKET, type Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";

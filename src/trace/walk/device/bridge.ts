@@ -1,11 +1,12 @@
 /** A bridge: br_handle_frame (net/bridge/br_input.c), br_dev_xmit (br_device.c), br_forward and br_flood (br_forward.c). */
 import type { Mac } from "../../../lib/ip.ts";
 import { BR_STATE_FORWARDING, BR_STATE_LEARNING, PORT_STATES } from "../../../linux/rtnetlink/port-state.ts";
+import { placeOf } from "../../../observe/place.ts";
 import { BROADCAST_MAC, NO_MAC } from "../../packet/make.ts";
 import { familyOf, macOfPacket } from "../../packet/packet.ts";
 import type { Fate, Passed } from "../fate.ts";
 import { passHook } from "../hook.ts";
-import { nameOf, type Port, placeOf } from "../place.ts";
+import { nameOf, type Port } from "../port.ts";
 import { PACKET, type Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 import {

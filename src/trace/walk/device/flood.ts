@@ -1,12 +1,13 @@
 /** Which ports a flooded frame need not be followed to: of a thousand containers, one has the address. */
 import { type Address, addressFromBytes, type Mac, sameAddress } from "../../../lib/ip.ts";
 import { isLoopback } from "../../../lib/ip-kinds.ts";
+import { memoBy } from "../../../lib/memo.ts";
 import { ETHERTYPE, PROTOCOL } from "../../../lib/protocols.ts";
 import { RTN } from "../../../linux/rtnetlink/route-numbers.ts";
+import { keyOf, placeOf } from "../../../observe/place.ts";
 import type { Namespace, ObservedLink, Topology } from "../../../observe/types.ts";
 import { addressOf, icmpOf, macOfPacket } from "../../packet/packet.ts";
-import { memoBy } from "../memo.ts";
-import { keyOf, otherEnd, type Port, placeOf, stackedOn } from "../place.ts";
+import { otherEnd, type Port, stackedOn } from "../port.ts";
 import { sysctl } from "../settings.ts";
 import type { Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";

@@ -1,6 +1,6 @@
 /** Out of what can be seen from here: by hardware, a tunnel, or into a namespace that is nowhere to be found. */
 import type { Fate } from "../fate.ts";
-import { nameOf, type Port } from "../place.ts";
+import { nameOf, type Port } from "../port.ts";
 import { lost } from "../sentences.ts";
 import type { Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";

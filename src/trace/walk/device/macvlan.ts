@@ -1,7 +1,7 @@
 /** Links with a MAC address of their own upon another one: macvlan_queue_xmit, macvlan_handle_frame (drivers/net/macvlan.c). */
 import { macOfPacket } from "../../packet/packet.ts";
 import type { Fate } from "../fate.ts";
-import { otherEnd, type Port, stackedOn } from "../place.ts";
+import { otherEnd, type Port, stackedOn } from "../port.ts";
 import { PACKET, type Skb, scrubbed } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 import { copies } from "./copies.ts";

@@ -1,10 +1,11 @@
 /** A link takes a packet in: __netif_receive_skb_core (net/core/dev.c). */
 import { ETHERTYPE } from "../../../lib/protocols.ts";
+import { placeOf } from "../../../observe/place.ts";
 import type { Fate } from "../fate.ts";
 import { passHook } from "../hook.ts";
 import { ipReceive } from "../ip/receive.ts";
 import { arpReceive } from "../neighbour/arp.ts";
-import { nameOf, type Port, placeOf, stackedOn } from "../place.ts";
+import { nameOf, type Port, stackedOn } from "../port.ts";
 import type { Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 import { bridgeReceive } from "./bridge.ts";

@@ -4,7 +4,7 @@ import { lengthOf, macOfPacket } from "../../packet/packet.ts";
 import type { DropReason } from "../../types.ts";
 import type { Fate } from "../fate.ts";
 import { passHook } from "../hook.ts";
-import { nameOf, otherEnd, type Port } from "../place.ts";
+import { nameOf, otherEnd, type Port } from "../port.ts";
 import { PACKET, type Skb, scrubbed } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 import { bridgeTransmit } from "./bridge.ts";

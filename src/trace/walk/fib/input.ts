@@ -2,10 +2,11 @@
 import { type Address, formatAddress } from "../../../lib/ip.ts";
 import { isBroadcast, isLinkLocal, isLoopback, isMulticast, isUnspecified } from "../../../lib/ip-kinds.ts";
 import { RTN } from "../../../linux/rtnetlink/route-numbers.ts";
+import { forwards } from "../../../observe/lookup.ts";
+import { placeOf } from "../../../observe/place.ts";
 import type { Namespace, NextHop, ObservedLink } from "../../../observe/types.ts";
 import type { DropReason } from "../../types.ts";
-import { placeOf } from "../place.ts";
-import { either, forwards4, forwards6 } from "../settings.ts";
+import { either } from "../settings.ts";
 import type { PickHop } from "./output.ts";
 import type { Found, NotFound, Query } from "./query.ts";
 import { lookup } from "./rules.ts";
@@ -63,8 +64,8 @@ function inputRoute4(namespace: Namespace, link: ObservedLink, query: Arrived, p
   if (strange) return refused(strange);
   if (isBroadcast(query.to)) return { way: "local" };
   const found = lookup(namespace, query);
-  const forwards = forwards4(namespace, link);
-  if (!found.found && forwards) return nowhere(namespace, query, found, forwards);
+  const forwarding = forwards(namespace, link, 4);
+  if (!found.found && forwarding) return nowhere(namespace, query, found, forwarding);
   if (!found.found) return refused(notForwarding(namespace, link, query, 4));
   if (found.route.type === RTN.broadcast) return { way: "local", found };
   if (found.route.type === RTN.local) {
@@ -72,7 +73,7 @@ function inputRoute4(namespace: Namespace, link: ObservedLink, query: Arrived, p
     return reason ? refused(reason) : { way: "local", found };
   }
   // ip_error: whoever does not forward tells nobody.
-  if (!forwards) return refused(notForwarding(namespace, link, query, 4));
+  if (!forwarding) return refused(notForwarding(namespace, link, query, 4));
   const route = onwards(namespace, query, found, pick);
   if (route.way !== "forward") return route;
   const reason = refusedSource(namespace, link, query, route.out.ifindex);
@@ -91,7 +92,7 @@ function inputRoute6(namespace: Namespace, link: ObservedLink, query: Arrived, p
   const found = lookup(namespace, isLinkLocal(query.to) ? { ...query, out: link.ifindex } : query);
   if (found.found && (found.route.type === RTN.local || found.route.type === RTN.anycast))
     return { way: "local", found };
-  if (!forwards6(namespace)) return refused(notForwarding(namespace, link, query, 6));
+  if (!forwards(namespace, link, 6)) return refused(notForwarding(namespace, link, query, 6));
   if (!found.found) return nowhere(namespace, query, found, true);
   if (isLinkLocal(query.from) || isLoopback(query.from)) {
     const text = `${formatAddress(query.from)} is good on its own link only: ${namespace.name} does not forward what comes from it`;
@@ -114,9 +115,9 @@ function notForwarding(namespace: Namespace, link: ObservedLink, { to }: Query, 
 
 const TELLS = { ENETUNREACH: "net", EHOSTUNREACH: "host", EACCES: "filtered", EINVAL: undefined } as const;
 
-function nowhere(namespace: Namespace, query: Query, found: NotFound, forwards: boolean): InputRoute {
+function nowhere(namespace: Namespace, query: Query, found: NotFound, forwarding: boolean): InputRoute {
   const to = formatAddress(query.to);
-  const tells = forwards ? TELLS[found.error] : undefined;
+  const tells = forwarding ? TELLS[found.error] : undefined;
   if (!found.route && !(found.rule && found.rule.action.do !== "table")) {
     return refused({ code: "no-route", text: `${namespace.name} has no route to ${to}` }, tells);
   }

@@ -2,8 +2,8 @@
 import { type Address, formatAddress } from "../../../lib/ip.ts";
 import { isLinkLocal, isLoopback, isMulticast } from "../../../lib/ip-kinds.ts";
 import { RT_SCOPE, RTN } from "../../../linux/rtnetlink/route-numbers.ts";
+import { placeOf } from "../../../observe/place.ts";
 import type { Namespace, NextHop, ObservedLink } from "../../../observe/types.ts";
-import { placeOf } from "../place.ts";
 import { either } from "../settings.ts";
 import type { Found, NotFound, Query } from "./query.ts";
 import { lookup } from "./rules.ts";

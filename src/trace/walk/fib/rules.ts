@@ -1,10 +1,10 @@
 /** The routing policy database: fib_rules_lookup (net/core/fib_rules.c), fib4_rule_action, fib6_rule_action. */
 import type { Family } from "../../../lib/ip.ts";
 import { contains } from "../../../lib/ip.ts";
+import { memoBy } from "../../../lib/memo.ts";
 import { RTN } from "../../../linux/rtnetlink/route-numbers.ts";
+import { placeOf } from "../../../observe/place.ts";
 import type { Namespace, ObservedRoute, PolicyRule } from "../../../observe/types.ts";
-import { memoBy } from "../memo.ts";
-import { placeOf } from "../place.ts";
 import type { Lookup, NotFound, Query } from "./query.ts";
 import { lookupTable } from "./table.ts";
 

@@ -1,8 +1,8 @@
 /** Which of a machine's IPv4 addresses it speaks under, net/ipv4/devinet.c. */
 import { type Address, contains } from "../../../lib/ip.ts";
 import { RT_SCOPE } from "../../../linux/rtnetlink/route-numbers.ts";
+import { placeOf } from "../../../observe/place.ts";
 import type { Namespace, ObservedAddress } from "../../../observe/types.ts";
-import { placeOf } from "../place.ts";
 
 const primary = (address: ObservedAddress): boolean =>
   address.address.address.family === 4 && !address.secondary;

@@ -1,8 +1,8 @@
 /** Which of a machine's IPv6 addresses it speaks under: ipv6_dev_get_saddr (net/ipv6/addrconf.c), RFC 6724 section 5. */
 import { type Address, contains, parsePrefix } from "../../../lib/ip.ts";
 import { isLinkLocal, isLoopback, isMulticast } from "../../../lib/ip-kinds.ts";
+import { placeOf } from "../../../observe/place.ts";
 import type { Namespace, ObservedAddress } from "../../../observe/types.ts";
-import { placeOf } from "../place.ts";
 
 const SITE_LOCAL = parsePrefix("fec0::/10");
 

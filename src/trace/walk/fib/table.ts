@@ -1,8 +1,8 @@
 /** A routing table: fib_table_lookup (net/ipv4/fib_trie.c) and fib6_table_lookup (net/ipv6/route.c). */
 import { type Address, contains, type Family, firstOf } from "../../../lib/ip.ts";
+import { memoBy } from "../../../lib/memo.ts";
+import { placeOf } from "../../../observe/place.ts";
 import type { Namespace, NextHop, ObservedRoute } from "../../../observe/types.ts";
-import { memoBy } from "../memo.ts";
-import { placeOf } from "../place.ts";
 import { sysctl } from "../settings.ts";
 import { NEXT_HOP_DEAD, NEXT_HOP_LINKDOWN, type Query } from "./query.ts";
 

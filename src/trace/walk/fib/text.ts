@@ -2,8 +2,8 @@
 import type { Prefix } from "../../../lib/ip.ts";
 import { formatAddress, formatPrefix, widthOf } from "../../../lib/ip.ts";
 import { RT_TABLE, RTN } from "../../../linux/rtnetlink/route-numbers.ts";
+import { placeOf } from "../../../observe/place.ts";
 import type { Namespace, NextHop, ObservedRoute, PolicyRule } from "../../../observe/types.ts";
-import { placeOf } from "../place.ts";
 
 const TYPES = new Map<number, string>(Object.entries(RTN).map(([name, number]) => [number, name]));
 const TABLES = new Map<number, string>([

@@ -1,11 +1,12 @@
 /** Whether an answer would go back where a packet came from: fib_validate_source (net/ipv4/fib_frontend.c). IPv4 alone. */
 import { type Address, formatAddress } from "../../../lib/ip.ts";
+import { memoBy } from "../../../lib/memo.ts";
 import { RTN } from "../../../linux/rtnetlink/route-numbers.ts";
+import { reversePathFilter } from "../../../observe/lookup.ts";
+import { placeOf } from "../../../observe/place.ts";
 import type { Namespace, ObservedLink } from "../../../observe/types.ts";
 import type { DropReason } from "../../types.ts";
-import { memoBy } from "../memo.ts";
-import { placeOf } from "../place.ts";
-import { either, larger } from "../settings.ts";
+import { either } from "../settings.ts";
 import type { Query } from "./query.ts";
 import { lookup } from "./rules.ts";
 
@@ -33,7 +34,7 @@ export function refusedSource(
   packet: Required<Pick<Query, "from" | "to" | "mark">>,
   out?: number,
 ): DropReason | undefined {
-  const filter = larger(namespace, link, "reversePathFilter");
+  const filter = reversePathFilter(namespace, link);
   const source = formatAddress(packet.from);
   const ours: DropReason = {
     code: "martian",

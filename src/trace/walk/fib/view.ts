@@ -1,11 +1,11 @@
 /** What rules ask of routes: fib expressions, rpfilter, addrtype. inet_dev_addr_type, nft_fib4_eval, nft_fib6_eval_type. */
 import { type Address, addressFromBytes, type Mac } from "../../../lib/ip.ts";
 import { isMulticast } from "../../../lib/ip-kinds.ts";
+import { memoBy } from "../../../lib/memo.ts";
 import { RT_TABLE, RTN } from "../../../linux/rtnetlink/route-numbers.ts";
+import { placeOf } from "../../../observe/place.ts";
 import type { Namespace } from "../../../observe/types.ts";
 import type { RouteView } from "../../firewall/types.ts";
-import { memoBy } from "../memo.ts";
-import { placeOf } from "../place.ts";
 import { lookup } from "./rules.ts";
 import { lookupTable } from "./table.ts";
 

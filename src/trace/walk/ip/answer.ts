@@ -6,7 +6,7 @@ import { addressOf, echoIdentifierOf, portOf } from "../../packet/packet.ts";
 import type { Packet } from "../../packet/types.ts";
 import type { Fate } from "../fate.ts";
 import { needsLink, outputRoute } from "../fib/output.ts";
-import type { Port } from "../place.ts";
+import type { Port } from "../port.ts";
 import { lost } from "../sentences.ts";
 import { PACKET, type Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";

@@ -1,13 +1,13 @@
 /** What a sender is told of a packet that can't go on: icmp_send, icmp6_send, nf_send_reset. They walk back as well. */
 import type { Address } from "../../../lib/ip.ts";
 import { PROTOCOL } from "../../../lib/protocols.ts";
+import { placeOf } from "../../../observe/place.ts";
 import type { Namespace } from "../../../observe/types.ts";
 import { type Carried, makePacket } from "../../packet/make.ts";
 import { addressOf, familyOf, portOf } from "../../packet/packet.ts";
 import { isError } from "../conntrack/tuple.ts";
 import type { Unreachable } from "../fib/input.ts";
 import { outputRoute } from "../fib/output.ts";
-import { placeOf } from "../place.ts";
 import { PACKET, type Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 import { localOut } from "./output.ts";

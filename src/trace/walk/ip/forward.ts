@@ -5,7 +5,7 @@ import { sizeOf } from "../device/transmit.ts";
 import { type Fate, UNANSWERED } from "../fate.ts";
 import type { InputRoute } from "../fib/input.ts";
 import { passHook } from "../hook.ts";
-import { nameOf, type Port } from "../place.ts";
+import { nameOf, type Port } from "../port.ts";
 import { PACKET, type Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 import { tellExpired, tellTooBig } from "./errors.ts";

@@ -3,7 +3,7 @@ import { type Address, formatAddress, sameAddress } from "../../../lib/ip.ts";
 import { addressOf, echoIdentifierOf, icmpOf, portOf } from "../../packet/packet.ts";
 import type { Packet } from "../../packet/types.ts";
 import type { Fate } from "../fate.ts";
-import type { Port } from "../place.ts";
+import type { Port } from "../port.ts";
 import type { Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 

@@ -6,7 +6,7 @@ import { isNeverTracked } from "../conntrack/tuple.ts";
 import { type Fate, UNANSWERED } from "../fate.ts";
 import { passHook } from "../hook.ts";
 import { discoveryReceive } from "../neighbour/solicitation.ts";
-import type { Port } from "../place.ts";
+import type { Port } from "../port.ts";
 import { sysctl } from "../settings.ts";
 import type { Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";

@@ -12,7 +12,7 @@ import type { Found } from "../fib/query.ts";
 import { routeText, ruleText } from "../fib/text.ts";
 import { passHook } from "../hook.ts";
 import { resolve } from "../neighbour/resolve.ts";
-import { nameOf } from "../place.ts";
+import { nameOf } from "../port.ts";
 import type { Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 import { tellTooBig, tellUnreachable } from "./errors.ts";

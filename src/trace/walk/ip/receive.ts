@@ -1,12 +1,13 @@
 /** IP takes a packet in: ip_rcv, ip_rcv_finish (net/ipv4/ip_input.c), ipv6_rcv (net/ipv6/ip6_input.c). */
 import { type Address, formatAddress } from "../../../lib/ip.ts";
+import { placeOf } from "../../../observe/place.ts";
 import type { Namespace } from "../../../observe/types.ts";
 import { addressOf, familyOf, macOfPacket } from "../../packet/packet.ts";
 import type { DropReason } from "../../types.ts";
 import { type Fate, UNANSWERED } from "../fate.ts";
 import { type InputRoute, inputRoute } from "../fib/input.ts";
 import { passHook } from "../hook.ts";
-import { nameOf, type Port, placeOf } from "../place.ts";
+import { nameOf, type Port } from "../port.ts";
 import { ipv6Off } from "../settings.ts";
 import { PACKET, type Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";

@@ -1,8 +1,8 @@
 /** Who takes a packet: __inet_lookup_listener, __udp4_lib_lookup, and IPv6's alike. */
 import { type Address, type Family, formatAddress, sameAddress } from "../../../lib/ip.ts";
+import { placeOf } from "../../../observe/place.ts";
 import type { ListeningSocket, Namespace } from "../../../observe/types.ts";
 import type { DropReason } from "../../types.ts";
-import { placeOf } from "../place.ts";
 
 export type Taker =
   | { readonly socket: ListeningSocket; readonly reason?: undefined }

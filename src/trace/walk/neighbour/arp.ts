@@ -3,6 +3,8 @@ import { type Address, contains, sameAddress } from "../../../lib/ip.ts";
 import { isLoopback, isMulticast } from "../../../lib/ip-kinds.ts";
 import { ETHERTYPE } from "../../../lib/protocols.ts";
 import { RT_SCOPE, RTN } from "../../../linux/rtnetlink/route-numbers.ts";
+import { forwards } from "../../../observe/lookup.ts";
+import { placeOf } from "../../../observe/place.ts";
 import type { Namespace, ObservedLink } from "../../../observe/types.ts";
 import { makeArp } from "../../packet/make.ts";
 import { addressOf, macOfPacket } from "../../packet/packet.ts";
@@ -12,8 +14,8 @@ import { type Fate, UNANSWERED } from "../fate.ts";
 import { type InputRoute, inputRoute } from "../fib/input.ts";
 import { selectAddress } from "../fib/source4.ts";
 import { passHook } from "../hook.ts";
-import { nameOf, type Port, placeOf } from "../place.ts";
-import { either, forwards4, larger } from "../settings.ts";
+import { nameOf, type Port } from "../port.ts";
+import { either, larger } from "../settings.ts";
 import { PACKET, type Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 
@@ -98,7 +100,7 @@ function answers({ namespace, link }: Port, sender: Address, target: Address, ro
   if (route.way === "local") {
     return route.found?.route.type === RTN.local && !ignored(namespace, link, sender, target);
   }
-  if (route.way !== "forward" || !forwards4(namespace, link) || route.out.ifindex === link.ifindex)
+  if (route.way !== "forward" || !forwards(namespace, link, 4) || route.out.ifindex === link.ifindex)
     return false;
   return either(namespace, link, "proxyArp") || placeOf(namespace).proxied(link.ifindex, target);
 }

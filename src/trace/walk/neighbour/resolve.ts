@@ -2,12 +2,13 @@
 import { type Address, addressBytes, formatAddress, type Mac, sameAddress } from "../../../lib/ip.ts";
 import { isMulticast } from "../../../lib/ip-kinds.ts";
 import { RTN } from "../../../linux/rtnetlink/route-numbers.ts";
+import { placeOf } from "../../../observe/place.ts";
 import { BROADCAST_MAC, multicastMac } from "../../packet/make.ts";
 import type { DropReason } from "../../types.ts";
 import { refOf } from "../device/transmit.ts";
 import type { Answerer, Fate } from "../fate.ts";
 import { routeViewOf } from "../fib/view.ts";
-import { nameOf, type Port, placeOf, portAt } from "../place.ts";
+import { nameOf, type Port, portAt } from "../port.ts";
 import { listed } from "../sentences.ts";
 import type { Skb } from "../skb.ts";
 import { SOMEBODY, type Walk } from "../walk.ts";

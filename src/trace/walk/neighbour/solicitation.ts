@@ -1,14 +1,16 @@
 /** Neighbour discovery, RFC 4861, as Linux asks and answers: ndisc_solicit, ndisc_recv_ns (net/ipv6/ndisc.c). */
 import { type Address, addressFromBytes } from "../../../lib/ip.ts";
 import { isLinkLocal } from "../../../lib/ip-kinds.ts";
+import { forwards } from "../../../observe/lookup.ts";
+import { placeOf } from "../../../observe/place.ts";
 import { makePacket, solicitedNode } from "../../packet/make.ts";
 import { addressOf, icmpOf, macOfPacket } from "../../packet/packet.ts";
 import type { Packet } from "../../packet/types.ts";
 import { refOf } from "../device/transmit.ts";
 import { type Fate, UNANSWERED } from "../fate.ts";
 import { localOut } from "../ip/output.ts";
-import { type Port, placeOf } from "../place.ts";
-import { forwards6, ipv6Off } from "../settings.ts";
+import type { Port } from "../port.ts";
+import { ipv6Off } from "../settings.ts";
 import { PACKET, type Skb } from "../skb.ts";
 import type { Walk } from "../walk.ts";
 
@@ -85,7 +87,7 @@ function answers({ namespace, link }: Port, target: Address): boolean {
     });
   return (
     own ||
-    (forwards6(namespace) &&
+    (forwards(namespace, link, 6) &&
       link.settings?.proxyNdp === true &&
       placeOf(namespace).proxied(link.ifindex, target))
   );

@@ -1,8 +1,8 @@
 /** What takes a packet off its way, and what only looks at it. */
 import { viewOf } from "../../../../linux/bytes.ts";
 import { be32Or0, nameOr } from "../../../../linux/nftables/read-numbers.ts";
+import { linkAt } from "../../../../observe/place.ts";
 import { familyOf, tcpFlagsOf } from "../../../packet/packet.ts";
-import { linkAt } from "../links.ts";
 import { either, type Operation, readHost32, registerAt } from "../machine.ts";
 
 type Attributes = ReadonlyMap<number, Uint8Array>;

@@ -2,9 +2,9 @@
 import { ETHERTYPE } from "../../../../lib/protocols.ts";
 import { be32Or0 } from "../../../../linux/nftables/read-numbers.ts";
 import { IFNAMSIZ } from "../../../../linux/socket-constants.ts";
+import { linkAt } from "../../../../observe/place.ts";
 import type { ObservedLink } from "../../../../observe/types.ts";
 import { lengthOf, withMark, withPriority } from "../../../packet/packet.ts";
-import { linkAt } from "../links.ts";
 import { hex, type Machine, type Operation, type Result, readHost32, registerAt } from "../machine.ts";
 
 type Attributes = ReadonlyMap<number, Uint8Array>;

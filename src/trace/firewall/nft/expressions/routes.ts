@@ -2,8 +2,8 @@
 import { be32Or0 } from "../../../../linux/nftables/read-numbers.ts";
 import { RTN } from "../../../../linux/rtnetlink/route-numbers.ts";
 import { IFNAMSIZ } from "../../../../linux/socket-constants.ts";
+import { linkAt } from "../../../../observe/place.ts";
 import { addressBytesOf, familyOf } from "../../../packet/packet.ts";
-import { linkAt } from "../links.ts";
 import { type Machine, type Operation, registerAt } from "../machine.ts";
 
 type Attributes = ReadonlyMap<number, Uint8Array>;
