@@ -1,6 +1,7 @@
 /** ICMP echoes by raw sockets, raw(7), icmp(7): of any size, never in fragments. Never blocking. */
 import { closeSync } from "node:fs";
 import { constants } from "node:os";
+import { checksum } from "../lib/checksum.ts";
 import { type Address, formatAddress } from "../lib/ip.ts";
 import { check, declare, KernelError, lastErrno } from "./ffi.ts";
 import { encodeSocketAddress } from "./sockaddr.ts";
@@ -111,12 +112,4 @@ export function openEchoSocket(to: Address, id: number): EchoSocket {
     closeSync(fd);
     throw thrown;
   }
-}
-
-/** RFC 1071. */
-function checksum(bytes: Uint8Array): number {
-  let sum = 0;
-  for (let i = 0; i < bytes.length; i += 2) sum += ((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
 }

@@ -5,11 +5,10 @@ import { exitCodeOf } from "../../src/doctor/exit-code.ts";
 import { safeFixes } from "../../src/doctor/fix.ts";
 import { renderDiagnosis } from "../../src/doctor/render.ts";
 import { diagnosisToJson } from "../../src/doctor/to-json.ts";
-import { decodeAnswer, encodeQuery } from "../../src/doctor/tools/dns-message.ts";
 import { answerIn, question } from "../../src/doctor/tools/frames.ts";
 import { between } from "../../src/doctor/tools/path-mtu.ts";
 import type { Check, Diagnosis, Finding } from "../../src/doctor/types.ts";
-import { formatAddress, parseAddress, parseMac } from "../../src/lib/ip.ts";
+import { parseAddress, parseMac } from "../../src/lib/ip.ts";
 import { PLAIN } from "../../src/trace/render/style.ts";
 import { HOST, lab, SILENT } from "../support/doctor-lab.ts";
 
@@ -180,32 +179,6 @@ test("of several fixes the first safe one is carried out, once", () => {
     safeFixes(diagnosis([finding("a", { fixes }), finding("b", { fixes })])).map(({ command }) => command),
     ["up"],
   );
-});
-
-describe("a DNS message", () => {
-  /** The query, turned into an answer with one address. */
-  const answer = (id: number) =>
-    Buffer.concat([
-      Buffer.from(encodeQuery(id, "db.example")).fill(0x81, 2, 3).fill(0x80, 3, 4).fill(1, 7, 8),
-      Buffer.from("c00c00010001000000000004ac110003", "hex"),
-    ]);
-
-  test("is read for its code and addresses", () => {
-    const read = decodeAnswer(answer(7), 7);
-    assert.equal(read?.code, 0);
-    assert.deepEqual(read?.addresses.map(formatAddress), ["172.17.0.3"]);
-  });
-
-  test("of another query, or a query itself, is none", () => {
-    assert.equal(decodeAnswer(answer(7), 8), undefined);
-    assert.equal(decodeAnswer(encodeQuery(7, "db"), 7), undefined);
-  });
-
-  test("cut short anywhere ends well", () => {
-    const whole = answer(7);
-    for (let size = 0; size < whole.length; size += 1)
-      assert.doesNotThrow(() => decodeAnswer(whole.subarray(0, size), 7));
-  });
 });
 
 describe("a question for an address", () => {

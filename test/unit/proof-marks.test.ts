@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Address, type Family, parseAddress } from "../../src/lib/ip.ts";
+import { viewOf } from "../../src/linux/bytes.ts";
 import { type Carried, makePacket } from "../../src/trace/packet/make.ts";
 import type { Packet } from "../../src/trace/packet/types.ts";
-import { viewOf } from "../../src/trace/packet/view.ts";
 import { type Marks, meaningOf, meaningOfBeginning } from "../../src/trace/prove/marks.ts";
 import { chanceFor, makeProbe, questionOf } from "../../src/trace/prove/probe.ts";
 import type { Flow } from "../../src/trace/types.ts";

@@ -1,10 +1,11 @@
 /** From words to a flow. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { decodeAnswer, encodeQuestion, isName } from "../../src/lib/dns-question.ts";
 import { formatAddress, parseAddress } from "../../src/lib/ip.ts";
+import { parseResolvConf } from "../../src/lib/resolv-conf.ts";
 import type { Topology } from "../../src/observe/types.ts";
-import { decodeAnswer, encodeQuestion, isName } from "../../src/trace/ends/dns.ts";
-import { inHosts, namesToAsk, parseResolvConf } from "../../src/trace/ends/files.ts";
+import { inHosts, namesToAsk, serversOf } from "../../src/trace/ends/files.ts";
 import { type EndsOptions, findEnds, UnresolvedError } from "../../src/trace/ends/find.ts";
 import { parseTo } from "../../src/trace/ends/words.ts";
 import { address, container, DB, HOST, id, link, namespace, OUTSIDE, on, WEB, world } from "./trace-world.ts";
@@ -193,13 +194,17 @@ describe("names as resolvers have them", () => {
     const settings = parseResolvConf(
       "domain old.test\n# nameserver 192.0.2.1\nnameserver 127.0.0.11\nnameserver fe80::1%eth0\nsearch a.test b.test\noptions edns0 ndots:2 ndots:3\n",
     );
-    assert.deepEqual(settings.servers.map(formatAddress), ["127.0.0.11", "fe80::1"]);
+    assert.deepEqual(settings.nameservers.map(formatAddress), ["127.0.0.11", "fe80::1"]);
     assert.deepEqual([settings.search, settings.ndots], [["a.test", "b.test"], 3]);
-    assert.deepEqual(parseResolvConf("").servers.map(formatAddress), ["127.0.0.1"]);
+    assert.deepEqual(serversOf(parseResolvConf("")).map(formatAddress), ["127.0.0.1"]);
+    const many = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"];
+    const named = parseResolvConf(many.map((one) => `nameserver ${one}\n`).join(""));
+    assert.deepEqual(named.nameservers.map(formatAddress), many);
+    assert.deepEqual(serversOf(named).map(formatAddress), many.slice(0, 3), "so many are asked");
   });
 
   test("search lists", () => {
-    const settings = { servers: [], search: ["a.test", "."], ndots: 1 };
+    const settings = { nameservers: [], search: ["a.test", "."], ndots: 1 };
     assert.deepEqual(namesToAsk("db", settings), ["db.a.test", "db"]);
     assert.deepEqual(namesToAsk("db.b", settings), ["db.b", "db.b.a.test"]);
     assert.deepEqual(namesToAsk("db.", settings), ["db."]);
@@ -233,6 +238,7 @@ describe("names as resolvers have them", () => {
       assert.equal(decodeAnswer(answer.subarray(0, length)), undefined, `${length} bytes`);
     }
     assert.equal(decodeAnswer(question), undefined, "a question is no answer");
+    assert.throws(() => encodeQuestion(1, `${"x".repeat(64)}.test`, 4), RangeError);
   });
 
   test("what DNS could not have", () => {

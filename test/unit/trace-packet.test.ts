@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { checksum, transportChecksum } from "../../src/lib/checksum.ts";
 import { type Address, addressBytes, type Mac, parseAddress } from "../../src/lib/ip.ts";
-import { checksum, transportChecksum } from "../../src/trace/packet/checksum.ts";
 import {
   type Carried,
   makeArp,

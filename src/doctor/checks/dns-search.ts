@@ -1,7 +1,8 @@
 /** Settings of the resolver that cost time, or names. */
 import { formatAddress } from "../../lib/ip.ts";
+import type { ResolvConf } from "../../lib/resolv-conf.ts";
 import { attachmentsOf } from "../facts/networks.ts";
-import { type ResolvConf, resolvConfOf } from "../facts/resolv-conf.ts";
+import { resolvConfOf } from "../facts/resolv-conf.ts";
 import { containersNamed } from "../facts/text.ts";
 import type { Check, Finding } from "../types.ts";
 

@@ -2,9 +2,10 @@
 import { formatAddress } from "../../lib/ip.ts";
 import { isLoopback } from "../../lib/ip-kinds.ts";
 import { DNS_PORT } from "../../lib/protocols.ts";
+import type { ResolvConf } from "../../lib/resolv-conf.ts";
 import { attachmentsOf } from "../facts/networks.ts";
 import { socketsAt } from "../facts/ports.ts";
-import { EMBEDDED, type ResolvConf, resolvConfOf } from "../facts/resolv-conf.ts";
+import { EMBEDDED, resolvConfOf } from "../facts/resolv-conf.ts";
 import type { Check, Finding, Resident } from "../types.ts";
 
 const NAME = "dns-servers";

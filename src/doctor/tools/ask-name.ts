@@ -1,6 +1,7 @@
 /** A question to a name server, from a namespace. */
 import { randomInt } from "node:crypto";
 import { closeSync } from "node:fs";
+import { decodeAnswer, encodeQuestion } from "../../lib/dns-question.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Address } from "../../lib/ip.ts";
 import { DNS_PORT } from "../../lib/protocols.ts";
@@ -8,7 +9,6 @@ import { connectDatagram, receiveDatagram, sendDatagram } from "../../linux/data
 import { inNamespace } from "../../linux/netns.ts";
 import type { NetnsPath } from "../../linux/plan.ts";
 import type { NameAnswer } from "../types.ts";
-import { decodeAnswer, encodeQuery } from "./dns-message.ts";
 import { until } from "./until.ts";
 
 /** Milliseconds that a resolver has: glibc gives it five seconds, and people don't wait that long. */
@@ -28,16 +28,20 @@ export async function askName(path: NetnsPath, server: Address, name: string): P
     fd = socket;
     const receive = () => {
       const length = receiveDatagram(socket, buffer);
-      return length === undefined ? undefined : decodeAnswer(buffer.subarray(0, length), id);
+      const answer = length === undefined ? undefined : decodeAnswer(buffer.subarray(0, length));
+      return answer?.id === id ? answer : undefined;
     };
-    const query = encodeQuery(id, name);
+    const query = encodeQuestion(id, name, 4);
     sendDatagram(socket, query);
     let answer = await until(receive, AGAIN);
     if (!answer) {
       sendDatagram(socket, query);
       answer = await until(receive, PATIENCE - AGAIN);
     }
-    if (answer) return { answered: true, ...answer, took: performance.now() - began };
+    if (answer) {
+      const { code, addresses } = answer;
+      return { answered: true, code, addresses, took: performance.now() - began };
+    }
     return { answered: false, why: `no answer within ${PATIENCE} ms` };
   } catch (thrown) {
     return { answered: false, why: messageOf(thrown) };

@@ -1,4 +1,5 @@
 /** Questions for the owner of an address, as a link carries them. */
+import { transportChecksum } from "../../lib/checksum.ts";
 import {
   type Address,
   addressBytes,
@@ -67,18 +68,10 @@ function solicitation(address: Address, own: Mac): Uint8Array {
   header.writeUInt16BE(body.length, 4);
   header.set([PROTOCOL.icmp6, 255], 6);
   header.set(group, 24);
-  body.writeUInt16BE(checksum(header.subarray(8), body), 2);
+  const sum = transportChecksum(header.subarray(8, 24), group, PROTOCOL.icmp6, body);
+  body.writeUInt16BE(sum, 2);
   const to = Uint8Array.of(0x33, 0x33, ...group.subarray(12));
   return Buffer.concat([ethernet(to, own, ETHERTYPE.ip6), header, body]);
-}
-
-/** The internet checksum (RFC 1071) of ICMPv6 with its pseudo-header: both addresses, the length, the next header. */
-function checksum(addresses: Uint8Array, body: Uint8Array): number {
-  let sum = body.length + PROTOCOL.icmp6;
-  for (const part of [addresses, body])
-    for (let i = 0; i < part.length; i += 2) sum += ((part[i] ?? 0) << 8) | (part[i + 1] ?? 0);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
 }
 
 /** Of an advertisement: its option with the target's MAC, or else who sent the frame. */

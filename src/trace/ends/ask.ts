@@ -1,13 +1,13 @@
 /** Questions of DNS sent from a namespace: what the resolver there says of a name. */
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
+import { type DnsAnswer, decodeAnswer, encodeQuestion } from "../../lib/dns-question.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { type Address, FAMILIES, type Family, formatAddress } from "../../lib/ip.ts";
 import { DNS_PORT } from "../../lib/protocols.ts";
 import { connectDatagram, sendDatagram } from "../../linux/datagram.ts";
 import { inNamespace } from "../../linux/netns.ts";
 import type { NetnsPath } from "../../linux/plan.ts";
-import { type DnsAnswer, decodeAnswer, encodeQuestion } from "./dns.ts";
 
 /** What one server says of one name: all of its addresses of the families asked for. */
 export type Told =

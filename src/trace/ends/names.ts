@@ -1,12 +1,13 @@
 /** A name's address as a program in a namespace would find it: its hosts file, then its resolver. */
+import { isName } from "../../lib/dns-question.ts";
 import { codeOf } from "../../lib/errors.ts";
 import { type Address, type Family, formatAddress } from "../../lib/ip.ts";
 import { readIfThere } from "../../lib/read-if-there.ts";
+import { parseResolvConf } from "../../lib/resolv-conf.ts";
 import { readInRootOf } from "../../linux/root-of.ts";
 import type { Namespace } from "../../observe/types.ts";
 import { askServer } from "./ask.ts";
-import { isName } from "./dns.ts";
-import { inHosts, namesToAsk, parseResolvConf } from "./files.ts";
+import { inHosts, namesToAsk, serversOf } from "./files.ts";
 
 /** Milliseconds for a server: the system's own resolver waits five seconds, twice. */
 const PATIENCE = 1_000;
@@ -35,7 +36,7 @@ export const resolveFrom: Resolve = async (from, name, family) => {
   const settings = parseResolvConf(readText(from, "/etc/resolv.conf"));
   const troubles = new Set<string>();
   for (const asked of namesToAsk(name, settings)) {
-    for (const server of settings.servers) {
+    for (const server of serversOf(settings)) {
       const told = await askServer(from.host ? undefined : from.path, server, asked, family, PATIENCE);
       if (!told.answered) {
         troubles.add(told.why);

@@ -1,4 +1,5 @@
 /** Whom a packet is for, and at which address: of several, the one that its sender would use. */
+import { isName } from "../../lib/dns-question.ts";
 import { invalid, notFound } from "../../lib/errors.ts";
 import {
   type Address,
@@ -13,7 +14,6 @@ import { nearest } from "../../lib/nearest.ts";
 import { hostOf } from "../../observe/lookup.ts";
 import type { EngineNetwork, Namespace, Topology } from "../../observe/types.ts";
 import type { End } from "../types.ts";
-import { isName } from "./dns.ts";
 import { refuseMany, refuseZone } from "./many.ts";
 import { type Resolve, resolveFrom } from "./names.ts";
 import {

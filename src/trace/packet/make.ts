@@ -1,10 +1,11 @@
 /** Packets made: what a probe sends, what a kernel answers, and what asks for a neighbour. */
+import { checksum, transportChecksum } from "../../lib/checksum.ts";
 import { type Address, addressBytes, type Family, type Mac, macBytes } from "../../lib/ip.ts";
 import { ETHERTYPE, PROTOCOL } from "../../lib/protocols.ts";
-import { checksum, transportChecksum } from "./checksum.ts";
+import { viewOf } from "../../linux/bytes.ts";
+import { be16, be32, concat } from "./network-order.ts";
 import { parseBare, parseFrame } from "./parse.ts";
 import type { Packet } from "./types.ts";
-import { be16, be32, concat, viewOf } from "./view.ts";
 
 /** What an IP packet carries. `data` follows the header. */
 export type Carried =

@@ -9,9 +9,10 @@ import {
   macFromBytes,
 } from "../../lib/ip.ts";
 import { ETHERTYPE, PROTOCOL } from "../../lib/protocols.ts";
+import { viewOf } from "../../linux/bytes.ts";
+import { be16, concat } from "./network-order.ts";
 import { parseFrame } from "./parse.ts";
 import type { Packet } from "./types.ts";
-import { be16, concat, viewOf } from "./view.ts";
 
 const ETHERNET_HEADER = 14;
 

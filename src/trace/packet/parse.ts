@@ -1,7 +1,7 @@
 /** Where the headers of a packet begin: Ethernet (IEEE 802.3, 802.1Q), IPv4 (RFC 791), IPv6 (RFC 8200). */
 import { ETHERTYPE } from "../../lib/protocols.ts";
+import { viewOf } from "../../linux/bytes.ts";
 import type { Packet } from "./types.ts";
-import { viewOf } from "./view.ts";
 
 const ETHERNET_HEADER = 14;
 const VLAN_TAG = 4;

@@ -5,8 +5,8 @@
 import type { Family } from "../../lib/ip.ts";
 import { PROTOCOL } from "../../lib/protocols.ts";
 import { matches, type Pattern } from "../../linux/bpf/pattern.ts";
+import { be16, be32 } from "../packet/network-order.ts";
 import type { Packet } from "../packet/types.ts";
-import { be16, be32 } from "../packet/view.ts";
 import type { Protocol } from "../types.ts";
 
 export type Direction = "there" | "back";

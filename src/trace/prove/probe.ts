@@ -2,9 +2,10 @@
 import { randomBytes, randomInt } from "node:crypto";
 import type { Address } from "../../lib/ip.ts";
 import { DNS_PORT } from "../../lib/protocols.ts";
+import { viewOf } from "../../linux/bytes.ts";
 import { type Carried, makePacket } from "../packet/make.ts";
+import { be16 } from "../packet/network-order.ts";
 import type { Packet } from "../packet/types.ts";
-import { be16, viewOf } from "../packet/view.ts";
 import type { Flow } from "../types.ts";
 import { type Marks, marksOf } from "./marks.ts";
 

@@ -1,5 +1,5 @@
-/** A question of DNS and what is answered, RFC 1035 section 4: addresses of one name. */
-import { type Address, addressFromBytes, type Family } from "../../lib/ip.ts";
+/** A question of DNS and what is answered, RFC 1035 section 4: addresses of one name. What is read here came from anybody. */
+import { type Address, addressFromBytes, type Family } from "./ip.ts";
 
 const HEADER = 12;
 const RECURSION_DESIRED = 0x0100;
@@ -27,9 +27,15 @@ export const isName = (name: string): boolean => {
   );
 };
 
-/** @param name one that `isName` */
+/**
+ * With recursion desired.
+ * @param id 16 bits, which the answer has too
+ * @throws RangeError for a label longer than 63 bytes: none is in what `isName`
+ */
 export function encodeQuestion(id: number, name: string, family: Family): Uint8Array {
-  const labels = name.replace(/\.$/, "").split(".");
+  const labels = name.split(".").filter((label) => label !== "");
+  const long = labels.find(({ length }) => length > LABEL_MOST);
+  if (long !== undefined) throw new RangeError(`a label of ${long.length} bytes in ${name}`);
   const question = labels.flatMap((label) => [label.length, ...Buffer.from(label, "latin1")]);
   return Uint8Array.from([
     ...[id >> 8, id & 0xff],

@@ -1,7 +1,4 @@
-/** Numbers in network order. */
-export const viewOf = (bytes: Uint8Array): DataView =>
-  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
+/** Bytes that packets are put together from: numbers with their highest byte first. */
 export const be16 = (value: number): [number, number] => [(value >> 8) & 0xff, value & 0xff];
 
 export const be32 = (value: number): [number, number, number, number] => [
@@ -11,6 +8,7 @@ export const be32 = (value: number): [number, number, number, number] => [
   value & 0xff,
 ];
 
+/** All parts in one, one after another. */
 export function concat(...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
