@@ -6,7 +6,7 @@ import { DNS_PORT } from "../../lib/protocols.ts";
 import { shell } from "../../lib/shell.ts";
 import { strangerOf } from "../../trace/ends/uplink.ts";
 import type { DropReason, Flow } from "../../trace/types.ts";
-import { because, evidenceOf, fixesOf, isDecidedHere } from "../facts/ended.ts";
+import { because, evidenceOf, fixesOf, isDecidedHere, isHere } from "../facts/ended.ts";
 import { isUnplugged } from "../facts/namespace.ts";
 import { attachmentsOf, isWired } from "../facts/networks.ts";
 import { EMBEDDED, resolvConfOf } from "../facts/resolv-conf.ts";
@@ -132,7 +132,7 @@ function isTold(patient: Patient, one: Failure): boolean {
 }
 
 const isToldElsewhere = (patient: Patient, end: Ended): boolean =>
-  isDecidedHere(patient, end) || ELSEWHERE.has(end.reason.code);
+  isDecidedHere(patient, end) || (ELSEWHERE.has(end.reason.code) && isHere(patient, end));
 
 /** By checks of links and of forwarding. */
 const ELSEWHERE: ReadonlySet<DropReason["code"]> = new Set(["not-forwarding", "no-carrier", "link-down"]);

@@ -10,7 +10,7 @@ import type { Check, Finding, Patient } from "../types.ts";
 
 const NAME = "way-hairpin";
 /** What hairpins end by: the port of the bridge, the sender's own address coming back, and the rules before. */
-const CODES: ReadonlySet<string> = new Set(["port-state", "isolated-port", "martian", "reverse-path"]);
+const CODES: ReadonlySet<string> = new Set(["port-state", "martian", "reverse-path"]);
 
 export const wayHairpin: Check = {
   name: NAME,

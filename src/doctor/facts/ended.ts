@@ -12,13 +12,14 @@ const DECIDED: ReadonlySet<DropReason["code"]> = new Set([
   "martian",
   "no-route",
   "unreachable-route",
-  "isolated-port",
 ]);
 
 /** And of this machine: what is dropped in another's namespace beyond the uplink is that one's business. */
-export const isDecidedHere = ({ host, containers }: Patient, { reason, namespace }: Ended): boolean =>
-  DECIDED.has(reason.code) &&
-  (namespace === host || containers.some((resident) => resident.namespace === namespace));
+export const isDecidedHere = (patient: Patient, end: Ended): boolean =>
+  DECIDED.has(end.reason.code) && isHere(patient, end);
+
+export const isHere = ({ host, containers }: Patient, { namespace }: Ended): boolean =>
+  namespace === host || containers.some((resident) => resident.namespace === namespace);
 
 /** `ufw: it drops what is forwarded for docker0`. */
 export const because = ({ explanation }: Ended): string => `${explanation.at}: ${explanation.why}`;

@@ -5,12 +5,19 @@ import { ownerOf } from "../ends/places.ts";
 import type { DropReason, Flow, Hop, Path, Proof, Seen, Sight } from "../types.ts";
 import type { Case, Party } from "./types.ts";
 
-/** The hop that a path ended at. */
-const lastHop = (path: Path | undefined): Hop | undefined =>
-  path?.hops.findLast(({ event }) => event.kind === "drop") ?? path?.hops.at(-1);
+/** The hop that a path ended at: of a rule that refuses, where that stands, and not where its answer got to. */
+function lastHop(path: Path | undefined, reason?: DropReason): Hop | undefined {
+  const end = path?.hops.findLast(({ event }) => event.kind === "drop") ?? path?.hops.at(-1);
+  const { rule } = reason ?? {};
+  if (!rule || !end || end.namespace === rule.namespace) return end;
+  const met = path?.hops.findLast(
+    ({ namespace, event }) => event.kind === "rule" && namespace === rule.namespace,
+  );
+  return met ?? end;
+}
 
 export function caseOfPath(topology: Topology, flow: Flow, path: Path, reason: DropReason): Case {
-  const hop = lastHop(path);
+  const hop = lastHop(path, reason);
   const link = path.hops.findLast(
     ({ event, namespace }) => namespace === hop?.namespace && (event.kind === "in" || event.kind === "out"),
   );

@@ -72,11 +72,18 @@ export const iccOff: Explain = (one) => {
   const together = [
     `${program} network create together`,
     ...names.map((name) => shell`${program} network connect together ${name}`),
+    // A name would lead to either address, and by this network to none.
+    ...(from.container ? [shell`${program} network disconnect ${network.name} ${from.container.name}`] : []),
   ];
   return {
     at: `icc=false of network ${network.name}`,
     why: `containers on ${network.name} may not speak with each other`,
-    fixes: [fix(together.join(" && "), "puts both on a network of their own, where they may")],
+    fixes: [
+      fix(
+        together.join(" && "),
+        "puts both on a network of their own, where they may, and the asker on that alone",
+      ),
+    ],
   };
 };
 
