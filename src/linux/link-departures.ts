@@ -7,6 +7,7 @@ import { LITTLE_ENDIAN } from "./bytes.ts";
 import { declare, KernelError } from "./ffi.ts";
 import { MulticastSocket } from "./netlink/multicast.ts";
 import { NETLINK_ROUTE } from "./netlink/socket.ts";
+import { RTM_DELLINK, RTNLGRP_LINK } from "./rtnetlink/attributes.ts";
 import { readLink } from "./rtnetlink/link.ts";
 import { AF_UNSPEC } from "./socket-constants.ts";
 
@@ -15,8 +16,6 @@ const sys = {
   poll: declare("int poll(void *fds, unsigned long count, int milliseconds)"),
 };
 
-const RTNLGRP_LINK = 1;
-const RTM_DELLINK = 17;
 const POLLIN = 1;
 /** Milliseconds after which it is looked whether anybody still waits. */
 const TURN = 25;

@@ -17,6 +17,7 @@ import { MulticastSocket } from "./netlink/multicast.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE } from "./netlink/socket.ts";
 import { NFNLGRP_NFTABLES, readAnnouncement } from "./nftables/announcement.ts";
 import type { Reactor, Watch } from "./reactor.ts";
+import { RTM_DELADDR, RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK } from "./rtnetlink/attributes.ts";
 import { readLink } from "./rtnetlink/link.ts";
 import { RT_SCOPE } from "./rtnetlink/route-numbers.ts";
 import { AF_BRIDGE, AF_INET6 } from "./socket-constants.ts";
@@ -48,10 +49,6 @@ export interface WatchOptions {
   readonly settle?: number;
 }
 
-const RTM_NEWLINK = 16;
-const RTM_DELLINK = 17;
-const RTM_DELADDR = 21;
-const RTNLGRP_LINK = 1;
 const RTNLGRP_IPV4_IFADDR = 5;
 const RTNLGRP_IPV6_IFADDR = 9;
 

@@ -5,11 +5,10 @@ import { NETLINK_NETFILTER, NETLINK_ROUTE } from "../linux/netlink/socket.ts";
 import { openNamespace } from "../linux/netns.ts";
 import { NFNLGRP_NFTABLES } from "../linux/nftables/announcement.ts";
 import type { Reactor, Watch } from "../linux/reactor.ts";
+import { RTM_DELLINK, RTM_NEWLINK } from "../linux/rtnetlink/attributes.ts";
 import type { FoundNamespace } from "./find-namespaces.ts";
 import { inside, isNamespace } from "./read-inside.ts";
 
-const RTM_NEWLINK = 16;
-const RTM_DELLINK = 17;
 const RTM_NEWNSID = 88;
 const RTM_DELNSID = 89;
 

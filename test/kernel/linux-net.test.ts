@@ -9,7 +9,8 @@ import { LinkDeleter } from "../../src/linux/link-deleter.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "../../src/linux/netlink/socket.ts";
 import { inNamespace } from "../../src/linux/netns.ts";
 import type { NetnsPath, Plan, SetElement, Step } from "../../src/linux/plan.ts";
-import { addNeighbour, deleteNeighbour, NUD_PERMANENT } from "../../src/linux/rtnetlink/neighbour.ts";
+import { NUD_PERMANENT } from "../../src/linux/rtnetlink/attributes.ts";
+import { addNeighbour, deleteNeighbour } from "../../src/linux/rtnetlink/neighbour.ts";
 import { isolated } from "../support/isolated.ts";
 
 isolated(import.meta);

@@ -6,20 +6,22 @@ import type { Address, Family } from "../../lib/ip.ts";
 import { Fields } from "../netlink/fields.ts";
 import { NFGENMSG_SIZE } from "../netlink/netfilter.ts";
 import { familyOf } from "../rtnetlink/family.ts";
+import {
+  CTA_IP,
+  CTA_PROTO_DST_PORT,
+  CTA_PROTO_NUM,
+  CTA_PROTO_SRC_PORT,
+  CTA_TUPLE_IP,
+  CTA_TUPLE_ORIG,
+  CTA_TUPLE_PROTO,
+  CTA_TUPLE_REPLY,
+  CTA_ZONE,
+} from "./attributes.ts";
 
-const CTA_TUPLE_ORIG = 1;
-const CTA_TUPLE_REPLY = 2;
 const CTA_STATUS = 3;
 const CTA_PROTOINFO = 4;
 const CTA_TIMEOUT = 7;
 const CTA_MARK = 8;
-const CTA_ZONE = 18;
-const CTA_TUPLE_IP = 1;
-const CTA_TUPLE_PROTO = 2;
-const CTA_IP = { 4: { source: 1, destination: 2 }, 6: { source: 3, destination: 4 } } as const;
-const CTA_PROTO_NUM = 1;
-const CTA_PROTO_SRC_PORT = 2;
-const CTA_PROTO_DST_PORT = 3;
 /** Identifier, type and code: of ICMP, and of ICMPv6. */
 const CTA_PROTO_ICMP = [
   [4, 5, 6],

@@ -9,9 +9,9 @@
  */
 import { align4, LITTLE_ENDIAN, viewOf, type Writer } from "../bytes.ts";
 
-const NLA_HDRLEN = 4;
+export const NLA_HDRLEN = 4;
 const NLA_F_NESTED = 0x8000;
-const NLA_TYPE_MASK = 0x3fff;
+export const NLA_TYPE_MASK = 0x3fff;
 /** Of an attribute's value, in bytes: nla_len has 16 bits. */
 export const MAX_VALUE = 0xffff - NLA_HDRLEN;
 

@@ -5,9 +5,7 @@
  */
 import type { Address, Family, Mac } from "../../lib/ip.ts";
 import { align4, LITTLE_ENDIAN, viewOf } from "../bytes.ts";
-
-const NLA_HDRLEN = 4;
-const NLA_TYPE_MASK = 0x3fff;
+import { NLA_HDRLEN, NLA_TYPE_MASK } from "./attribute.ts";
 
 /** Attributes of the kinds that are read here have types below this. */
 const TYPES = 128;

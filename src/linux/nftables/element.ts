@@ -19,23 +19,25 @@ import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import { NFGENMSG_SIZE, putNetfilter } from "../netlink/netfilter.ts";
 import type { Request } from "../netlink/socket.ts";
 import type { Datum, SetElement } from "../plan.ts";
+import {
+  NFT_MSG_GETSETELEM,
+  NFT_SET_ELEM_INTERVAL_END,
+  NFTA_DATA_VALUE,
+  NFTA_LIST_ELEM,
+  NFTA_SET_ELEM_DATA,
+  NFTA_SET_ELEM_FLAGS,
+  NFTA_SET_ELEM_KEY,
+  NFTA_SET_ELEM_KEY_END,
+  NFTA_SET_ELEM_LIST_ELEMENTS,
+  NFTA_SET_ELEM_LIST_SET,
+} from "./attributes.ts";
 import { type Edge, putAddress, putData } from "./datum.ts";
 import { NFPROTO, nftMessage } from "./transaction.ts";
 
 const NFT_MSG_NEWSETELEM = nftMessage(12);
-const NFT_MSG_GETSETELEM = nftMessage(13);
 const NFT_MSG_DELSETELEM = nftMessage(14);
 
 const NFTA_SET_ELEM_LIST_TABLE = 1;
-const NFTA_SET_ELEM_LIST_SET = 2;
-const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
-const NFTA_LIST_ELEM = 1;
-const NFTA_SET_ELEM_KEY = 1;
-const NFTA_SET_ELEM_DATA = 2;
-const NFTA_SET_ELEM_FLAGS = 3;
-const NFTA_SET_ELEM_KEY_END = 10;
-const NFTA_DATA_VALUE = 1;
-const NFT_SET_ELEM_INTERVAL_END = 1;
 
 type SetName = Pick<SetElement, "family" | "table" | "set">;
 

@@ -15,30 +15,32 @@
 import type { Writer } from "../bytes.ts";
 import { put, putBe32, putNested, putString } from "../netlink/attribute.ts";
 import type { Datum } from "../plan.ts";
+import {
+  NFT_CMP_EQ,
+  NFT_META_L4PROTO,
+  NFT_REG_1,
+  NFTA_CMP_DATA,
+  NFTA_CMP_OP,
+  NFTA_CMP_SREG,
+  NFTA_DATA_VALUE,
+  NFTA_EXPR_DATA,
+  NFTA_EXPR_NAME,
+  NFTA_IMMEDIATE_DATA,
+  NFTA_IMMEDIATE_DREG,
+  NFTA_LIST_ELEM,
+  NFTA_META_DREG,
+  NFTA_META_KEY,
+  NFTA_PAYLOAD_BASE,
+  NFTA_PAYLOAD_DREG,
+  NFTA_PAYLOAD_LEN,
+  NFTA_PAYLOAD_OFFSET,
+} from "./attributes.ts";
 import { putData } from "./datum.ts";
 
-const NFTA_LIST_ELEM = 1;
-const NFTA_EXPR_NAME = 1;
-const NFTA_EXPR_DATA = 2;
-const NFTA_PAYLOAD_DREG = 1;
-const NFTA_PAYLOAD_BASE = 2;
-const NFTA_PAYLOAD_OFFSET = 3;
-const NFTA_PAYLOAD_LEN = 4;
 const NFTA_PAYLOAD_SREG = 5;
 const NFTA_PAYLOAD_CSUM_TYPE = 6;
 const NFTA_PAYLOAD_CSUM_OFFSET = 7;
-const NFTA_META_DREG = 1;
-const NFTA_META_KEY = 2;
-const NFTA_CMP_SREG = 1;
-const NFTA_CMP_OP = 2;
-const NFTA_CMP_DATA = 3;
-const NFTA_IMMEDIATE_DREG = 1;
-const NFTA_IMMEDIATE_DATA = 2;
-const NFTA_DATA_VALUE = 1;
 
-const NFT_REG_1 = 1;
-const NFT_META_L4PROTO = 16;
-const NFT_CMP_EQ = 0;
 const NFT_PAYLOAD_CSUM_INET = 1;
 
 /** enum nft_payload_bases. */

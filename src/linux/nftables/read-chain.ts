@@ -10,16 +10,18 @@
  */
 import { readCString } from "../bytes.ts";
 import { attributesOf } from "../netlink/attribute.ts";
+import {
+  NFTA_CHAIN_HOOK,
+  NFTA_CHAIN_NAME,
+  NFTA_CHAIN_POLICY,
+  NFTA_CHAIN_TYPE,
+  NFTA_HOOK_HOOKNUM,
+  NFTA_HOOK_PRIORITY,
+} from "./attributes.ts";
 import type { NftChain, NftFamily, NftHook, NftRule } from "./program.ts";
 import { be32Or0, listOf, nameOr, readBe32, readBe64 } from "./read-numbers.ts";
 
 const NFTA_CHAIN_HANDLE = 2;
-const NFTA_CHAIN_NAME = 3;
-const NFTA_CHAIN_HOOK = 4;
-const NFTA_CHAIN_POLICY = 5;
-const NFTA_CHAIN_TYPE = 7;
-const NFTA_HOOK_HOOKNUM = 1;
-const NFTA_HOOK_PRIORITY = 2;
 const NFTA_HOOK_DEV = 3;
 const NFTA_HOOK_DEVS = 4;
 

@@ -11,25 +11,25 @@
  * through once, without a map for each.
  */
 import { align4, LITTLE_ENDIAN, readCString, viewOf } from "../bytes.ts";
+import { NLA_HDRLEN, NLA_TYPE_MASK } from "../netlink/attribute.ts";
+import {
+  NFT_SET_ELEM_INTERVAL_END,
+  NFTA_DATA_VALUE,
+  NFTA_SET_ELEM_DATA,
+  NFTA_SET_ELEM_FLAGS,
+  NFTA_SET_ELEM_KEY,
+  NFTA_SET_ELEM_KEY_END,
+} from "./attributes.ts";
 import type { NftElement } from "./program.ts";
 import { listOf } from "./read-numbers.ts";
 import { readExpression } from "./read-rule.ts";
 import { readData } from "./read-verdict.ts";
 
-const NFTA_SET_ELEM_KEY = 1;
-const NFTA_SET_ELEM_DATA = 2;
-const NFTA_SET_ELEM_FLAGS = 3;
 const NFTA_SET_ELEM_EXPR = 7;
 const NFTA_SET_ELEM_OBJREF = 9;
-const NFTA_SET_ELEM_KEY_END = 10;
 const NFTA_SET_ELEM_EXPRESSIONS = 11;
 
-const NFT_SET_ELEM_INTERVAL_END = 1;
 const NFT_SET_ELEM_CATCHALL = 2;
-
-const NLA_HDRLEN = 4;
-const NLA_TYPE_MASK = 0x3fff;
-const NFTA_DATA_VALUE = 1;
 
 type Draft = { -readonly [Name in keyof NftElement]: NftElement[Name] };
 
@@ -39,15 +39,59 @@ const NONE: NftElement["expressions"] = [];
 
 /** Keys and data are views of `list`. A broken tail is not read. */
 export function readElements(list: Uint8Array): NftElement[] {
-  const view = viewOf(list);
   const elements: NftElement[] = [];
+  search(list, (view, start, end) => {
+    elements.push(readElement(list, view, start, end));
+    return false;
+  });
+  return elements;
+}
+
+/** The element of exactly this key, or without a key the catch-all one; the others are passed over, and not decoded. */
+export function findElement(list: Uint8Array, key: Uint8Array | undefined): NftElement | undefined {
+  let found: NftElement | undefined;
+  search(list, (view, start, end) => {
+    if (!hasKey(list, view, start, end, key)) return false;
+    found = readElement(list, view, start, end);
+    return key !== undefined || found.catchall;
+  });
+  return key === undefined && !found?.catchall ? undefined : found;
+}
+
+/** From element to element, until one is what is looked for. */
+function search(list: Uint8Array, take: (view: DataView, start: number, end: number) => boolean): void {
+  const view = viewOf(list);
   for (let at = 0; at + NLA_HDRLEN <= list.length; ) {
     const length = view.getUint16(at, LITTLE_ENDIAN);
     if (length < NLA_HDRLEN || at + length > list.length) break;
-    elements.push(readElement(list, view, at + NLA_HDRLEN, at + length));
+    if (take(view, at + NLA_HDRLEN, at + length)) break;
     at += align4(length);
   }
-  return elements;
+}
+
+/** Whether an element has this key, or none. */
+function hasKey(
+  list: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  key: Uint8Array | undefined,
+): boolean {
+  for (let at = start; at + NLA_HDRLEN <= end; ) {
+    const length = view.getUint16(at, LITTLE_ENDIAN);
+    if (length < NLA_HDRLEN || at + length > end) break;
+    if ((view.getUint16(at + 2, LITTLE_ENDIAN) & NLA_TYPE_MASK) === NFTA_SET_ELEM_KEY)
+      return key !== undefined && isValue(list, at + 2 * NLA_HDRLEN, at + length, key);
+    at += align4(length);
+  }
+  return key === undefined;
+}
+
+function isValue(list: Uint8Array, start: number, end: number, value: Uint8Array): boolean {
+  if (end - start !== value.length) return false;
+  // From the end: keys of a set begin alike.
+  for (let i = value.length - 1; i >= 0; i -= 1) if (list[start + i] !== value[i]) return false;
+  return true;
 }
 
 function readElement(list: Uint8Array, view: DataView, start: number, end: number): NftElement {

@@ -18,12 +18,3 @@ export const nameOr = (bytes: Uint8Array | undefined, absent: string): string =>
 /** The values of a list: NFTA_LIST_ELEM one after another. */
 export const listOf = (bytes: Uint8Array | undefined): Uint8Array[] =>
   bytes ? readAttributes(bytes).map(({ value }) => value) : [];
-
-/** What `work` gives, found out at the first call. */
-export function lazy<T>(work: () => T): () => T {
-  let found: { readonly value: T } | undefined;
-  return () => {
-    found ??= { value: work() };
-    return found.value;
-  };
-}

@@ -7,16 +7,15 @@
  * ```
  * The user data is nft's own, libnftnl/udata.h: type, length, value; of type 0 (NFTNL_UDATA_RULE_COMMENT) a C string.
  */
+import { memo } from "../../lib/memo.ts";
 import { readCString } from "../bytes.ts";
 import { attributesOf } from "../netlink/attribute.ts";
+import { NFTA_EXPR_DATA, NFTA_EXPR_NAME, NFTA_RULE_EXPRESSIONS } from "./attributes.ts";
 import type { NftExpression, NftRule } from "./program.ts";
-import { lazy, listOf, readBe64 } from "./read-numbers.ts";
+import { listOf, readBe64 } from "./read-numbers.ts";
 
 const NFTA_RULE_HANDLE = 3;
-const NFTA_RULE_EXPRESSIONS = 4;
 const NFTA_RULE_USERDATA = 7;
-const NFTA_EXPR_NAME = 1;
-const NFTA_EXPR_DATA = 2;
 const NFTNL_UDATA_RULE_COMMENT = 0;
 
 /** An expression's attributes, of the value of one NFTA_LIST_ELEM or NFTA_SET_ELEM_EXPR. */
@@ -29,7 +28,7 @@ export function readExpression(bytes: Uint8Array): NftExpression {
 /** `attributes` may be looked into later: they must be of memory that stays. Expressions are decoded at first use. */
 export function readRule(attributes: ReadonlyMap<number, Uint8Array>): NftRule {
   const comment = readComment(attributes.get(NFTA_RULE_USERDATA));
-  const expressions = lazy(() => listOf(attributes.get(NFTA_RULE_EXPRESSIONS)).map(readExpression));
+  const expressions = memo(() => listOf(attributes.get(NFTA_RULE_EXPRESSIONS)).map(readExpression));
   return {
     handle: Number(readBe64(attributes.get(NFTA_RULE_HANDLE)) ?? 0n),
     get expressions() {

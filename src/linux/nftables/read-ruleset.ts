@@ -13,6 +13,16 @@ import { KernelError } from "../ffi.ts";
 import { attributeOf, attributesOf, putString } from "../netlink/attribute.ts";
 import { NFGENMSG_SIZE, putNetfilter } from "../netlink/netfilter.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
+import {
+  NFT_MSG_GETSETELEM,
+  NFT_TABLE_F_OWNER,
+  NFTA_CHAIN_NAME,
+  NFTA_RULE_CHAIN,
+  NFTA_SET_ELEM_LIST_ELEMENTS,
+  NFTA_SET_ELEM_LIST_SET,
+  NFTA_SET_NAME,
+  NFTA_TABLE_FLAGS,
+} from "./attributes.ts";
 import type { NftChain, NftFamily, NftRule, NftRuleset, NftSet, NftTable } from "./program.ts";
 import { readChain } from "./read-chain.ts";
 import { be32Or0, nameOr, readBe64 } from "./read-numbers.ts";
@@ -26,21 +36,13 @@ const NFT_MSG_GETTABLE = nftMessage(1);
 const NFT_MSG_GETCHAIN = nftMessage(4);
 const NFT_MSG_GETRULE = nftMessage(7);
 const NFT_MSG_GETSET = nftMessage(10);
-const NFT_MSG_GETSETELEM = nftMessage(13);
 const NFT_MSG_GETGEN = nftMessage(16);
 
 const NFTA_GEN_ID = 1;
 const NFTA_TABLE = 1;
-const NFTA_TABLE_FLAGS = 2;
 const NFTA_TABLE_HANDLE = 4;
-const NFTA_RULE_CHAIN = 2;
-const NFTA_CHAIN_NAME = 3;
-const NFTA_SET_NAME = 2;
-const NFTA_SET_ELEM_LIST_SET = 2;
-const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
 
 const NFT_TABLE_F_DORMANT = 1;
-const NFT_TABLE_F_OWNER = 2;
 
 const NFPROTO_UNSPEC = 0;
 const FAMILIES = new Map<number, NftFamily>(

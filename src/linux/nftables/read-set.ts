@@ -10,12 +10,13 @@
  * enum nft_set_field_attributes { NFTA_SET_FIELD_UNSPEC, NFTA_SET_FIELD_LEN };
  * ```
  */
+import { memo } from "../../lib/memo.ts";
 import { attributeOf, attributesOf } from "../netlink/attribute.ts";
+import { NFTA_SET_NAME } from "./attributes.ts";
 import type { NftSet } from "./program.ts";
-import { readElements } from "./read-element.ts";
-import { be32Or0, lazy, listOf, nameOr, readBe32 } from "./read-numbers.ts";
+import { findElement, readElements } from "./read-element.ts";
+import { be32Or0, listOf, nameOr, readBe32 } from "./read-numbers.ts";
 
-const NFTA_SET_NAME = 2;
 const NFTA_SET_FLAGS = 3;
 const NFTA_SET_KEY_TYPE = 4;
 const NFTA_SET_KEY_LEN = 5;
@@ -51,6 +52,13 @@ export function readSet(attributes: ReadonlyMap<number, Uint8Array>, lists: read
     keyLength: be32Or0(attributes.get(NFTA_SET_KEY_LEN)),
     ...(dataType !== undefined && { dataType }),
     ...(objectType !== undefined && { objectType }),
-    elements: lazy(() => lists.flatMap(readElements)),
+    elements: memo(() => lists.flatMap(readElements)),
+    find: (key) => {
+      for (const list of lists) {
+        const found = findElement(list, key);
+        if (found) return found;
+      }
+      return undefined;
+    },
   };
 }

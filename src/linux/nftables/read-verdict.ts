@@ -7,10 +7,10 @@
  */
 import { readCString } from "../bytes.ts";
 import { attributeOf, attributesOf } from "../netlink/attribute.ts";
+import { NFTA_DATA_VALUE } from "./attributes.ts";
 import type { NftVerdict } from "./program.ts";
 import { readBe32 } from "./read-numbers.ts";
 
-const NFTA_DATA_VALUE = 1;
 const NFTA_DATA_VERDICT = 2;
 const NFTA_VERDICT_CODE = 1;
 const NFTA_VERDICT_CHAIN = 2;

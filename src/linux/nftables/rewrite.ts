@@ -17,24 +17,24 @@ import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import { putNetfilter } from "../netlink/netfilter.ts";
 import type { Request } from "../netlink/socket.ts";
 import type { PortRewrite, PortRewrites } from "../plan.ts";
+import {
+  NFT_MSG_NEWCHAIN,
+  NFT_MSG_NEWRULE,
+  NFT_MSG_NEWTABLE,
+  NFTA_CHAIN_HOOK,
+  NFTA_CHAIN_NAME,
+  NFTA_CHAIN_POLICY,
+  NFTA_CHAIN_TABLE,
+  NFTA_CHAIN_TYPE,
+  NFTA_HOOK_HOOKNUM,
+  NFTA_HOOK_PRIORITY,
+  NFTA_RULE_CHAIN,
+  NFTA_RULE_EXPRESSIONS,
+  NFTA_RULE_TABLE,
+  NFTA_TABLE_NAME,
+} from "./attributes.ts";
 import { type Field, putFieldIs, putFieldSet, putProtocolIs } from "./expression.ts";
-import { NFPROTO, nftMessage } from "./transaction.ts";
-
-const NFT_MSG_NEWTABLE = nftMessage(0);
-const NFT_MSG_NEWCHAIN = nftMessage(3);
-const NFT_MSG_NEWRULE = nftMessage(6);
-
-const NFTA_TABLE_NAME = 1;
-const NFTA_CHAIN_TABLE = 1;
-const NFTA_CHAIN_NAME = 3;
-const NFTA_CHAIN_HOOK = 4;
-const NFTA_CHAIN_POLICY = 5;
-const NFTA_CHAIN_TYPE = 7;
-const NFTA_HOOK_HOOKNUM = 1;
-const NFTA_HOOK_PRIORITY = 2;
-const NFTA_RULE_TABLE = 1;
-const NFTA_RULE_CHAIN = 2;
-const NFTA_RULE_EXPRESSIONS = 4;
+import { NFPROTO } from "./transaction.ts";
 
 const NF_INET_LOCAL_OUT = 3;
 const NF_ACCEPT = 1;

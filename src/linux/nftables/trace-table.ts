@@ -9,43 +9,44 @@ import { put, putBe32, putBytes, putNested, putString } from "../netlink/attribu
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import { putNetfilter } from "../netlink/netfilter.ts";
 import type { NetlinkSocket, Request } from "../netlink/socket.ts";
+import {
+  NFT_CMP_EQ,
+  NFT_META_L4PROTO,
+  NFT_MSG_NEWCHAIN,
+  NFT_MSG_NEWRULE,
+  NFT_MSG_NEWTABLE,
+  NFT_REG_1,
+  NFT_TABLE_F_OWNER,
+  NFTA_CHAIN_HOOK,
+  NFTA_CHAIN_NAME,
+  NFTA_CHAIN_TABLE,
+  NFTA_CHAIN_TYPE,
+  NFTA_CMP_DATA,
+  NFTA_CMP_OP,
+  NFTA_CMP_SREG,
+  NFTA_DATA_VALUE,
+  NFTA_HOOK_HOOKNUM,
+  NFTA_HOOK_PRIORITY,
+  NFTA_IMMEDIATE_DATA,
+  NFTA_IMMEDIATE_DREG,
+  NFTA_META_DREG,
+  NFTA_META_KEY,
+  NFTA_PAYLOAD_BASE,
+  NFTA_PAYLOAD_DREG,
+  NFTA_PAYLOAD_LEN,
+  NFTA_PAYLOAD_OFFSET,
+  NFTA_RULE_CHAIN,
+  NFTA_RULE_EXPRESSIONS,
+  NFTA_RULE_TABLE,
+  NFTA_TABLE_FLAGS,
+  NFTA_TABLE_NAME,
+} from "./attributes.ts";
 import { putExpression } from "./expression.ts";
-import { NFPROTO, nftMessage, TRANSACTION } from "./transaction.ts";
+import { NFPROTO, TRANSACTION } from "./transaction.ts";
 
-const NFT_MSG_NEWTABLE = nftMessage(0);
-const NFT_MSG_NEWCHAIN = nftMessage(3);
-const NFT_MSG_NEWRULE = nftMessage(6);
-
-const NFTA_TABLE_NAME = 1;
-const NFTA_TABLE_FLAGS = 2;
-const NFT_TABLE_F_OWNER = 2;
-const NFTA_CHAIN_TABLE = 1;
-const NFTA_CHAIN_NAME = 3;
-const NFTA_CHAIN_HOOK = 4;
-const NFTA_CHAIN_TYPE = 7;
-const NFTA_HOOK_HOOKNUM = 1;
-const NFTA_HOOK_PRIORITY = 2;
-const NFTA_RULE_TABLE = 1;
-const NFTA_RULE_CHAIN = 2;
-const NFTA_RULE_EXPRESSIONS = 4;
-const NFTA_META_DREG = 1;
-const NFTA_META_KEY = 2;
 const NFTA_META_SREG = 3;
 const NFT_META_NFTRACE = 12;
-const NFT_META_L4PROTO = 16;
-const NFTA_PAYLOAD_DREG = 1;
-const NFTA_PAYLOAD_BASE = 2;
-const NFTA_PAYLOAD_OFFSET = 3;
-const NFTA_PAYLOAD_LEN = 4;
 const NFT_PAYLOAD_TRANSPORT_HEADER = 2;
-const NFTA_CMP_SREG = 1;
-const NFTA_CMP_OP = 2;
-const NFTA_CMP_DATA = 3;
-const NFT_CMP_EQ = 0;
-const NFTA_IMMEDIATE_DREG = 1;
-const NFTA_IMMEDIATE_DATA = 2;
-const NFTA_DATA_VALUE = 1;
-const NFT_REG_1 = 1;
 
 /** Where packets come into a namespace's rules: NF_INET_PRE_ROUTING and NF_INET_LOCAL_OUT, and the bridge family's alike. */
 const HOOKS = { prerouting: 0, output: 3 } as const;

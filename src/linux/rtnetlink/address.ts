@@ -16,18 +16,18 @@ import type { LinkAddress } from "../kernel.ts";
 import { attributesOf, putBytes, putU32 } from "../netlink/attribute.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import type { Request } from "../netlink/socket.ts";
+import {
+  IFA_ADDRESS,
+  IFA_BROADCAST,
+  IFA_FLAGS,
+  IFA_LOCAL,
+  IFADDRMSG_SIZE,
+  RTM_DELADDR,
+} from "./attributes.ts";
 import { afOf, familyOf, readAddress } from "./family.ts";
 
 const RTM_NEWADDR = 20;
-const RTM_DELADDR = 21;
 const RTM_GETADDR = 22;
-
-const IFADDRMSG_SIZE = 8;
-
-const IFA_ADDRESS = 1;
-const IFA_LOCAL = 2;
-const IFA_BROADCAST = 4;
-const IFA_FLAGS = 8;
 
 const IFA_F_NODAD = 0x02;
 

@@ -25,39 +25,40 @@ import {
 } from "../netlink/attribute.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import type { Request } from "../netlink/socket.ts";
+import {
+  IFF_LOOPBACK,
+  IFF_UP,
+  IFLA_ADDRESS,
+  IFLA_BRPORT_MODE,
+  IFLA_IFALIAS,
+  IFLA_IFNAME,
+  IFLA_INFO_DATA,
+  IFLA_INFO_KIND,
+  IFLA_INFO_SLAVE_DATA,
+  IFLA_INFO_SLAVE_KIND,
+  IFLA_LINK,
+  IFLA_LINK_NETNSID,
+  IFLA_LINKINFO,
+  IFLA_MACVLAN_MODE,
+  IFLA_MASTER,
+  IFLA_MTU,
+  IFLA_VLAN_ID,
+  RTM_DELLINK,
+  RTM_NEWLINK,
+} from "./attributes.ts";
 
-const RTM_NEWLINK = 16;
-const RTM_DELLINK = 17;
 export const RTM_GETLINK = 18;
 const RTM_SETLINK = 19;
 
 export const IFINFOMSG_SIZE = 16;
 
-const IFLA_ADDRESS = 1;
-const IFLA_IFNAME = 3;
-const IFLA_MTU = 4;
-const IFLA_LINK = 5;
-const IFLA_MASTER = 10;
-const IFLA_LINKINFO = 18;
-const IFLA_IFALIAS = 20;
 const IFLA_GROUP = 27;
 const IFLA_NET_NS_FD = 28;
 const IFLA_EXT_MASK = 29;
-const IFLA_LINK_NETNSID = 37;
-const IFLA_INFO_KIND = 1;
-const IFLA_INFO_DATA = 2;
-const IFLA_INFO_SLAVE_KIND = 4;
-const IFLA_INFO_SLAVE_DATA = 5;
-/** linux/if_link.h: hairpin mode, a byte. */
-const IFLA_BRPORT_MODE = 4;
 const VETH_INFO_PEER = 1;
 const IFLA_BR_MULTI_BOOLOPT = 46;
 const BR_BOOLOPT_NO_LL_LEARN = 1; // bit 0
-const IFLA_MACVLAN_MODE = 1;
-const IFLA_VLAN_ID = 1;
 
-const IFF_UP = 0x1;
-const IFF_LOOPBACK = 0x8;
 const RTEXT_FILTER_SKIP_STATS = 0x8;
 
 /** enum macvlan_mode */

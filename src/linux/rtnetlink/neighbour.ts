@@ -18,19 +18,11 @@ import type { Neighbour } from "../kernel.ts";
 import { attributesOf, putBytes } from "../netlink/attribute.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import type { Request } from "../netlink/socket.ts";
+import { NDA_DST, NDA_LLADDR, NDMSG_SIZE, RTM_GETNEIGH } from "./attributes.ts";
 import { afOf, familyOf, readAddress } from "./family.ts";
 
 const RTM_NEWNEIGH = 28;
 const RTM_DELNEIGH = 29;
-const RTM_GETNEIGH = 30;
-
-const NDMSG_SIZE = 12;
-
-const NDA_DST = 1;
-const NDA_LLADDR = 2;
-
-/** An entry that stays until it is deleted. */
-export const NUD_PERMANENT = 0x80;
 
 export function putNeighbour(to: Writer, neighbour: Neighbour): void {
   const { address, mac } = neighbour;

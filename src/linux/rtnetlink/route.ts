@@ -20,21 +20,13 @@ import type { Route } from "../kernel.ts";
 import { attributesOf, putBytes, putU32 } from "../netlink/attribute.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import type { Request } from "../netlink/socket.ts";
+import { RTA_DST, RTA_GATEWAY, RTA_OIF, RTA_TABLE, RTA_VIA, RTMSG_SIZE } from "./attributes.ts";
 import { afOf, familyOf, readAddress } from "./family.ts";
 import { RT_SCOPE } from "./route-numbers.ts";
 
 const RTM_NEWROUTE = 24;
 const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
-
-const RTMSG_SIZE = 12;
-
-const RTA_DST = 1;
-const RTA_OIF = 4;
-const RTA_GATEWAY = 5;
-const RTA_TABLE = 15;
-/** `struct rtvia { __u16 rtvia_family; __u8 rtvia_addr[]; }`: a gateway of the other family. */
-const RTA_VIA = 18;
 
 /** As `ip route add` marks its routes. */
 const RTPROT_BOOT = 3;

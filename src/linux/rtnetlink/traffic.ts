@@ -11,9 +11,9 @@ import { LITTLE_ENDIAN, viewOf } from "../bytes.ts";
 import type { LinkTraffic } from "../kernel.ts";
 import { attributeOf } from "../netlink/attribute.ts";
 import type { Request } from "../netlink/socket.ts";
+import { IFLA_STATS64 } from "./attributes.ts";
 import { IFINFOMSG_SIZE, putLink, RTM_GETLINK, readLink } from "./link.ts";
 
-const IFLA_STATS64 = 23;
 const COUNTERS_SIZE = 8 * 8;
 
 /** Ask for all links with their counters: for `NetlinkSocket.dump`. */

@@ -4,14 +4,8 @@
 import { type Address, type Prefix, sameAddress, widthOf } from "../../../lib/ip.ts";
 import { LITTLE_ENDIAN, viewOf } from "../../bytes.ts";
 import { Fields } from "../../netlink/fields.ts";
+import { IFA_ADDRESS, IFA_BROADCAST, IFA_FLAGS, IFA_LOCAL, IFADDRMSG_SIZE } from "../attributes.ts";
 import { familyOf } from "../family.ts";
-
-const IFADDRMSG_SIZE = 8;
-
-const IFA_ADDRESS = 1;
-const IFA_LOCAL = 2;
-const IFA_BROADCAST = 4;
-const IFA_FLAGS = 8;
 
 const IFA_F_SECONDARY = 0x01;
 const IFA_F_DADFAILED = 0x08;

@@ -8,13 +8,17 @@
  * ```
  */
 import { Fields } from "../../netlink/fields.ts";
+import {
+  IFLA_BRPORT_MODE,
+  IFLA_INFO_DATA,
+  IFLA_INFO_KIND,
+  IFLA_INFO_SLAVE_DATA,
+  IFLA_INFO_SLAVE_KIND,
+  IFLA_LINKINFO,
+  IFLA_MACVLAN_MODE,
+  IFLA_VLAN_ID,
+} from "../attributes.ts";
 import { BR_STATE_FORWARDING } from "../port-state.ts";
-
-const IFLA_LINKINFO = 18;
-const IFLA_INFO_KIND = 1;
-const IFLA_INFO_DATA = 2;
-const IFLA_INFO_SLAVE_KIND = 4;
-const IFLA_INFO_SLAVE_DATA = 5;
 
 const IFLA_BR_AGEING_TIME = 4;
 const IFLA_BR_STP_STATE = 5;
@@ -24,7 +28,6 @@ const IFLA_BR_NF_CALL_IPTABLES = 36;
 const IFLA_BR_NF_CALL_IP6TABLES = 37;
 
 const IFLA_BRPORT_STATE = 1;
-const IFLA_BRPORT_MODE = 4;
 const IFLA_BRPORT_LEARNING = 8;
 const IFLA_BRPORT_UNICAST_FLOOD = 9;
 const IFLA_BRPORT_MCAST_FLOOD = 27;
@@ -32,8 +35,6 @@ const IFLA_BRPORT_BCAST_FLOOD = 30;
 const IFLA_BRPORT_NEIGH_SUPPRESS = 32;
 const IFLA_BRPORT_ISOLATED = 33;
 
-const IFLA_MACVLAN_MODE = 1;
-const IFLA_VLAN_ID = 1;
 const IFLA_VRF_TABLE = 1;
 const IFLA_VXLAN_ID = 1;
 const IFLA_VXLAN_PORT = 15;

@@ -2,25 +2,27 @@
 import type { Mac } from "../../../lib/ip.ts";
 import { LITTLE_ENDIAN, viewOf } from "../../bytes.ts";
 import { Fields } from "../../netlink/fields.ts";
+import {
+  IFF_LOOPBACK,
+  IFF_UP,
+  IFLA_ADDRESS,
+  IFLA_IFALIAS,
+  IFLA_IFNAME,
+  IFLA_LINK,
+  IFLA_LINK_NETNSID,
+  IFLA_MASTER,
+  IFLA_MTU,
+  IFLA_STATS64,
+} from "../attributes.ts";
 import { IFINFOMSG_SIZE } from "../link.ts";
 import { type LinkKind, readLinkKind } from "./link-kind.ts";
 import { type LinkSettings, readLinkSettings } from "./link-settings.ts";
 
-const IFLA_ADDRESS = 1;
-const IFLA_IFNAME = 3;
-const IFLA_MTU = 4;
-const IFLA_LINK = 5;
-const IFLA_MASTER = 10;
 const IFLA_OPERSTATE = 16;
-const IFLA_IFALIAS = 20;
-const IFLA_STATS64 = 23;
 const IFLA_PROMISCUITY = 30;
-const IFLA_LINK_NETNSID = 37;
 const IFLA_XDP = 43;
 const IFLA_XDP_ATTACHED = 2;
 
-const IFF_UP = 0x1;
-const IFF_LOOPBACK = 0x8;
 const IFF_NOARP = 0x80;
 const IFF_PROMISC = 0x100;
 const IFF_LOWER_UP = 0x10000;

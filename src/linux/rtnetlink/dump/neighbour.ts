@@ -7,19 +7,14 @@ import { LITTLE_ENDIAN, viewOf } from "../../bytes.ts";
 import { Fields } from "../../netlink/fields.ts";
 import type { Request } from "../../netlink/socket.ts";
 import { AF_BRIDGE } from "../../socket-constants.ts";
+import { NDA_DST, NDA_LLADDR, NDMSG_SIZE, NUD_PERMANENT, RTM_GETNEIGH } from "../attributes.ts";
 import { familyOf } from "../family.ts";
 
-const RTM_GETNEIGH = 30;
-const NDMSG_SIZE = 12;
-
-const NDA_DST = 1;
-const NDA_LLADDR = 2;
 const NDA_VLAN = 5;
 const NDA_MASTER = 9;
 
 const NTF_PROXY = 0x08;
 const NUD_NOARP = 0x40;
-const NUD_PERMANENT = 0x80;
 
 export interface ObservedNeighbour {
   readonly ifindex: number;

@@ -13,22 +13,17 @@
 import { type Address, type Family, type Prefix, widthOf } from "../../../lib/ip.ts";
 import { align4, LITTLE_ENDIAN, viewOf } from "../../bytes.ts";
 import { addressAt, Fields } from "../../netlink/fields.ts";
+import { RTA_DST, RTA_GATEWAY, RTA_OIF, RTA_TABLE, RTA_VIA, RTMSG_SIZE } from "../attributes.ts";
 import { familyOf } from "../family.ts";
 import { RTN } from "../route-numbers.ts";
 
-const RTMSG_SIZE = 12;
 const RTNEXTHOP_SIZE = 8;
 
-const RTA_DST = 1;
 const RTA_SRC = 2;
-const RTA_OIF = 4;
-const RTA_GATEWAY = 5;
 const RTA_PRIORITY = 6;
 const RTA_PREFSRC = 7;
 const RTA_METRICS = 8;
 const RTA_MULTIPATH = 9;
-const RTA_TABLE = 15;
-const RTA_VIA = 18;
 const RTA_NH_ID = 30;
 const RTAX_MTU = 2;
 
