@@ -1,7 +1,10 @@
 import type { Section } from "./setups.ts";
 
 const LOOK_UP = "docker exec web timeout 1 nslookup example.org";
-const RESTORE = "echo nameserver 203.0.113.1 > /etc/resolv.conf; sleep 0.3";
+const DEAD = "echo nameserver 203.0.113.77 > /etc/resolv.conf";
+const RESTORE = "echo nameserver 203.0.113.1 > /etc/resolv.conf";
+/** The engine follows the host's file within a moment. */
+const followed = (word: string): string => `docker exec web grep -q '${word}' /etc/resolv.conf`;
 
 /** Names, and IPv6. */
 export const NAMES: Section = {
@@ -21,7 +24,8 @@ export const NAMES: Section = {
   setups: [
     {
       title: "Containers resolve no names: the name server is dead",
-      broken: "echo nameserver 203.0.113.77 > /etc/resolv.conf; sleep 0.3",
+      broken: DEAD,
+      settled: followed("203.0.113.77"),
       symptom: LOOK_UP,
       ask: "drawbridge doctor",
       says: [
@@ -32,7 +36,8 @@ export const NAMES: Section = {
     },
     {
       title: "The name server is dead, as a trace to a name tells it",
-      broken: "echo nameserver 203.0.113.77 > /etc/resolv.conf; sleep 0.3",
+      broken: DEAD,
+      settled: followed("203.0.113.77"),
       symptom: LOOK_UP,
       ask: "drawbridge trace web example.org:80",
       says: ["not reached: example.org has no address for web: 203.0.113.77 did not answer within 1000 ms"],
@@ -59,7 +64,8 @@ export const NAMES: Section = {
     {
       title: "Each look-up takes long: a search list and ndots:5",
       broken:
-        "printf 'nameserver 203.0.113.1\\nsearch a.example b.example c.example d.example\\noptions ndots:5\\n' > /etc/resolv.conf; sleep 0.3",
+        "printf 'nameserver 203.0.113.1\\nsearch a.example b.example c.example d.example\\noptions ndots:5\\n' > /etc/resolv.conf",
+      settled: followed("ndots:5"),
       symptom: "! docker exec web grep -q ndots:5 /etc/resolv.conf",
       ask: "drawbridge doctor",
       says: [

@@ -6,9 +6,9 @@ const FROM_OUTSIDE = "elsewhere curl -s -m 1 203.0.113.2:8080";
 const AT_HOME = "curl -s -m 1 127.0.0.1:8080";
 const CLEAN = "iptables -P FORWARD ACCEPT; iptables -P INPUT ACCEPT; iptables -F; iptables -X";
 
-/** Rules where few look for them, and rules that are missing. */
+/** What is too large, rules where few look for them, and rules that are missing. */
 export const RULES: Section = {
-  title: "Other rules and settings",
+  title: "Packet sizes, other rules and settings",
   about:
     "`web` (172.17.0.2, publishes 8080 for its port 80) and `peer` are on `docker0`. Which rule drops a packet is not guessed: the kernel's own rules are run on it, and the trace sends one and watches.",
   scene: `
@@ -17,6 +17,57 @@ export const RULES: Section = {
   `,
   frozen: true,
   setups: [
+    {
+      title: "Small packets pass, large ones are lost between a container and its bridge",
+      broken: "ip link set $veth_web mtu 1400",
+      symptom: "docker exec web ping -c 1 -W 1 -s 1450 172.17.0.1",
+      ask: "drawbridge doctor",
+      says: ["mtu-mismatch: web loses packets of more than 1400 bytes: its eth0 sends 1500, … takes 1400"],
+      fix: "nsenter --net=… ip link set eth0 mtu 1400",
+      undo: "ip link set $veth_web mtu 1500; nsenter -t $web -n ip link set eth0 mtu 1500",
+    },
+    {
+      title: "Large packets of the whole machine are lost on the wire",
+      broken: "elsewhere ip link set host mtu 1400",
+      symptom: "ping -c 1 -W 1 -M do -s 1450 203.0.113.1",
+      ask: "drawbridge doctor",
+      says: [
+        "path-mtu: this machine loses packets of more than 1404 bytes on the way to its gateway 203.0.113.1, though eth0 sends up to 1500",
+      ],
+      mend: "elsewhere ip link set host mtu 1500",
+    },
+    {
+      title: "https hangs in containers while a VPN is up: nobody tells them that packets are too big",
+      broken:
+        "ip link set eth0 mtu 1400; nft 'add table ip quiet; add chain ip quiet out { type filter hook output priority 0; }; add rule ip quiet out icmp type destination-unreachable drop'",
+      symptom: "docker exec web ping -c 1 -W 1 -s 1450 203.0.113.1",
+      ask: "drawbridge doctor",
+      says: [
+        "mtu-uplink: containers peer and web may hang on large transfers: they take 1500 bytes a packet, and eth0 takes 1400",
+      ],
+      mend: "nft delete table ip quiet; ip link set eth0 mtu 1500",
+    },
+    {
+      title: "Which packets are too big for the way?",
+      broken: "ip link set eth0 mtu 1400",
+      symptom: "drawbridge trace --size 1480 web outside",
+      ask: "drawbridge trace --size 1480 web outside",
+      says: [
+        "dropped in namespace host at the MTU: 1480 bytes are too many for eth0 of host, where 1400 fit, and the packet may not be cut into fragments (the kernel says PKT_TOO_BIG in ip_forward); to mend it: nsenter -t … -n ip link set eth0 mtu 1400",
+      ],
+      mend: "ip link set eth0 mtu 1500",
+    },
+    {
+      title: "A published port answers neighbours, and nobody from afar, since a VPN is up",
+      broken:
+        "ip link add vpn0 type veth peer vpn1; ip addr add 10.8.0.2/24 dev vpn0; ip link set vpn0 up; ip link set vpn1 up; ip route replace default via 10.8.0.1; sysctl -w net.ipv4.conf.eth0.rp_filter=1",
+      symptom: "elsewhere curl -s -m 1 --interface 198.51.100.10 203.0.113.2:8080",
+      ask: "drawbridge trace 198.51.100.10 host:8080",
+      says: [
+        "dropped in namespace host at the reverse path filter of eth0: host refuses packets from 198.51.100.10 by eth0: the answer would leave by vpn0 (rp_filter is 1) (the kernel says IP_RPFILTER in ip_rcv_finish_core); to mend it: sysctl -w net.ipv4.conf.eth0.rp_filter=2 net.ipv4.conf.all.rp_filter=2",
+      ],
+      undo: "sysctl -w net.ipv4.conf.eth0.rp_filter=0 net.ipv4.conf.all.rp_filter=0; ip link del vpn0; ip route replace default via 203.0.113.1",
+    },
     {
       title: "A rule at ingress, before all that iptables shows",
       broken: `nft 'add table netdev mine; add chain netdev mine entering { type filter hook ingress device eth0 priority 0; }; add rule netdev mine entering tcp dport 8080 drop'`,

@@ -18,6 +18,8 @@ export interface Setup {
   readonly title: string;
   /** Shell lines. */
   readonly broken: string;
+  /** Of what takes a moment: true in a shell once it is broken, and false once it is mended. */
+  readonly settled?: string;
   /** What the user tries: fails while it is broken, and not before or afterwards. */
   readonly symptom: string;
   /** Whom to ask: `drawbridge doctor`, `drawbridge trace web db`. */
