@@ -8,7 +8,7 @@ export interface LinkType {
   readonly dlt: number;
 }
 
-export const ETHERNET: LinkType = { inFiles: 1, dlt: 1 };
+const ETHERNET: LinkType = { inFiles: 1, dlt: 1 };
 /** No header: the frame is an IP packet. */
 export const RAW_IP: LinkType = { inFiles: 101, dlt: 12 };
 

@@ -1,7 +1,7 @@
 /** Work that may take long, and is waited for no longer than it is worth. */
 
 /** Thrown at whoever waited. */
-export class Late extends Error {
+class Late extends Error {
   override readonly name = "Late";
 }
 

@@ -15,7 +15,7 @@ export interface Player {
 }
 
 /** The machine does not show what the lesson says, or a command of it failed. */
-export class LessonError extends Error {
+class LessonError extends Error {
   constructor(message: string) {
     super(message);
     this.name = "LessonError";

@@ -2,7 +2,7 @@
 import type { Scene } from "./types.ts";
 
 /** Of `ip address show eth0`, busybox's and iproute2's alike. */
-export const ETH0 =
+const ETH0 =
   /^(?<index>\d+): eth0@if(?<peer>\d+):[\s\S]*?\n\s+link\/ether (?<mac>[\da-f:]{17})[\s\S]*?\n\s+inet (?<address>[\d.]+)\/(?<length>\d+)/m;
 
 /** `ETH0` with its facts called after a container: `index1`, `peer1`, `address1`. */

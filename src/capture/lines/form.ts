@@ -10,7 +10,7 @@ import { harmless } from "./text.ts";
 const encoder = new TextEncoder();
 
 /** The clock on the wall, to the microsecond. */
-export function timeOf(at: bigint): string {
+function timeOf(at: bigint): string {
   const time = new Date(Number(at / 1_000_000n));
   const clock = [time.getHours(), time.getMinutes(), time.getSeconds()];
   const micros = (at / 1000n) % 1_000_000n;

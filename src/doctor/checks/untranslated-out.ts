@@ -41,7 +41,7 @@ export const untranslatedOut: Check = {
 const isTranslated = ({ family, network: { network } }: WayOut): boolean =>
   family === 4 && isMasqueraded(network);
 
-export const isMasqueraded = ({ options }: EngineNetwork): boolean =>
+const isMasqueraded = ({ options }: EngineNetwork): boolean =>
   !Object.entries(options).some(
     ([key, value]) =>
       (/enable_ip_masquerade$/.test(key) && value === "false") ||

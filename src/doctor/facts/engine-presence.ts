@@ -3,7 +3,7 @@ import type { Engine, Namespace } from "../../observe/types.ts";
 import type { Patient } from "../types.ts";
 
 /** By the names of chains, in tables of either kind. */
-export const hasChain = ({ nft, xtables }: Namespace, name: RegExp): boolean =>
+const hasChain = ({ nft, xtables }: Namespace, name: RegExp): boolean =>
   [...nft.tables, ...xtables].some(({ chains }) => [...chains.keys()].some((chain) => name.test(chain)));
 
 export const hasTable = ({ nft }: Namespace, family: string, name: string): boolean =>

@@ -107,7 +107,7 @@ function askTable(fd: number, family: Family, name: string): XtTable | undefined
 }
 
 /** The bytes of a struct ipt_getinfo. @throws RangeError where they are too few */
-export function readInfo(bytes: Uint8Array): Info {
+function readInfo(bytes: Uint8Array): Info {
   const view = viewOf(bytes);
   const word = (index: number) => view.getUint32(NAME_SIZE + 4 * index, LITTLE_ENDIAN);
   const valid = word(0);

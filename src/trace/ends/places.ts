@@ -55,7 +55,7 @@ function findContainer(topology: Topology, word: string): EngineContainer | unde
 }
 
 /** Where a container's packets begin; of `--network host` the host's, of `container:NAME` that one's. */
-export function namespaceOf(topology: Topology, container: EngineContainer): Namespace | undefined {
+function namespaceOf(topology: Topology, container: EngineContainer): Namespace | undefined {
   const all = [...topology.namespaces.values()];
   const own = all.find((one) => one.container?.id === container.id);
   if (own) return own;

@@ -38,7 +38,7 @@ export function parseTo(text: string): Asked {
 }
 
 /** @throws invalid */
-export function parsePort(text: string): number {
+function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port < 1 || port > 65535) throw invalid(`${JSON.stringify(text)} is no port: 1 to 65535 is wanted`);
   return port;

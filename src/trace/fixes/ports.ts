@@ -3,10 +3,9 @@ import { formatAddress } from "../../lib/ip.ts";
 import { isLoopback } from "../../lib/ip-kinds.ts";
 import { shell } from "../../lib/shell.ts";
 import type { EngineContainer, ListeningSocket, Namespace } from "../../observe/types.ts";
+import { isRefusal } from "../refusal.ts";
 import type { Case, Explain, Fix, Party } from "./types.ts";
 import { fix, inside, portText, programOf, senderWord } from "./words.ts";
-
-const REFUSED: ReadonlySet<string> = new Set(["no-socket", "closed", "bound-elsewhere"]);
 
 /** The port that was asked for in the end: a published one leads to another. */
 const portOf = ({ packet, flow, direction }: Case): number | undefined =>
@@ -31,7 +30,7 @@ const place = ({ address, port }: ListeningSocket): string => {
 
 /** A server that is only there for its own container. */
 export const boundToLoopback: Explain = (one) => {
-  if (!REFUSED.has(one.reason.code)) return undefined;
+  if (!isRefusal(one.reason)) return undefined;
   const where = target(one);
   const listeners = listenersOf(where, one, portOf(one));
   const [first] = listeners;
@@ -51,7 +50,7 @@ export const boundToLoopback: Explain = (one) => {
 
 /** A server at another address than the one that was asked for, or by another link. */
 export const boundElsewhere: Explain = (one) => {
-  if (!REFUSED.has(one.reason.code)) return undefined;
+  if (!isRefusal(one.reason)) return undefined;
   const where = target(one);
   const listeners = listenersOf(where, one, portOf(one));
   if (listeners.length === 0) return undefined;
@@ -66,7 +65,7 @@ export const boundElsewhere: Explain = (one) => {
 /** At the host's address, a port that nothing publishes, while containers listen on it inside. */
 export const unpublishedPort: Explain = (one) => {
   const where = target(one);
-  if (!REFUSED.has(one.reason.code) || !where?.host || one.flow.port === undefined) return undefined;
+  if (!isRefusal(one.reason) || !where?.host || one.flow.port === undefined) return undefined;
   const those = [...one.topology.namespaces.values()].flatMap((namespace) => {
     const { host, container } = namespace;
     return !host && container && listenersOf(namespace, one, one.flow.port).length > 0 ? [container] : [];
@@ -109,7 +108,7 @@ function publish(one: Case, { engine, name, image }: EngineContainer): Fix {
 
 /** The container answers: it has nobody for that port. */
 export const notListening: Explain = (one) => {
-  if (!REFUSED.has(one.reason.code)) return undefined;
+  if (!isRefusal(one.reason)) return undefined;
   const where = target(one);
   const name = nameOf(where, one.to);
   const port = portOf(one);

@@ -2,10 +2,9 @@
 import { type Address, formatAddress, sameAddress } from "../../lib/ip.ts";
 import { shell } from "../../lib/shell.ts";
 import type { EngineContainer, EnginePort } from "../../observe/engines/types.ts";
+import { isRefusal } from "../refusal.ts";
 import type { Case, Explain } from "./types.ts";
 import { fix, portText, programOf } from "./words.ts";
-
-const REFUSED: ReadonlySet<string> = new Set(["no-socket", "closed", "bound-elsewhere"]);
 
 interface Publication {
   readonly of: EngineContainer;
@@ -65,6 +64,6 @@ export const publishedInVain: Explain = (one) => {
 };
 
 const refusedByHost = (one: Case): readonly Publication[] =>
-  REFUSED.has(one.reason.code) && one.namespace?.host && one.packet?.destinationPort === one.flow.port
+  isRefusal(one.reason) && one.namespace?.host && one.packet?.destinationPort === one.flow.port
     ? publicationsOf(one)
     : [];

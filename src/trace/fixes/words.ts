@@ -27,7 +27,7 @@ export const portText = ({ flow }: Case): string =>
   flow.port === undefined ? flow.protocol : `${flow.port}/${flow.protocol}`;
 
 /** `inet drawbridge inbound handle 61`, `iptables -t filter FORWARD rule 3`. */
-export function ruleName(rule: RuleRef): string {
+function ruleName(rule: RuleRef): string {
   if (rule.in === "nft") {
     const place = `${rule.family} ${rule.table} ${rule.chain}`;
     return rule.handle === undefined ? `policy of ${place}` : `${place} handle ${rule.handle}`;

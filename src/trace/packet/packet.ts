@@ -64,7 +64,7 @@ const WITH_PORTS: ReadonlySet<number | undefined> = new Set([
   DCCP,
   PROTOCOL.sctp,
 ]);
-export const hasPorts = (protocol: number | undefined): boolean => WITH_PORTS.has(protocol);
+const hasPorts = (protocol: number | undefined): boolean => WITH_PORTS.has(protocol);
 
 /** Type and code of ICMP of either family. */
 export function icmpOf({ bytes, transport, protocol }: Packet): { type: number; code: number } | undefined {

@@ -65,7 +65,7 @@ function translationText(event: Extract<Event, { kind: "translate" }>, to: strin
   return `${what} translated: ${text(before)} ${to} ${text(after)}`;
 }
 
-export function eventWords(event: Event, packet: Sight, to: string): Words {
+function eventWords(event: Event, packet: Sight, to: string): Words {
   switch (event.kind) {
     case "out":
     case "in":
@@ -95,7 +95,7 @@ export function eventWords(event: Event, packet: Sight, to: string): Words {
   }
 }
 
-export function seenWords(seen: Seen): Words {
+function seenWords(seen: Seen): Words {
   switch (seen.kind) {
     case "tap":
       return { link: linkText(seen.name, seen.link.ifindex), text: seen.way, packet: seen.packet };

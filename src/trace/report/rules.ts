@@ -14,7 +14,7 @@ function ofEvent(event: Event): readonly RuleRef[] {
 }
 
 /** Every rule that is spoken of, once. */
-export function rulesOf(prediction: Prediction, proof: Proof | undefined): readonly RuleRef[] {
+function rulesOf(prediction: Prediction, proof: Proof | undefined): readonly RuleRef[] {
   const all = [
     ...prediction.paths.flatMap((path) => [
       ...path.hops.flatMap(({ event }) => ofEvent(event)),

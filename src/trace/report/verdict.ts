@@ -6,6 +6,7 @@ import { caseOfPath, caseOfProof } from "../fixes/case.ts";
 import { explain } from "../fixes/fixes.ts";
 import type { Case, Fix } from "../fixes/types.ts";
 import { ruleText } from "../fixes/words.ts";
+import { isRefusal } from "../refusal.ts";
 import type { DropReason, Flow, Path, Prediction, Proof, Verdict } from "../types.ts";
 
 /** Exit codes of `drawbridge trace`. */
@@ -254,6 +255,4 @@ const kernelText = ({ kernel }: DropReason): string =>
     ? ` (the kernel says ${[kernel.reason, kernel.at && `in ${kernel.at}`].filter(Boolean).join(" ")})`
     : "";
 
-const ANSWERED: ReadonlySet<DropReason["code"]> = new Set(["no-socket", "closed", "bound-elsewhere"]);
-
-const verbOf = ({ code }: DropReason): string => (ANSWERED.has(code) ? "refused" : "dropped");
+const verbOf = (reason: DropReason): string => (isRefusal(reason) ? "refused" : "dropped");

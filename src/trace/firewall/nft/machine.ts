@@ -163,13 +163,13 @@ export class Machine {
   }
 }
 
-export function host32(value: number): Uint8Array {
+function host32(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   viewOf(bytes).setUint32(0, value >>> 0, LITTLE_ENDIAN);
   return bytes;
 }
 
-export function host16(value: number): Uint8Array {
+function host16(value: number): Uint8Array {
   const bytes = new Uint8Array(2);
   viewOf(bytes).setUint16(0, value, LITTLE_ENDIAN);
   return bytes;
@@ -180,8 +180,8 @@ export const readHost32 = (bytes: Uint8Array): number =>
 
 export const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
 
-export const go: Operation = () => "continue";
-export const stop: Operation = () => "break";
+const go: Operation = () => "continue";
+const stop: Operation = () => "break";
 
 /** It may match, and it may not. */
 export const either = (matching: string, not: string, matched: Operation = go): Result => ({

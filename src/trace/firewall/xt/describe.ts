@@ -35,7 +35,7 @@ const policyText = ({ name, base }: XtChain): string | undefined =>
   base && `-P ${name} ${base.policy.toUpperCase()}`;
 
 /** `-A DOCKER -d 172.17.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT`. */
-export const ruleText = (family: Family, { name }: Pick<XtChain, "name">, rule: XtRule): string =>
+const ruleText = (family: Family, { name }: Pick<XtChain, "name">, rule: XtRule): string =>
   [
     "-A",
     name,

@@ -28,9 +28,8 @@ function prepared<R extends ReadyMatch | ReadyTarget>(kinds: ReadonlyMap<string,
   };
 }
 
-export const readyMatch: (extension: XtExtension, family: Family) => ReadyMatch | undefined =
-  prepared(MATCH_KINDS);
-export const readyTarget: (extension: XtExtension, family: Family) => ReadyTarget | undefined =
+const readyMatch: (extension: XtExtension, family: Family) => ReadyMatch | undefined = prepared(MATCH_KINDS);
+const readyTarget: (extension: XtExtension, family: Family) => ReadyTarget | undefined =
   prepared(TARGET_KINDS);
 
 /** Whether a match takes the packet; `unknown` as well where it is one that is not known here. */

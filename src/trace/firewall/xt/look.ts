@@ -48,7 +48,7 @@ export function portsOf(packet: Packet): Ports | undefined {
 }
 
 /** In network order; undefined past the end. */
-export const number16 = ({ bytes }: Packet, at: number): number | undefined =>
+const number16 = ({ bytes }: Packet, at: number): number | undefined =>
   at + 2 <= bytes.length ? viewOf(bytes).getUint16(at) : undefined;
 
 /** Bytes from the network header on, as it says itself. */

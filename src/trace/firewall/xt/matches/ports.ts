@@ -6,9 +6,9 @@ import { option, range } from "../words.ts";
 
 export type PortRange = readonly [number, number];
 
-export const ANY_PORT: PortRange = [0, 0xffff];
+const ANY_PORT: PortRange = [0, 0xffff];
 
-export const isAny = ([low, high]: PortRange): boolean => low === 0 && high === 0xffff;
+const isAny = ([low, high]: PortRange): boolean => low === 0 && high === 0xffff;
 
 export const within = (port: number, [low, high]: readonly number[]): boolean =>
   port >= (low ?? 0) && port <= (high ?? 0xffff);
