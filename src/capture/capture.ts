@@ -28,6 +28,7 @@ export interface Capturing {
   stop(): void;
 }
 
+/** Bytes that are kept of a packet where nothing is said: all, as tcpdump(8) has it. */
 export const DEFAULT_SNAP_LENGTH = 262_144;
 
 /** Bytes that may wait in the kernel, of all links together, and of one at least. */

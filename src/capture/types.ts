@@ -25,6 +25,7 @@ export interface Tapped {
   readonly only?: "in" | "out";
 }
 
+/** A packet as a link carried it. */
 export interface Captured {
   readonly tapped: Tapped;
   /** Nanoseconds since the epoch. */
@@ -39,6 +40,7 @@ export interface Captured {
   readonly checksumPending: boolean;
 }
 
+/** What a capture is held to: it ends with the first that is met. None binds that is absent. */
 export interface CaptureLimits {
   readonly count?: number;
   /** Milliseconds. */
@@ -60,6 +62,7 @@ export interface LinkCount {
   readonly dropped: number;
 }
 
+/** What a capture took, told at its end. */
 export interface CaptureSummary {
   readonly packets: number;
   /** Lost for want of room, as PACKET_STATISTICS counts them; and what a reader who stood still left in the kernel. */

@@ -9,6 +9,7 @@ import { patientOf } from "./patient.ts";
 import { makeTools } from "./tools/tools.ts";
 import type { Check, Diagnosis, Finding, Patient, Tools } from "./types.ts";
 
+/** What is examined, and with what. */
 export interface DiagnoseOptions {
   /** The name or id of one that is asked about alone. */
   readonly container?: string;

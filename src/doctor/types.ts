@@ -12,6 +12,7 @@ export interface PublicReport {
 /** `broken`: something does not work now. `risk`: it will, or for some. `note`: good to know, nothing is wrong. */
 export type Severity = "broken" | "risk" | "note";
 
+/** A command to paste on the host, and what it does. */
 export interface Fix {
   /** To be pasted into a root shell; one line. */
   readonly command: string;
@@ -20,6 +21,7 @@ export interface Fix {
   readonly safe: boolean;
 }
 
+/** One thing that is wrong, with what shows it. */
 export interface Finding {
   /** The check's name. */
   readonly check: string;
@@ -34,6 +36,7 @@ export interface Finding {
   readonly about: Subject;
 }
 
+/** Whom a finding is about. */
 export interface Subject {
   readonly namespace?: NamespaceId;
   readonly link?: LinkRef;
@@ -80,6 +83,7 @@ export interface Tools {
   readBack(words: string): NftRuleset;
 }
 
+/** A process that has a socket open. */
 export interface SocketHolder {
   readonly pid: number;
   /** `/proc/PID/comm`. */
@@ -88,6 +92,7 @@ export interface SocketHolder {
   readonly command: string;
 }
 
+/** What a name server said. `code` is the RCODE of RFC 1035; `took` is milliseconds. */
 export type NameAnswer =
   | {
       readonly answered: true;
@@ -97,6 +102,7 @@ export type NameAnswer =
     }
   | { readonly answered: false; readonly why: string };
 
+/** One kind of trouble, and how it is told. */
 export interface Check {
   /** Stable, for scripts: `forwarding-off`. The file's name. */
   readonly name: string;
@@ -109,6 +115,7 @@ export interface Check {
   look(patient: Patient): readonly Finding[] | Promise<readonly Finding[]>;
 }
 
+/** All that was found, and what could not be looked at. */
 export interface Diagnosis {
   readonly findings: readonly Finding[];
   readonly unchecked: readonly Unchecked[];

@@ -8,6 +8,7 @@ import type { NftChain, NftRuleset } from "../linux/nftables/program.ts";
 import type { XtTable } from "../linux/xtables/types.ts";
 import type { Namespace, Topology } from "./types.ts";
 
+/** A value as JSON has it. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** Pure. */

@@ -33,6 +33,7 @@ export function namespaceOf(topology: Topology, word: string): Namespace {
   );
 }
 
+/** Undefined where it is gone, or its namespace is not to be seen. */
 export const linkOf = (topology: Topology, { namespace, ifindex }: LinkRef): ObservedLink | undefined =>
   topology.namespaces.get(namespace)?.links.find((link) => link.ifindex === ifindex);
 
@@ -56,6 +57,7 @@ export function otherEnd(topology: Topology, link: LinkRef): LinkRef | undefined
   return other?.namespace === undefined ? undefined : { namespace: other.namespace, ifindex: other.ifindex };
 }
 
+/** A namespace that has an address, and the link that it is assigned to. */
 export interface AddressOwner {
   readonly namespace: Namespace;
   /** Absent for one that went while it was read. */

@@ -41,6 +41,7 @@ export interface ObservedLink extends Omit<ToldLink, "peer"> {
  */
 export type Sysctls = ReadonlyMap<string, string>;
 
+/** A network namespace with all that decides over its packets, as the kernel told it. */
 export interface Namespace {
   readonly id: NamespaceId;
   /** What people call it: `host`, a container's name, the name of the pinned file, or `sleep (pid 12)`. Unique in a topology. */
@@ -71,6 +72,7 @@ export interface Namespace {
   readonly unread: readonly string[];
 }
 
+/** All network namespaces of a machine at one time, and what its engines say of them. Plain data; nothing in it changes. */
 export interface Topology {
   /** Milliseconds since the epoch. */
   readonly readAt: number;
@@ -92,6 +94,7 @@ export interface ReadOptions {
   readonly pinned?: readonly string[];
 }
 
+/** Where an engine is asked. */
 export interface EngineSocket {
   readonly kind: Engine["kind"];
   /** Of its API. */

@@ -45,6 +45,7 @@ const unreadOn = (topology: Topology, path: Path): readonly string[] =>
     (id) => topology.namespaces.get(id)?.unread ?? [],
   );
 
+/** Follow a flow there and back through all namespaces of a topology, as the kernel would. Pure: nothing is sent, nothing is read. */
 export function predict(
   topology: Topology,
   flow: Flow,

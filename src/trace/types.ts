@@ -6,6 +6,7 @@ import type { Address, Family, Mac } from "../lib/ip.ts";
 import type { NftFamily } from "../linux/nftables/program.ts";
 import type { LinkRef, NamespaceId } from "../observe/types.ts";
 
+/** What is sent: of ICMP, echo requests. */
 export type Protocol = "icmp" | "tcp" | "udp";
 
 /** An end of a way, as it was asked for. */
@@ -147,6 +148,7 @@ export interface DropReason {
   readonly kernel?: { readonly reason: string; readonly at: string };
 }
 
+/** One thing that becomes of a packet, where it does. */
 export interface Hop {
   readonly namespace: NamespaceId;
   readonly event: Event;
@@ -166,6 +168,7 @@ export interface Path {
   readonly assumptions: readonly string[];
 }
 
+/** What the kernel will do with a flow, by all that the topology tells. */
 export interface Prediction {
   readonly flow: Flow;
   /** One where all is certain; each way that can't be excluded where it isn't. */
@@ -202,6 +205,7 @@ export type Seen = {
   | { readonly kind: "answer"; readonly what: string }
 );
 
+/** What the kernel did with a probe of the flow, as it was watched. */
 export interface Proof {
   readonly flow: Flow;
   readonly seen: readonly Seen[];
@@ -223,6 +227,7 @@ export interface Row {
   readonly latency?: number;
 }
 
+/** What was foreseen and what was seen, side by side, and what follows from both. */
 export interface Report {
   readonly prediction: Prediction;
   readonly proof?: Proof;
@@ -230,6 +235,7 @@ export interface Report {
   readonly verdict: Verdict;
 }
 
+/** The answer to who asks whether it works. */
 export interface Verdict {
   /** Exit code 0, 1, 2. */
   readonly outcome: "reached" | "not reached" | "unsure";

@@ -64,6 +64,7 @@ import { wayLocal } from "./way-local.ts";
 import { wayOut } from "./way-out.ts";
 import { wayWithin } from "./way-within.ts";
 
+/** All that the doctor looks for. */
 export const ALL_CHECKS: readonly Check[] = [
   forwardingOff,
   engineRules,

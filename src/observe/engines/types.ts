@@ -1,6 +1,7 @@
 /** What engines say of their containers and networks: names for what the kernel has. Asked for, never written. */
 import type { Address, Mac, Prefix } from "../../lib/ip.ts";
 
+/** A network of an engine: `GET /networks` of the Docker Engine API. */
 export interface EngineNetwork {
   readonly id: string;
   readonly name: string;
@@ -16,6 +17,7 @@ export interface EngineNetwork {
   readonly options: Readonly<Record<string, string>>;
 }
 
+/** A container's place on a network: `NetworkSettings.Networks` of `GET /containers/{id}/json`. */
 export interface EngineEndpoint {
   readonly network: string;
   readonly networkId: string;
@@ -25,6 +27,7 @@ export interface EngineEndpoint {
   readonly aliases: readonly string[];
 }
 
+/** A port of a container: `NetworkSettings.Ports` of the same. */
 export interface EnginePort {
   readonly protocol: "tcp" | "udp" | "sctp";
   readonly containerPort: number;
@@ -32,6 +35,7 @@ export interface EnginePort {
   readonly host?: { readonly address?: Address; readonly port: number };
 }
 
+/** A container: `GET /containers/{id}/json`. */
 export interface EngineContainer {
   readonly engine: Engine["kind"];
   readonly id: string;
@@ -47,6 +51,7 @@ export interface EngineContainer {
   readonly ports: readonly EnginePort[];
 }
 
+/** An engine, and all that it has. */
 export interface Engine {
   readonly kind: "drawbridge" | "docker" | "podman";
   readonly socket: string;

@@ -1,6 +1,7 @@
 /** What a terminal can show: colours, letters beyond ASCII, so many columns. */
 import { legibleText } from "../../lib/legible.ts";
 
+/** How a report is shown: what the terminal can, and how wide it is. */
 export interface Style {
   readonly colour: boolean;
   /** UTF-8: else everything is ASCII. */
@@ -9,6 +10,7 @@ export interface Style {
   readonly width: number;
 }
 
+/** Without colours, for a file or a reader of unknown kind. */
 export const PLAIN: Style = { colour: false, unicode: true, width: 100 };
 
 type Paint = "bold" | "dim" | "red" | "green" | "yellow";
