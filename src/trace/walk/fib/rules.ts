@@ -3,7 +3,7 @@ import type { Family } from "../../../lib/ip.ts";
 import { contains } from "../../../lib/ip.ts";
 import { memoBy } from "../../../lib/memo.ts";
 import { RTN } from "../../../linux/rtnetlink/route-numbers.ts";
-import { placeOf } from "../../../observe/place.ts";
+import { linkAt, placeOf } from "../../../observe/place.ts";
 import type { Namespace, ObservedRoute, PolicyRule } from "../../../observe/types.ts";
 import type { Lookup, NotFound, Query } from "./query.ts";
 import { lookupTable } from "./table.ts";
@@ -15,9 +15,6 @@ const rulesOf = memoBy((namespace: Namespace): Readonly<Record<Family, readonly 
 
 const within = (range: readonly [number, number] | undefined, value: number | undefined): boolean =>
   range === undefined || (value !== undefined && range[0] <= value && value <= range[1]);
-
-const nameOfLink = (namespace: Namespace, ifindex: number | undefined): string | undefined =>
-  ifindex === undefined ? undefined : placeOf(namespace).link(ifindex)?.name;
 
 /** The table of the VRF that the packet came in by, or leaves by. */
 function vrfTable(namespace: Namespace, query: Query): number | undefined {
@@ -35,8 +32,8 @@ function vrfTable(namespace: Namespace, query: Query): number | undefined {
 function matches(namespace: Namespace, rule: PolicyRule, query: Query): boolean {
   const holds =
     (rule.in === undefined ||
-      rule.in === (query.in === undefined ? "lo" : nameOfLink(namespace, query.in))) &&
-    (rule.out === undefined || rule.out === nameOfLink(namespace, query.out)) &&
+      rule.in === (query.in === undefined ? "lo" : linkAt(namespace, query.in)?.name)) &&
+    (rule.out === undefined || rule.out === linkAt(namespace, query.out)?.name) &&
     (rule.mark === undefined || ((query.mark ^ rule.mark.value) & rule.mark.mask) === 0) &&
     (rule.from === undefined ||
       rule.from.length === 0 ||
