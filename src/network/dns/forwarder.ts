@@ -55,9 +55,13 @@ export class Forwarder {
     this.#tcp = new TcpServers(loop);
   }
 
-  /** Ask these from now on. What was asked of others may still be answered. */
+  /**
+   * Ask these from now on, by the ways that the sandbox has now: its networks may be others. What was asked of others may
+   * still be answered.
+   */
   use(upstreams: readonly Upstream[], netns: NetnsPath): void {
     const before = this.#servers;
+    for (const { udp } of before.values()) udp.renew();
     this.#servers = new Map(
       upstreams
         .filter((upstream) => !isSelf(upstream))

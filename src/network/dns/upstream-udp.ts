@@ -43,6 +43,14 @@ export class UdpServer {
     return attempt(this.#loop, outcome, () => this.#line().ask(question, outcome));
   }
 
+  /** Ask by new sockets from now on: those that there are have an address that may be gone, or lead nowhere by now. */
+  renew(): void {
+    for (const [slot, line] of this.#slots.entries()) {
+      this.#slots[slot] = undefined;
+      line?.retire();
+    }
+  }
+
   /** Whether it has sockets. */
   get open(): boolean {
     return this.#lines.size > 0;
