@@ -78,6 +78,11 @@ export interface NftSet {
   readonly objectType?: number;
   /** Decoded at first use: a published port is an element, and there may be ten thousand. */
   readonly elements: () => readonly NftElement[];
+  /**
+   * The element of exactly this key, or without a key the catch-all one; no other is decoded for it. Absent of sets that
+   * were not read from a kernel.
+   */
+  readonly find?: (key: Uint8Array | undefined) => NftElement | undefined;
 }
 
 export interface NftTable {

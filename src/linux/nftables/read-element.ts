@@ -81,16 +81,21 @@ function hasKey(
     const length = view.getUint16(at, LITTLE_ENDIAN);
     if (length < NLA_HDRLEN || at + length > end) break;
     if ((view.getUint16(at + 2, LITTLE_ENDIAN) & NLA_TYPE_MASK) === NFTA_SET_ELEM_KEY)
-      return key !== undefined && isValue(list, at + 2 * NLA_HDRLEN, at + length, key);
+      return key !== undefined && isValue(list, view, at + NLA_HDRLEN, at + length, key);
     at += align4(length);
   }
   return key === undefined;
 }
 
-function isValue(list: Uint8Array, start: number, end: number, value: Uint8Array): boolean {
-  if (end - start !== value.length) return false;
+/** The same as comparing `valueAt`, which makes a view for each. */
+function isValue(list: Uint8Array, view: DataView, start: number, end: number, value: Uint8Array): boolean {
+  if (start + NLA_HDRLEN > end || view.getUint16(start, LITTLE_ENDIAN) !== NLA_HDRLEN + value.length)
+    return false;
+  if ((view.getUint16(start + 2, LITTLE_ENDIAN) & NLA_TYPE_MASK) !== NFTA_DATA_VALUE) return false;
+  const first = start + NLA_HDRLEN;
+  if (first + value.length > end) return false;
   // From the end: keys of a set begin alike.
-  for (let i = value.length - 1; i >= 0; i -= 1) if (list[start + i] !== value[i]) return false;
+  for (let i = value.length - 1; i >= 0; i -= 1) if (list[first + i] !== value[i]) return false;
   return true;
 }
 

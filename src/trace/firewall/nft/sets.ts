@@ -1,19 +1,30 @@
 /** What is in a set: found by an index that its first lookup builds. */
-import { memoBy } from "../../../lib/memo.ts";
+import { memo, memoBy } from "../../../lib/memo.ts";
 import type { NftElement, NftSet } from "../../../linux/nftables/program.ts";
 
 type Index = (key: Uint8Array) => NftElement | undefined;
 
-const indexed = memoBy((set: NftSet) => ({
-  find: indexOf(set),
-  catchall: set.elements().find(({ catchall }) => catchall),
-}));
+/** Lookups of a set after which an index of it pays. */
+const FEW = 8;
 
 /** The element that a key falls to, the catch-all one where no other takes it. */
-export function lookUp(set: NftSet, key: Uint8Array): NftElement | undefined {
-  const { find, catchall } = indexed(set);
-  return find(key) ?? catchall;
-}
+export const lookUp = (set: NftSet, key: Uint8Array): NftElement | undefined => finderOf(set)(key);
+
+const finderOf = memoBy((set: NftSet): Index => {
+  const catchall = memo(() =>
+    set.find ? set.find(undefined) : set.elements().find((element) => element.catchall),
+  );
+  const index = memo(() => indexOf(set));
+  let asked = 0;
+  return (key) => {
+    asked += 1;
+    const searched = asked <= FEW && isPlain(set) ? set.find : undefined;
+    return (searched ? searched(key) : index()(key)) ?? catchall();
+  };
+});
+
+/** Of keys that are equal or are not. */
+const isPlain = ({ interval, concatenation }: NftSet): boolean => !interval && !concatenation;
 
 function indexOf(set: NftSet): Index {
   const elements = set.elements().filter(({ catchall }) => !catchall);
