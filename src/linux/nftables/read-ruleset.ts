@@ -67,9 +67,8 @@ export function readRuleset(socket: NetlinkSocket): NftRuleset {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const generation = readGeneration(socket);
     const tables = readTables(socket);
-    // Tables come and go by transactions alone, but for those of an owner that died.
-    if (tables && (tables.length === 0 || readGeneration(socket) === generation))
-      return { generation, tables };
+    // A dump that a transaction comes in between may see none of the tables that both have.
+    if (tables && readGeneration(socket) === generation) return { generation, tables };
   }
   throw new KernelError(WHAT, EINTR, `the rules changed ${ATTEMPTS} times while they were read`);
 }
