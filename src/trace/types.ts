@@ -100,7 +100,14 @@ export type Event =
       readonly how: "entry" | "flood" | "local";
     }
   /** A rule that was met and did something: accepted, dropped, jumped, marked, translated. */
-  | { readonly kind: "rule"; readonly hook: string; readonly rule: RuleRef; readonly does: string }
+  | {
+      readonly kind: "rule";
+      readonly hook: string;
+      readonly rule: RuleRef;
+      readonly does: string;
+      /** Whether it is met can't be told, as of one with a limit, and changes nothing: it counts or logs. */
+      readonly perhaps?: true;
+    }
   | {
       readonly kind: "translate";
       readonly what: "source" | "destination";

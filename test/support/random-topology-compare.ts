@@ -16,6 +16,8 @@ interface Mark {
   readonly direction: "there" | "back";
   readonly namespace: number;
   readonly key: string;
+  /** It need not be seen. */
+  readonly perhaps?: true;
 }
 
 function predictedMarks({ hops }: Path): Mark[] {
@@ -24,8 +26,9 @@ function predictedMarks({ hops }: Path): Mark[] {
     const key = hopKey(hop);
     // Rules of xtables tell nobody that they were met.
     if (key === undefined || (event.kind === "rule" && event.rule.in === "xtables")) return [];
-    if (event.kind === "rule" || event.kind === "drop")
-      return [{ kind: event.kind, direction, namespace, key }];
+    if (event.kind === "rule")
+      return [{ kind: "rule", direction, namespace, key, ...(event.perhaps && { perhaps: true }) }];
+    if (event.kind === "drop") return [{ kind: "drop", direction, namespace, key }];
     return event.kind === "out" || event.kind === "in" ? [{ kind: "tap", direction, namespace, key }] : [];
   });
 }
@@ -61,13 +64,22 @@ function differences(topology: Topology, path: Path, proof: Proof): string[] {
     );
     for (const namespace of new Set([...left, ...right].map((one) => one.namespace))) {
       const rules = (marks: readonly Mark[]) =>
-        marks
-          .filter((one) => one.kind === "rule" && one.direction === direction && one.namespace === namespace)
-          .map(({ key }) => key);
+        marks.filter(
+          (one) => one.kind === "rule" && one.direction === direction && one.namespace === namespace,
+        );
       // Of an ICMP error, rules tell too little to know it by, unless a link carried it.
-      const told = rules(right);
+      const told = rules(right).map(({ key }) => key);
+      const expected = rules(left).filter(({ key, perhaps }) => !perhaps || told.includes(key));
       const untold = direction === "back" && told.length === 0 && tapsOf(right, "back").length === 0;
-      lines.push(...(untold ? [] : compare(`rules ${direction} in ${namespace}`, rules(left), told)));
+      lines.push(
+        ...(untold
+          ? []
+          : compare(
+              `rules ${direction} in ${namespace}`,
+              expected.map(({ key }) => key),
+              told,
+            )),
+      );
     }
   }
   return lines.map((line) => named(topology, line));

@@ -10,8 +10,8 @@ const EXTENSIONS = { match: matchExtension, target: applyTarget };
 export { tracksConnections } from "./tracking.ts";
 
 /**
- * Of equal priority, xtables' come first: the later registered do, which nobody is told, and nft's are mostly there from the
- * beginning.
+ * Of equal priority, xtables' come first: the later registered do, which nobody is told (`Stage.registered`), and nft's
+ * are mostly there from the beginning.
  */
 export const stagesOf: StagesOf = (namespace, layer, hook) =>
   [...xtStages(namespace, layer, hook), ...nftStages(namespace, layer, hook, EXTENSIONS)].sort(

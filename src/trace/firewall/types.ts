@@ -84,6 +84,8 @@ export interface Met {
   readonly rule: RuleRef;
   /** `accept`, `jump DOCKER-USER`, `dnat to 172.17.0.2:80`, `set mark 0x1`, `policy drop`. */
   readonly does: string;
+  /** Of several ways that come to the same, some met it. */
+  readonly perhaps?: true;
 }
 
 export type HookVerdict =
@@ -108,12 +110,25 @@ export interface Outcome {
   readonly assumptions: readonly string[];
 }
 
+/**
+ * When a stage was registered, as far as handles of nftables' tables tell, which are counted up: not before table `from`, and
+ * not after what came after table `until`. Of equal priority the later registered is asked first.
+ */
+export interface Registered {
+  /** In which the order is known. */
+  readonly table: string;
+  readonly from: number;
+  /** Infinity where it may have been at any time since. */
+  readonly until: number;
+}
+
 /** A base chain, or a table of xtables, at a hook: what is asked in the order of its priority. */
 export interface Stage {
   /** NF_IP_PRI_*, linux/netfilter_ipv4.h; of the bridge family linux/netfilter_bridge.h. */
   readonly priority: number;
   readonly type: "filter" | "nat" | "route";
   readonly label: string;
+  readonly registered?: Registered;
   /** One where all is certain, more where not. */
   run(packet: Packet, around: Surroundings): readonly Outcome[];
 }

@@ -117,7 +117,8 @@ export function rowWords({ predicted, seen }: Row, to: string): Words {
   if (seen?.kind === "drop")
     return { ...words, text: `${words.text} (${seen.reason}${inFunction(seen.at_function)})` };
   if (seen?.kind === "answer") return { ...words, text: `answered: ${seen.what}` };
-  return words;
+  const isOpen = predicted.event.kind === "rule" && predicted.event.perhaps && !seen;
+  return isOpen ? { ...words, text: `perhaps ${words.text}` } : words;
 }
 
 /** The same of a line that stands for those left out before it: what decided, and the rule with the whole way to it. */

@@ -43,6 +43,7 @@ function agreement({ hop, seen }: Pair, proof: Proof | undefined): Row["agree"] 
   if (!hop) return "seen only";
   // What the sender is told at once, as that there is no route, never becomes a packet that could be seen to be dropped.
   if (hop.event.kind === "drop" && hop.event.reason.code === proof?.reason?.code) return "both";
+  if (hop.event.kind === "rule" && hop.event.perhaps) return "not watched";
   return proof && isWatched(hop, proof) ? "predicted only" : "not watched";
 }
 

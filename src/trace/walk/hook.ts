@@ -12,6 +12,7 @@ import type { Fate, Passed } from "./fate.ts";
 import { routeViewOf } from "./fib/view.ts";
 import { tellRejected } from "./ip/errors.ts";
 import { droppedBy, rejected } from "./sentences.ts";
+import { settled } from "./settled.ts";
 import type { Skb } from "./skb.ts";
 import type { Walk } from "./walk.ts";
 
@@ -134,8 +135,8 @@ function runOutcome(walk: Walk, where: Where, stage: Stage, skb: Skb): Ran {
   const outcome = walk.choose(stage.run(skb.packet, surroundings(walk, where, skb)));
   if (!outcome) return { passed: { skb } };
   for (const assumption of outcome.assumptions) walk.assume(assumption);
-  for (const { rule, does } of outcome.met) {
-    walk.tell(where.namespace, { kind: "rule", hook: where.hook, rule, does }, outcome.packet);
+  for (const met of outcome.met) {
+    walk.tell(where.namespace, { kind: "rule", hook: where.hook, ...met }, outcome.packet);
   }
   const after = changed(walk, where, outcome, skb);
   const passed = judged(walk, where, stage, outcome, after);
@@ -183,7 +184,8 @@ function runNat(walk: Walk, where: Where, stages: readonly Stage[], skb: Skb): P
   const { state } = skb.tracked;
   const asks = state === "new" || (state === "related" && !isError(skb.packet));
   if (asks && !isDecided(connection, what)) {
-    for (const stage of stages) {
+    const around = () => surroundings(walk, where, now);
+    for (const stage of settled(walk, stages, now.packet, around)) {
       const { passed, translation } = runOutcome(walk, where, stage, now);
       if (passed.fate) return passed;
       now = passed.skb;

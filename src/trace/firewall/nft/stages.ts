@@ -57,11 +57,26 @@ function stageOf({ table, chain, base }: BaseChain, extensions: Extensions): Sta
     priority,
     type,
     label: `${table.family} ${table.name} ${chain.name}`,
+    registered: {
+      table: `${table.family} ${table.name}`,
+      from: table.handle,
+      until: cameWith(table, chain) ? table.handle : Number.POSITIVE_INFINITY,
+    },
     run: (packet, around) =>
       concerns(table, devices, packet, around)
         ? runChain(table, chain, packet, around, extensions)
         : [passed(packet)],
   };
+}
+
+/**
+ * A table counts the handles of all that is in it, and programs write chains before all else: one with something older beside
+ * it that is no chain, or with what is gone since, may have been made at any time after its table. iptables-nft makes them
+ * one by one, as rules need them.
+ */
+function cameWith({ chains }: NftTable, { handle }: NftChain): boolean {
+  const older = [...chains.values()].filter((chain) => chain.handle < handle).length;
+  return older === handle - 1;
 }
 
 const passed = (packet: Packet): Outcome => ({ verdict: { do: "accept" }, met: [], packet, assumptions: [] });

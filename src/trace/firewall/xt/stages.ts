@@ -50,6 +50,7 @@ const stageOf = (table: XtTable, chain: XtChain, hook: XtHook): Stage => ({
   priority: table.name === "nat" ? natPriority(hook) : (PRIORITIES[table.name] ?? NF_IP_PRI_FILTER),
   type: typeOf(table.name, hook),
   label: `${table.family === 4 ? "iptables" : "ip6tables"} ${table.name} ${chain.name}`,
+  registered: { table: `xtables ${table.name}`, from: 0, until: Number.POSITIVE_INFINITY },
   run: (packet, around) => runTable(table, chain, packet, around),
 });
 
