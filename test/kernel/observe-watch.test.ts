@@ -43,7 +43,7 @@ const comparable = ({ nft, links, connectionCount: _, ...rest }: Namespace) => (
     name,
     handle,
     chains: [...chains.values()],
-    sets: [...sets].map(([set, { elements, ...one }]) => [set, one, elements()]),
+    sets: [...sets].map(([set, { elements, find: _, ...one }]) => [set, one, elements()]),
   })),
 });
 

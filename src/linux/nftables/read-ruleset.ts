@@ -8,6 +8,7 @@
  * ```
  */
 import { constants } from "node:os";
+import { isDeepStrictEqual } from "node:util";
 import type { Writer } from "../bytes.ts";
 import { KernelError } from "../ffi.ts";
 import { attributeOf, attributesOf, putString } from "../netlink/attribute.ts";
@@ -67,7 +68,6 @@ export function readRuleset(socket: NetlinkSocket): NftRuleset {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const generation = readGeneration(socket);
     const tables = readTables(socket);
-    // A dump that a transaction comes in between may see none of the tables that both have.
     if (tables && readGeneration(socket) === generation) return { generation, tables };
   }
   throw new KernelError(WHAT, EINTR, `the rules changed ${ATTEMPTS} times while they were read`);
@@ -87,14 +87,21 @@ export function readGeneration(socket: NetlinkSocket): number {
   return generation;
 }
 
-/** @returns undefined where something went while it was being read */
+/**
+ * A transaction counts the generation up a moment before what it changed is seen (nf_tables_commit), and a dump in that moment may
+ * see a table that goes, and the one in its place, both or neither. So tables are looked at again in the end.
+ * @returns undefined where something went while it was being read
+ */
 function readTables(socket: NetlinkSocket): NftTable[] | undefined {
   const tables = dump(socket, NFT_MSG_GETTABLE);
-  if (tables.length === 0) return [];
   try {
-    const chains = chainsOf(dump(socket, NFT_MSG_GETCHAIN), dump(socket, NFT_MSG_GETRULE));
-    const sets = setsOf(socket, dump(socket, NFT_MSG_GETSET));
-    return tables.map((table) => readTable(table, chains, sets));
+    const chains = tables.length > 0 ? dump(socket, NFT_MSG_GETCHAIN) : [];
+    const rules = tables.length > 0 ? dump(socket, NFT_MSG_GETRULE) : [];
+    const sets = tables.length > 0 ? setsOf(socket, dump(socket, NFT_MSG_GETSET)) : new Map();
+    const again = dump(socket, NFT_MSG_GETTABLE);
+    if (!isDeepStrictEqual(tables.map(handleOf), again.map(handleOf))) return undefined;
+    const programs = chainsOf(chains, rules);
+    return tables.map((table) => readTable(table, programs, sets));
   } catch (thrown) {
     if (thrown instanceof KernelError && thrown.errno === ENOENT) return undefined;
     throw thrown;
@@ -110,13 +117,15 @@ function readTable(
   return {
     family: table.family,
     name: nameOf(table, NFTA_TABLE),
-    handle: Number(readBe64(table.attributes.get(NFTA_TABLE_HANDLE)) ?? 0n),
+    handle: handleOf(table),
     dormant: (flags & NFT_TABLE_F_DORMANT) !== 0,
     owned: (flags & NFT_TABLE_F_OWNER) !== 0,
     chains: chains.get(tableOf(table)) ?? new Map(),
     sets: sets.get(tableOf(table)) ?? new Map(),
   };
 }
+
+const handleOf = (table: Told): number => Number(readBe64(table.attributes.get(NFTA_TABLE_HANDLE)) ?? 0n);
 
 /** By table and name. */
 function chainsOf(chains: readonly Told[], rules: readonly Told[]): Map<string, Map<string, NftChain>> {
