@@ -18,6 +18,8 @@ const root = join(import.meta.dirname, "..");
 const PATIENCE = 10_000;
 /** Of one file. */
 const TIME_LIMIT = 120_000;
+/** One more than there are processors: much of a test's time it waits for the kernel, or for time to pass. */
+const CONCURRENCY = Math.max(2, availableParallelism() + 1);
 
 function check(command: string, args: readonly string[]): boolean {
   console.log(`> ${[command, ...args].join(" ")}`);
@@ -38,7 +40,7 @@ function filesOf(path: string): string[] {
 async function runTests(files: readonly string[]): Promise<boolean> {
   const skipped: string[] = [];
   let success = false;
-  const events = run({ files, concurrency: Math.max(2, availableParallelism()), timeout: TIME_LIMIT });
+  const events = run({ files, concurrency: CONCURRENCY, timeout: TIME_LIMIT });
   events.on("test:pass", ({ name, file, skip }) => {
     if (skip !== undefined) skipped.push(`${relative(root, file ?? "")}: ${name}`);
   });

@@ -68,7 +68,8 @@ describe("who reaches whom", () => {
     sh(`ip netns add lan; ip link add lan0 type veth peer name eth0 netns lan
       ip addr add 192.0.2.1/24 dev lan0; ip link set lan0 up
       ip -n lan addr add 192.0.2.2/24 dev eth0; ip -n lan link set eth0 up; ip -n lan route add default via 192.0.2.1
-      ip -n outside route add 192.0.2.0/24 via 203.0.113.2`);
+      ip -n outside route add 192.0.2.0/24 via 203.0.113.2
+      for i in $(seq 200); do ip link show lan0 | grep -q "state UP" && break; sleep 0.02; done`);
     try {
       assert.ok(!outside("ping -c1 -W0.3 192.0.2.2"));
       assert.ok(pings(a, "192.0.2.2"), "a container may");
