@@ -63,7 +63,7 @@ const NOT_TAKEN: Ambiguous = {
 
 /** By SKB_DROP_REASON_*. */
 const AMBIGUOUS: Readonly<Record<string, Ambiguous>> = {
-  // What was translated, and has no way to where it is for now, ends in the hook.
+  // What was translated, and has no way to where it is by then, ends in the hook.
   NETFILTER_DROP: { codes: ["rule", "no-address", "no-route", "unreachable-route"], text: RULE.text },
   IP_OUTNOROUTES: REFUSING,
   IP_INNOROUTES: REFUSING,
