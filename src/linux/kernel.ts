@@ -21,8 +21,7 @@ export interface Link {
 }
 
 /** What went through a link since it was made, as its namespace counts: `rx` came in there. */
-export interface LinkTraffic {
-  readonly name: string;
+export interface LinkCounters {
   readonly rxBytes: bigint;
   readonly rxPackets: bigint;
   readonly rxErrors: bigint;
@@ -31,6 +30,10 @@ export interface LinkTraffic {
   readonly txPackets: bigint;
   readonly txErrors: bigint;
   readonly txDropped: bigint;
+}
+
+export interface LinkTraffic extends LinkCounters {
+  readonly name: string;
 }
 
 export interface LinkAddress {

@@ -1,6 +1,7 @@
 /** Commands of the lesson, run as a person would: by the shell, one line at a time. */
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
+import { shellWord } from "../lib/shell.ts";
 
 export interface Ran {
   readonly code: number;
@@ -21,8 +22,8 @@ export interface ShellOptions {
 /** A shell that knows this command by its name, wherever it lies. */
 export function shellOf({ environment, drawbridge, docker }: ShellOptions): Shell {
   const functions = [
-    `drawbridge() { ${quoted(drawbridge)} "$@"; }`,
-    ...(docker === "docker" ? [] : [`docker() { ${quoted(drawbridge)} "$@"; }`]),
+    `drawbridge() { ${shellWord(drawbridge)} "$@"; }`,
+    ...(docker === "docker" ? [] : [`docker() { ${shellWord(drawbridge)} "$@"; }`]),
   ].join("; ");
   return async (line) => {
     const child = spawn("sh", ["-uc", `exec 2>&1; ${functions}; ${line}`], {
@@ -37,5 +38,3 @@ export function shellOf({ environment, drawbridge, docker }: ShellOptions): Shel
     return { code, output };
   };
 }
-
-const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;

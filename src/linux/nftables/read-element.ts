@@ -52,10 +52,11 @@ export function findElement(list: Uint8Array, key: Uint8Array | undefined): NftE
   let found: NftElement | undefined;
   search(list, (view, start, end) => {
     if (!hasKey(list, view, start, end, key)) return false;
-    found = readElement(list, view, start, end);
-    return key !== undefined || found.catchall;
+    const element = readElement(list, view, start, end);
+    if (key !== undefined || element.catchall) found = element;
+    return found !== undefined;
   });
-  return key === undefined && !found?.catchall ? undefined : found;
+  return found;
 }
 
 /** From element to element, until one is what is looked for. */

@@ -95,9 +95,9 @@ export function readGeneration(socket: NetlinkSocket): number {
 function readTables(socket: NetlinkSocket): NftTable[] | undefined {
   const tables = dump(socket, NFT_MSG_GETTABLE);
   try {
-    const chains = tables.length > 0 ? dump(socket, NFT_MSG_GETCHAIN) : [];
-    const rules = tables.length > 0 ? dump(socket, NFT_MSG_GETRULE) : [];
-    const sets = tables.length > 0 ? setsOf(socket, dump(socket, NFT_MSG_GETSET)) : new Map();
+    const within = (type: number) => (tables.length > 0 ? dump(socket, type) : []);
+    const [chains, rules] = [within(NFT_MSG_GETCHAIN), within(NFT_MSG_GETRULE)];
+    const sets = setsOf(socket, within(NFT_MSG_GETSET));
     const again = dump(socket, NFT_MSG_GETTABLE);
     if (!isDeepStrictEqual(tables.map(handleOf), again.map(handleOf))) return undefined;
     const programs = chainsOf(chains, rules);

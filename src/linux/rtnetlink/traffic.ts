@@ -8,7 +8,7 @@
  * ```
  */
 import { LITTLE_ENDIAN, viewOf } from "../bytes.ts";
-import type { LinkTraffic } from "../kernel.ts";
+import type { LinkCounters, LinkTraffic } from "../kernel.ts";
 import { attributeOf } from "../netlink/attribute.ts";
 import type { Request } from "../netlink/socket.ts";
 import { IFLA_STATS64 } from "./attributes.ts";
@@ -26,12 +26,16 @@ export const askTraffic = (what: string): Request => ({
 /** Of a link that has counters; undefined where the payload tells of none. */
 export function readTraffic(payload: Uint8Array): LinkTraffic | undefined {
   const link = readLink(payload);
-  const stats = link && attributeOf(payload.subarray(IFINFOMSG_SIZE), IFLA_STATS64);
+  const counters = link && readCounters(attributeOf(payload.subarray(IFINFOMSG_SIZE), IFLA_STATS64));
+  return counters && { name: link.name, ...counters };
+}
+
+/** The value of IFLA_STATS64; undefined where it is cut short. */
+export function readCounters(stats: Uint8Array | undefined): LinkCounters | undefined {
   if (!stats || stats.length < COUNTERS_SIZE) return undefined;
   const view = viewOf(stats);
   const counter = (index: number) => view.getBigUint64(index * 8, LITTLE_ENDIAN);
   return {
-    name: link.name,
     rxPackets: counter(0),
     txPackets: counter(1),
     rxBytes: counter(2),

@@ -1,6 +1,7 @@
 /** Links with all that decides over a packet, rtnetlink(7), linux/if_link.h: `struct ifinfomsg` stands in `../link.ts`. */
 import type { Mac } from "../../../lib/ip.ts";
 import { LITTLE_ENDIAN, viewOf } from "../../bytes.ts";
+import type { LinkCounters } from "../../kernel.ts";
 import { Fields } from "../../netlink/fields.ts";
 import {
   IFF_LOOPBACK,
@@ -15,6 +16,7 @@ import {
   IFLA_STATS64,
 } from "../attributes.ts";
 import { IFINFOMSG_SIZE } from "../link.ts";
+import { readCounters } from "../traffic.ts";
 import { type LinkKind, readLinkKind } from "./link-kind.ts";
 import { type LinkSettings, readLinkSettings } from "./link-settings.ts";
 
@@ -26,9 +28,6 @@ const IFLA_XDP_ATTACHED = 2;
 const IFF_NOARP = 0x80;
 const IFF_PROMISC = 0x100;
 const IFF_LOWER_UP = 0x10000;
-
-/** `struct rtnl_link_stats64`: as `../traffic.ts` has it. */
-const COUNTERS_SIZE = 8 * 8;
 
 /** A link as its own namespace tells of it. */
 export interface ToldLink extends LinkKind {
@@ -56,17 +55,6 @@ export interface ToldLink extends LinkKind {
   readonly counters: LinkCounters;
   /** IFLA_XDP: a program looks at each packet before everything that is told here. */
   readonly xdp: boolean;
-}
-
-export interface LinkCounters {
-  readonly rxBytes: bigint;
-  readonly rxPackets: bigint;
-  readonly rxErrors: bigint;
-  readonly rxDropped: bigint;
-  readonly txBytes: bigint;
-  readonly txPackets: bigint;
-  readonly txErrors: bigint;
-  readonly txDropped: bigint;
 }
 
 const NO_COUNTERS: LinkCounters = {
@@ -114,23 +102,7 @@ export function readObservedLink(payload: Uint8Array): ToldLink | undefined {
     ...(alias !== undefined && { alias }),
     ...(peer && { peer: { ifindex: peer, ...(nsid !== undefined && { nsid }) } }),
     ...(settings && { settings }),
-    counters: readCounters(fields.bytes(IFLA_STATS64)),
+    counters: readCounters(fields.bytes(IFLA_STATS64)) ?? NO_COUNTERS,
     xdp: fields.has(IFLA_XDP) && (xdp.within(fields, IFLA_XDP).u8(IFLA_XDP_ATTACHED) ?? 0) !== 0,
-  };
-}
-
-function readCounters(stats: Uint8Array | undefined): LinkCounters {
-  if (!stats || stats.length < COUNTERS_SIZE) return NO_COUNTERS;
-  const view = viewOf(stats);
-  const counter = (index: number) => view.getBigUint64(index * 8, LITTLE_ENDIAN);
-  return {
-    rxPackets: counter(0),
-    txPackets: counter(1),
-    rxBytes: counter(2),
-    txBytes: counter(3),
-    rxErrors: counter(4),
-    txErrors: counter(5),
-    rxDropped: counter(6),
-    txDropped: counter(7),
   };
 }

@@ -1,4 +1,4 @@
-/** What is in a set: found by an index that its first lookup builds. */
+/** What is in a set: searched at first, and found by an index once there are more lookups than a few. */
 import { memo, memoBy } from "../../../lib/memo.ts";
 import type { NftElement, NftSet } from "../../../linux/nftables/program.ts";
 
